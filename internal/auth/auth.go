@@ -1,0 +1,86 @@
+// Package auth says who calls and asks whether they may.
+//
+// Callers may rely on this: a Caller exists only for a request whose signature was verified (or that `dev` admits by its rule),
+// and every operation of every service passes Authorizer with its Needs before it runs (P6), whether it came over the wire or
+// from another service of this installation (P10).
+package auth
+
+import (
+	"context"
+
+	"github.com/sealtable/sealtable/internal/auth/policy"
+)
+
+// PrincipalType says what kind of principal calls, in CloudTrail's words.
+type PrincipalType string
+
+// The principals there are.
+const (
+	Root        PrincipalType = "Root"
+	IAMUser     PrincipalType = "IAMUser"
+	AssumedRole PrincipalType = "AssumedRole"
+	Service     PrincipalType = "AWSService"
+)
+
+// Caller is a principal with the request it made. It is immutable once made: share it freely.
+type Caller struct {
+	Type        PrincipalType
+	Account     string // 12 digits
+	ARN         string // as in error messages: for a session the assumed-role ARN
+	UserID      string // the unique id: AIDA…, AROA…:session, or the account for root
+	AccessKeyID string
+	Region      string // from the credential scope
+	SourceIP    string
+	UserAgent   string
+	// Via is the service that calls on the principal's behalf, such as dynamodb.us-east-1.amazonaws.com; empty for a direct
+	// call. It is what policies see as kms:ViaService and what the trail records as invokedBy.
+	Via string
+}
+
+// For returns the caller as seen by another service that via calls on its behalf.
+func (c *Caller) For(via string) *Caller {
+	forwarded := *c
+	forwarded.Via = via
+	return &forwarded
+}
+
+// Need is one permission that an operation needs. All needs of an operation must be granted.
+type Need struct {
+	Action   string // such as kms:Decrypt
+	Resource string // an ARN, or "*" where the action has no resource
+	// Policy is the resource's own policy, nil where it has none. Gate says that this policy must allow, by naming the
+	// principal or by delegating to the account, before identity policies count: the rule of KMS keys.
+	Policy *policy.Policy
+	Gate   bool
+	// Context holds condition keys of this need beyond those that every request has. It may be nil.
+	Context policy.Context
+}
+
+// Needs collects the permissions of one call. The zero value is ready; Reset keeps its memory.
+type Needs struct{ list []Need }
+
+// Add adds a need.
+func (n *Needs) Add(need Need) { n.list = append(n.list, need) }
+
+// All is what was added, in order.
+func (n *Needs) All() []Need { return n.list }
+
+// Reset empties n.
+func (n *Needs) Reset() { n.list = n.list[:0] }
+
+// DeniedError says which need was not granted, and why.
+type DeniedError struct {
+	Caller   *Caller
+	Need     Need
+	Decision policy.Decision
+}
+
+func (e *DeniedError) Error() string {
+	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action
+}
+
+// Authorizer decides. It returns nil when every need is granted, a *DeniedError for the first that is not, and another error when it
+// could not decide, which denies too.
+type Authorizer interface {
+	Authorize(ctx context.Context, caller *Caller, needs *Needs) error
+}

@@ -1,0 +1,161 @@
+// Package clock is the one source of time for everything that waits or expires.
+//
+// Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read one Clock, and
+// Advance returns only when every job that fell due in the meantime has run, in the order of its due time. Durations for
+// operating-system timeouts (sockets, file locks) are not the clock's business.
+package clock
+
+import (
+	"container/heap"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Clock tells the time, and runs jobs when their time has come. The zero value is not usable; see New.
+type Clock struct {
+	offset atomic.Int64 // nanoseconds that the clock is ahead of the machine's
+
+	running sync.Mutex // held while jobs run, so that they run one at a time
+	mu      sync.Mutex
+	jobs    jobQueue
+	timer   *time.Timer
+	closed  bool
+}
+
+// A Job is work that is due at a time. It gets the clock's time at which it was due and returns when it is next due; the zero
+// time means never again. Jobs of one clock run one after the other: a long job hands its work to a goroutine only if nobody
+// needs to see it done when Advance returns.
+type Job func(due time.Time) (next time.Time)
+
+// New returns a clock that shows the machine's time.
+func New() *Clock { return &Clock{} }
+
+// Now is the clock's time, in UTC.
+func (c *Clock) Now() time.Time {
+	return time.Now().Add(time.Duration(c.offset.Load())).UTC()
+}
+
+// Offset is how far the clock is ahead of the machine's.
+func (c *Clock) Offset() time.Duration { return time.Duration(c.offset.Load()) }
+
+// At runs job when the clock reaches due, and again when the job says so.
+func (c *Clock) At(due time.Time, job Job) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	heap.Push(&c.jobs, scheduled{due: due, job: job})
+	c.arm()
+}
+
+// Every runs job each period, for the first time one period from now.
+func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
+	c.At(c.Now().Add(period), func(due time.Time) time.Time {
+		job(due)
+		return due.Add(period)
+	})
+}
+
+// Advance moves the clock forward by d and returns when the jobs that fell due have run. Each runs with the clock at its due
+// time, so that a job which schedules another sees the days pass one by one. A negative d does nothing.
+func (c *Clock) Advance(d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	c.running.Lock()
+	defer c.running.Unlock()
+	target := c.Now().Add(d)
+	for {
+		next, ok := c.takeDue(target)
+		if !ok {
+			break
+		}
+		c.moveTo(next.due)
+		c.run(next)
+	}
+	c.moveTo(target)
+	c.mu.Lock()
+	c.arm()
+	c.mu.Unlock()
+}
+
+// Close stops the clock from starting jobs and waits for the one that runs.
+func (c *Clock) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.jobs = nil
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	c.mu.Unlock()
+	c.running.Lock()
+	defer c.running.Unlock()
+}
+
+// moveTo sets the clock forward to t; it never goes back.
+func (c *Clock) moveTo(t time.Time) {
+	if ahead := t.Sub(c.Now()); ahead > 0 {
+		c.offset.Add(int64(ahead))
+	}
+}
+
+func (c *Clock) takeDue(limit time.Time) (scheduled, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed || len(c.jobs) == 0 || c.jobs[0].due.After(limit) {
+		return scheduled{}, false
+	}
+	return heap.Pop(&c.jobs).(scheduled), true
+}
+
+func (c *Clock) run(s scheduled) {
+	if next := s.job(s.due); !next.IsZero() {
+		c.At(next, s.job)
+	}
+}
+
+// arm sets the timer for the first job. The caller holds mu.
+func (c *Clock) arm() {
+	if c.timer != nil {
+		c.timer.Stop()
+	}
+	if c.closed || len(c.jobs) == 0 {
+		return
+	}
+	c.timer = time.AfterFunc(max(0, c.jobs[0].due.Sub(c.Now())), c.runDue)
+}
+
+func (c *Clock) runDue() {
+	c.running.Lock()
+	defer c.running.Unlock()
+	for {
+		next, ok := c.takeDue(c.Now())
+		if !ok {
+			break
+		}
+		c.run(next)
+	}
+	c.mu.Lock()
+	c.arm()
+	c.mu.Unlock()
+}
+
+type scheduled struct {
+	due time.Time
+	job Job
+}
+
+type jobQueue []scheduled
+
+func (q jobQueue) Len() int           { return len(q) }
+func (q jobQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
+func (q jobQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
+func (q *jobQueue) Push(x any)        { *q = append(*q, x.(scheduled)) }
+func (q *jobQueue) Pop() any {
+	old := *q
+	last := old[len(old)-1]
+	*q = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,64 @@
+package strictjson
+
+import (
+	"encoding/base64"
+	"math"
+	"strconv"
+)
+
+const hexDigits = "0123456789abcdef"
+
+// AppendString appends s as a JSON string. s must be valid UTF-8. Only what RFC 8259 requires is escaped, as DynamoDB does:
+// the quotation mark, the backslash and control characters.
+func AppendString[T string | []byte](dst []byte, s T) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		dst = appendEscape(dst, s[i])
+		start = i + 1
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}
+
+func appendEscape(dst []byte, c byte) []byte {
+	switch c {
+	case '"', '\\':
+		return append(dst, '\\', c)
+	case '\n':
+		return append(dst, '\\', 'n')
+	case '\r':
+		return append(dst, '\\', 'r')
+	case '\t':
+		return append(dst, '\\', 't')
+	}
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+}
+
+// AppendBase64 appends b as a JSON string in standard base64 with padding (RFC 4648 section 4), the wire form of every blob.
+func AppendBase64(dst, b []byte) []byte {
+	dst = append(dst, '"')
+	dst = base64.StdEncoding.AppendEncode(dst, b)
+	return append(dst, '"')
+}
+
+// AppendFloat appends the shortest decimal that reads back as f. NaN and the infinities, which JSON cannot write, become null.
+func AppendFloat(dst []byte, f float64) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendFloat(dst, f, 'f', -1, 64)
+}
+
+// AppendName appends the name of an object's member with its colon, and a comma before it unless it is the first after '{'.
+func AppendName(dst []byte, name string) []byte {
+	if n := len(dst); n > 0 && dst[n-1] != '{' {
+		dst = append(dst, ',')
+	}
+	dst = AppendString(dst, name)
+	return append(dst, ':')
+}
