@@ -35,6 +35,10 @@ type Caller struct {
 	// Via is the service that calls on the principal's behalf, such as dynamodb.us-east-1.amazonaws.com; empty for a direct
 	// call. It is what policies see as kms:ViaService and what the trail records as invokedBy.
 	Via string
+	// RequestID is the id that the response carries and that the trail and the log name.
+	RequestID string
+	// MFA says whether the credentials were obtained with a second factor.
+	MFA bool
 }
 
 // For returns the caller as seen by another service that via calls on its behalf.
@@ -56,17 +60,38 @@ type Need struct {
 	Context policy.Context
 }
 
-// Needs collects the permissions of one call. The zero value is ready; Reset keeps its memory.
-type Needs struct{ list []Need }
+// Needs collects the permissions of one call, and what the trail may show of its request. The zero value is ready; Reset keeps
+// its memory.
+type Needs struct {
+	list  []Need
+	noted []Parameter
+}
+
+// Parameter is one member of a request as the trail shows it. Value is a string, a number, a bool, or a map or slice of those;
+// never item data, never key bytes (P9).
+type Parameter struct {
+	Name  string // as in CloudTrail: lower camel case
+	Value any
+}
 
 // Add adds a need.
 func (n *Needs) Add(need Need) { n.list = append(n.list, need) }
 
+// Note adds a parameter for the trail.
+func (n *Needs) Note(name string, value any) { n.noted = append(n.noted, Parameter{name, value}) }
+
 // All is what was added, in order.
 func (n *Needs) All() []Need { return n.list }
 
+// Noted is what was noted, in order.
+func (n *Needs) Noted() []Parameter { return n.noted }
+
 // Reset empties n.
-func (n *Needs) Reset() { n.list = n.list[:0] }
+func (n *Needs) Reset() {
+	clear(n.list)
+	clear(n.noted)
+	n.list, n.noted = n.list[:0], n.noted[:0]
+}
 
 // DeniedError says which need was not granted, and why.
 type DeniedError struct {

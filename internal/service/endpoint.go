@@ -1,0 +1,146 @@
+// Package service is the one path of every call of every service.
+//
+// Callers may rely on this: an operation runs only after its input was checked against the model and its permissions were
+// granted, and it leaves a record whether it ran or not (P6, P9). The path is the same for requests from the wire and for calls
+// from one service to another on a caller's behalf (P10). An operation cannot be bound without the function that names the
+// permissions it needs.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/strictjson"
+)
+
+// Record is what one call leaves behind for the trail. Needs is reused after Record returns.
+type Record struct {
+	Service, Operation string
+	ReadOnly           bool
+	Caller             *auth.Caller
+	Needs              *auth.Needs
+	Err                error
+}
+
+// Recorder keeps records. It must not block for long: it is called before the answer is sent.
+type Recorder interface {
+	Record(Record)
+}
+
+// Path is what every call passes. One Path serves a whole installation.
+type Path struct {
+	Authorizer auth.Authorizer
+	Recorder   Recorder
+	needs      sync.Pool
+}
+
+// Access names the permissions that a call needs, and notes what the trail may show of it. An error ends the call; it is
+// recorded like any other.
+type Access[In any] func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error
+
+// Run does the work of an operation. Errors that a client may see are *api.Error.
+type Run[In, Out any] func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error)
+
+// Endpoint is one bound operation.
+type Endpoint[In, Out any] struct {
+	op     api.Operation[In, Out]
+	access Access[In]
+	run    Run[In, Out]
+	path   *Path
+}
+
+// Bind ties an operation to the permissions it needs and to its handler.
+func Bind[In, Out any](op api.Operation[In, Out], access Access[In], run Run[In, Out]) *Endpoint[In, Out] {
+	return &Endpoint[In, Out]{op: op, access: access, run: run}
+}
+
+// Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an internal error.
+func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+	needs := e.path.takeNeeds()
+	out, err := e.guarded(ctx, caller, in, needs)
+	e.path.Recorder.Record(Record{
+		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: needs, Err: err,
+	})
+	e.path.returnNeeds(needs)
+	return out, err
+}
+
+func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (out *Out, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			out, err = nil, &PanicError{Operation: e.op.Service + ":" + e.op.Name, Value: v, Stack: debug.Stack()}
+		}
+	}()
+	if err = e.op.Validate(in); err != nil {
+		return nil, err
+	}
+	if err = e.access(ctx, caller, in, needs); err != nil {
+		return nil, err
+	}
+	if err = e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
+		return nil, err
+	}
+	return e.run(ctx, caller, in)
+}
+
+// ServeJSON reads the input from r, invokes the operation and appends the output to dst.
+func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error) {
+	in := new(In)
+	if err := e.op.Read(r, in); err != nil {
+		return dst, err
+	}
+	if err := r.End(); err != nil {
+		return dst, err
+	}
+	out, err := e.Invoke(ctx, caller, in)
+	if err != nil {
+		return dst, err
+	}
+	return e.op.Append(dst, out), nil
+}
+
+// OperationName is the bare name of the operation.
+func (e *Endpoint[In, Out]) OperationName() string { return e.op.Name }
+
+func (e *Endpoint[In, Out]) attach(p *Path) { e.path = p }
+
+func (p *Path) takeNeeds() *auth.Needs {
+	if needs, ok := p.needs.Get().(*auth.Needs); ok {
+		return needs
+	}
+	return new(auth.Needs)
+}
+
+func (p *Path) returnNeeds(needs *auth.Needs) {
+	needs.Reset()
+	p.needs.Put(needs)
+}
+
+// PanicError is a bug that a request met. The client sees an internal error; the log sees the stack.
+type PanicError struct {
+	Operation string
+	Value     any
+	Stack     []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Operation, e.Value) }
+
+// CodeOf is the code that a client sees for err, empty for nil.
+func CodeOf(err error) string {
+	var known *api.Error
+	var denied *auth.DeniedError
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &known):
+		return known.Code
+	case errors.As(err, &denied):
+		return "AccessDenied"
+	}
+	return "InternalFailure"
+}
