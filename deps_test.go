@@ -1,0 +1,183 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// direction is which package of this module may import which, in the order of flow. A line reads "package: what it may
+// import"; "+" takes over the rights of another line. A package that has no line may import nothing of this module, and so must
+// be added here, on purpose. Subpackages have their own lines; "x/..." covers all of them.
+const direction = `
+	clock:
+	arn:
+	lockedmem:
+	strictjson:
+	attribute: strictjson
+	expression: attribute
+
+	api: strictjson attribute
+	api/...: api strictjson attribute
+
+	auth/policy: arn
+	auth: auth/policy
+	auth/sigv4: auth clock
+	auth/credentials: auth arn
+	trail: auth service clock seal storage
+	service: api auth strictjson
+
+	storage:
+	storage/storagetest: storage clock
+	storage/embedded/sealedfs: storage
+	storage/embedded/journal: storage
+	storage/embedded: storage storage/embedded/sealedfs storage/embedded/journal clock
+	catalog: storage
+
+	seal: lockedmem
+	keyring: lockedmem clock arn auth/policy
+	keyring/tablekeys: keyring lockedmem storage seal
+
+	engine: attribute expression storage clock arn
+
+	service/dynamodb: service api api/dynamodbapi api/membercheck attribute expression engine auth auth/policy arn clock
+	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
+	service/sts: service api api/stsapi api/membercheck auth arn
+
+	wire: auth
+	wire/awsjson: wire api auth strictjson
+	wire/awsquery: wire api auth
+	wire/restjson: wire api auth strictjson
+	wire/front: wire
+	wire/router: wire wire/awsjson wire/awsquery wire/restjson api auth auth/sigv4 clock strictjson
+
+	inspect: seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
+	audit: arn auth/policy
+	audit/...: audit arn auth/policy
+
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem
+	bench: server storage storage/embedded attribute clock seal wire wire/front
+	.: cli
+`
+
+type rights map[string][]string
+
+func parseDirection(t *testing.T) rights {
+	t.Helper()
+	out := rights{}
+	for line := range strings.Lines(direction) {
+		name, allowed, ok := strings.Cut(strings.TrimSpace(line), ":")
+		if !ok {
+			continue
+		}
+		if _, twice := out[name]; twice {
+			t.Errorf("%s has two lines", name)
+		}
+		out[name] = strings.Fields(allowed)
+	}
+	return out
+}
+
+// allows says whether package from may import package to; both are relative to internal/, and "." is the root.
+func (r rights) allows(from, to string) bool {
+	line, ok := r[from]
+	if !ok {
+		line, ok = r[parentPattern(from)]
+	}
+	if !ok {
+		return false
+	}
+	for _, allowed := range line {
+		if inherited, is := strings.CutPrefix(allowed, "+"); is && r.allows(inherited, to) {
+			return true
+		}
+		if allowed == to {
+			return true
+		}
+	}
+	return false
+}
+
+func parentPattern(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	return first + "/..."
+}
+
+func TestImportsFollowTheDirection(t *testing.T) {
+	const module = "github.com/sealtable/sealtable"
+	allowed := parseDirection(t)
+	seen := 0
+	eachGoFile(t, func(path string) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Errorf("%v", err)
+			return
+		}
+		seen++
+		from := relative(filepath.ToSlash(filepath.Dir(path)))
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			to, ours := strings.CutPrefix(imported, module)
+			if !ours {
+				continue
+			}
+			if to = relative(strings.TrimPrefix(to, "/")); to != from && !allowed.allows(from, to) {
+				t.Errorf("%s imports %s, which the direction in deps_test.go does not allow", path, imported)
+			}
+		}
+	})
+	if seen == 0 {
+		t.Fatal("no file was read: the test looks in the wrong place")
+	}
+}
+
+func relative(dir string) string {
+	if dir == "" || dir == "." {
+		return "."
+	}
+	return strings.TrimPrefix(dir, "internal/")
+}
+
+// TestTheDirectionBites fails when the checker would let a known violation pass.
+func TestTheDirectionBites(t *testing.T) {
+	allowed := parseDirection(t)
+	for _, forbidden := range [][2]string{
+		{"engine", "service"}, {"engine", "keyring"}, {"engine", "api"}, {"engine", "wire"},
+		{"audit/source", "engine"}, {"audit/rule", "storage"}, {"audit", "service"},
+		{"service/dynamodb", "service/kms"}, {"service/kms", "service/dynamodb"},
+		{"storage/embedded", "keyring"}, {"service/dynamodb", "wire"}, {"keyring", "service/kms"},
+		{"a package nobody listed", "clock"},
+	} {
+		if allowed.allows(forbidden[0], forbidden[1]) {
+			t.Errorf("%s may import %s", forbidden[0], forbidden[1])
+		}
+	}
+}
+
+// eachGoFile calls visit for every Go file of the module, generated ones included.
+func eachGoFile(t *testing.T, visit func(path string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && path != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata") {
+			return filepath.SkipDir
+		}
+		if !d.IsDir() && strings.HasSuffix(path, ".go") {
+			visit(filepath.ToSlash(path))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
