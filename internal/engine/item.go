@@ -1,0 +1,118 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/storage"
+)
+
+// Condition says whether a write may go ahead, given the item as it is; nil stands for no item. It must not keep the item.
+type Condition func(current attribute.Item) (bool, error)
+
+// ConditionError says that the condition of a write did not hold. Current is the item that failed it, nil if there was none.
+type ConditionError struct{ Current attribute.Item }
+
+func (e *ConditionError) Error() string { return ErrNotACondition.Error() }
+func (e *ConditionError) Unwrap() error { return ErrNotACondition }
+
+// Change is what a write did. Old and New are nil where there was or is no item.
+type Change struct{ Old, New attribute.Item }
+
+// Decide computes the item that replaces current. Nil deletes it. It is run once, with the item held against other writers, and
+// must not call the engine.
+type Decide func(current attribute.Item) (next attribute.Item, err error)
+
+// Put stores an item in place of the one with its key.
+func (e *Engine) Put(ctx context.Context, t *Table, item attribute.Item, condition Condition) (Change, error) {
+	row, err := t.rowOf(item, make([]byte, 0, 64))
+	if err != nil {
+		return Change{}, err
+	}
+	if item.Size() > MaxItemSize {
+		return Change{}, ErrItemTooLarge
+	}
+	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil })
+}
+
+// Delete removes the item with a key, if it is there.
+func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condition Condition) (Change, error) {
+	row, err := t.rowOfKey(key, make([]byte, 0, 64))
+	if err != nil {
+		return Change{}, err
+	}
+	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil })
+}
+
+// write is the one path of single-item writes: hold the row, read, check, decide, store.
+func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition, decide Decide) (Change, error) {
+	var change Change
+	err := e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {
+		stored, found, err := tx.Get(row)
+		if err != nil {
+			return err
+		}
+		if found {
+			if change.Old, err = storedItem(row.Table, stored); err != nil {
+				return err
+			}
+		}
+		if err = holds(condition, change.Old); err != nil {
+			return err
+		}
+		if change.New, err = decide(change.Old); err != nil {
+			return err
+		}
+		return replace(tx, row, change)
+	})
+	if err != nil {
+		return Change{}, err
+	}
+	return change, nil
+}
+
+// holds checks a condition. The error takes a copy of the item along, as the transaction's memory ends with it.
+func holds(condition Condition, current attribute.Item) error {
+	if condition == nil {
+		return nil
+	}
+	ok, err := condition(current)
+	if err != nil || ok {
+		return err
+	}
+	return &ConditionError{Current: current.Clone()}
+}
+
+func replace(tx storage.Tx, row storage.Row, change Change) error {
+	if change.New != nil {
+		return tx.Put(row, change.New)
+	}
+	if change.Old != nil {
+		return tx.Delete(row)
+	}
+	return nil
+}
+
+// Get returns the item with a key, nil if there is none. The item is appended to dst, which may be nil.
+func (e *Engine) Get(ctx context.Context, t *Table, key attribute.Item, dst []byte) (attribute.Item, error) {
+	var buf [96]byte
+	row, err := t.rowOfKey(key, buf[:0])
+	if err != nil {
+		return nil, err
+	}
+	stored, found, err := e.store.Get(ctx, row, dst)
+	if err != nil || !found {
+		return nil, err
+	}
+	return storedItem(t.ID, stored[len(dst):])
+}
+
+// storedItem checks bytes that come from the store before anything looks into them. They were authenticated below; this catches
+// a bug or a wrong version rather than an attacker, and keeps it from becoming wrong data.
+func storedItem(table storage.TableID, stored []byte) (attribute.Item, error) {
+	if err := attribute.CheckItem(stored); err != nil {
+		return nil, fmt.Errorf("stored item of table %s: %w", table, err)
+	}
+	return attribute.Item(stored), nil
+}
