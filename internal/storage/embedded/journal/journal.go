@@ -1,0 +1,87 @@
+// Package journal is the encrypted commit journal that all tables of an installation share.
+//
+// Callers may rely on this:
+//
+//   - Acknowledged is durable: when Commit returns an LSN, the record survives kill -9 and power loss, and Replay gives it back.
+//   - All or nothing: a record is replayed with all its sections or not at all, however many tables it touches.
+//   - Once and in order: LSNs are given without gaps, and Replay gives every record that was not released, once, in that order.
+//   - Nothing in the clear: payloads reach the disk only under their own table's data key. Table IDs, epochs and lengths show.
+//   - Wrong bytes are found: damage before the end of the journal is an error that names segment and offset; damage to one
+//     table's bytes condemns that table's section alone. Only bytes that no later write declares synced may count as torn.
+//   - After an error of the disk nothing more is acknowledged until the journal is opened anew.
+//
+// The bytes are drawn in docs/format/journal.md; DESIGN.md says why they are as they are.
+package journal
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sealtable/sealtable/internal/storage"
+)
+
+// LSN numbers commits, strictly increasing by one over the life of the installation, from 1.
+type LSN uint64
+
+// Options say where a journal lives and which keys it uses.
+type Options struct {
+	FS   vfs.FS // the base file system; the journal does its own sealing
+	Dir  string
+	Keys storage.Keys // data keys of the tables, for sections
+	// FrameKey is the installation key of purpose "journal". It authenticates segments, groups and parked files.
+	FrameKey [32]byte
+	// SegmentBytes is the size of a full-grown segment, 64 MiB when zero. The first ones after Open are smaller.
+	SegmentBytes int64
+	// Highest is the highest LSN that the store finds in flushed tables, 0 if none. A journal that ends before it has lost
+	// its newest records, and Replay says so.
+	Highest LSN
+	// Flushed says that the store needs no record up to and including it; Replay starts behind it. Zero is always right: the
+	// journal keeps by itself what Release was told.
+	Flushed LSN
+	// MaxDelay bounds how long a group may wait for more commits when many are in flight: 100 µs when zero, never when negative.
+	MaxDelay time.Duration
+	Logger   *slog.Logger
+}
+
+// Record is one commit.
+type Record struct {
+	LSN      LSN
+	Sections []Section
+}
+
+// Section is what one commit says about one table.
+type Section struct {
+	Table   storage.TableID
+	Epoch   storage.Epoch // set on Replay; Commit uses the table's current epoch
+	Payload []byte        // opened bytes; on Commit the bytes to seal; valid during the call only
+	Sealed  []byte        // on Replay when Err is set: the section as it was sealed, self-contained, for parking
+	// Err says on Replay why Payload could not be opened: a *storage.SealedError when the key cannot be had (park Sealed), a
+	// *storage.CorruptError when the bytes are wrong (the table is damaged; parking does not help).
+	Err error
+}
+
+// Stats is what the journal costs and did since Open.
+type Stats struct {
+	SegmentBytes int64 // size of the segments that hold records or will next
+	SpareBytes   int64 // size of the files kept for reuse
+	Oldest       LSN   // oldest record that Replay would still give; 0 if none
+	Newest       LSN   // newest durable record; 0 if none was ever written
+	Released     LSN
+	Groups       int64 // group commits
+	Records      int64
+	Syncs        int64 // fdatasync calls on segments
+	Written      int64 // bytes written in groups, padding included
+}
+
+// Sentinel errors.
+var (
+	// ErrClosed says that the journal was closed.
+	ErrClosed = errors.New("journal: closed")
+	// ErrNotReplayed says that Commit or Release came before Replay.
+	ErrNotReplayed = errors.New("journal: Replay must run before the first Commit or Release")
+	// ErrTooLarge says that a record does not fit; nothing was written.
+	ErrTooLarge = errors.New("journal: record too large")
+)
