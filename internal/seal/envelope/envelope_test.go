@@ -1,0 +1,99 @@
+package envelope
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/sealtable/sealtable/internal/lockedmem"
+)
+
+func key(t testing.TB, fill byte) *lockedmem.Key {
+	t.Helper()
+	arena := lockedmem.NewArena(nil)
+	t.Cleanup(func() { _ = arena.Close() })
+	k, err := arena.FromBytes(bytes.Repeat([]byte{fill}, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func TestRoundTrip(t *testing.T) {
+	k := key(t, 1)
+	rapid.Check(t, func(t *rapid.T) {
+		plain := rapid.SliceOfN(rapid.Byte(), 0, 200).Draw(t, "plain")
+		c := Context{rapid.String().Draw(t, "label"), rapid.SliceOf(rapid.Byte()).Draw(t, "bound")}
+		sealed, err := Seal([]byte("head"), rand.Reader, k, c, plain)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, PlainSize(sealed[4:]))
+		if err := Open(got, k, c, sealed[4:]); err != nil || !bytes.Equal(got, plain) {
+			t.Fatalf("got %x, %v", got, err)
+		}
+	})
+}
+
+func TestAnyChangeIsFound(t *testing.T) {
+	k, c, plain := key(t, 1), Context{"label", []byte("bound")}, []byte("a secret of some length")
+	sealed, err := Seal(nil, rand.Reader, k, c, plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dst := make([]byte, len(plain))
+	refuse := func(name string, k *lockedmem.Key, c Context, sealed []byte) {
+		t.Helper()
+		if err := Open(make([]byte, max(0, PlainSize(sealed))), k, c, sealed); !errors.Is(err, ErrNotAuthentic) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	refuse("another key", key(t, 2), c, sealed)
+	refuse("another label", k, Context{"Label", c.Bound}, sealed)
+	refuse("another owner", k, Context{c.Label, []byte("Bound")}, sealed)
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 0x10
+		refuse("a changed byte", k, c, changed)
+		refuse("a cut", k, c, sealed[:i])
+	}
+	refuse("one byte more", k, c, append(bytes.Clone(sealed), 0))
+	if err := Open(dst[1:], k, c, sealed); !errors.Is(err, ErrNotAuthentic) {
+		t.Errorf("a short destination: %v", err)
+	}
+}
+
+func TestSaltIsNewEachTime(t *testing.T) {
+	k, c := key(t, 1), Context{Label: "label"}
+	one, err1 := Seal(nil, rand.Reader, k, c, []byte("same"))
+	two, err2 := Seal(nil, rand.Reader, k, c, []byte("same"))
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(one[:SaltSize], two[:SaltSize]) || bytes.Equal(one[SaltSize:], two[SaltSize:]) {
+		t.Error("two seals share salt or ciphertext")
+	}
+}
+
+func TestNoRandomNoSeal(t *testing.T) {
+	if _, err := Seal(nil, bytes.NewReader(make([]byte, SaltSize-1)), key(t, 1), Context{}, nil); err == nil {
+		t.Error("sealed without enough random bytes")
+	}
+}
+
+// The bytes that every version of the formats above this package depends on.
+func TestVector(t *testing.T) {
+	salt := bytes.NewReader(bytes.Repeat([]byte{0xA5}, SaltSize))
+	sealed, err := Seal(nil, salt, key(t, 1), Context{"sealtable test", AppendField(nil, "owner")}, []byte("plaintext"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "9e924fa43db130cd9421936c52b7002343b73ac50e0128e2b6" // also computed with another implementation of RFC 5869 and GCM
+	if got := hex.EncodeToString(sealed[SaltSize:]); got != want {
+		t.Errorf("got %s", got)
+	}
+}
