@@ -24,11 +24,12 @@ const direction = `
 	api: strictjson attribute
 	api/...: api strictjson attribute
 
-	auth/policy: arn
+	auth/policy: arn strictjson
 	auth: auth/policy
 	auth/sigv4: auth clock
-	auth/credentials: auth arn
-	trail: auth service clock seal storage
+	auth/credentials:
+	auth/authorizer: auth auth/policy arn clock
+	trail: auth service clock strictjson
 	service: api auth strictjson
 
 	storage:
@@ -59,7 +60,7 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli

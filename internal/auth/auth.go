@@ -39,6 +39,8 @@ type Caller struct {
 	RequestID string
 	// MFA says whether the credentials were obtained with a second factor.
 	MFA bool
+	// TLS says whether the request came over an encrypted connection.
+	TLS bool
 }
 
 // For returns the caller as seen by another service that via calls on its behalf.
@@ -56,6 +58,8 @@ type Need struct {
 	// principal or by delegating to the account, before identity policies count: the rule of KMS keys.
 	Policy *policy.Policy
 	Gate   bool
+	// Granted says that a grant on the resource allows this action for the caller.
+	Granted bool
 	// Context holds condition keys of this need beyond those that every request has. It may be nil.
 	Context policy.Context
 }
@@ -100,8 +104,13 @@ type DeniedError struct {
 	Decision policy.Decision
 }
 
+// Error is AWS's sentence ("Troubleshoot access denied error messages").
 func (e *DeniedError) Error() string {
-	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action
+	on := ""
+	if e.Need.Resource != "" {
+		on = " on resource: " + e.Need.Resource
+	}
+	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action + on + " " + e.Decision.Explain(e.Need.Action)
 }
 
 // Authorizer decides. It returns nil when every need is granted, a *DeniedError for the first that is not, and another error when it
