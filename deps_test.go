@@ -43,9 +43,10 @@ const direction = `
 	keyring: lockedmem clock arn auth/policy
 	keyring/tablekeys: keyring lockedmem storage seal
 
+	custody: engine auth clock storage
 	engine: attribute expression storage clock arn
 
-	service/dynamodb: service api api/dynamodbapi api/membercheck attribute expression engine auth auth/policy arn clock
+	service/dynamodb: service api api/dynamodbapi api/membercheck attribute expression engine storage auth auth/policy arn clock
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/sts: service api api/stsapi api/membercheck auth arn
 
@@ -60,7 +61,7 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine custody keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli

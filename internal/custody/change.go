@@ -1,0 +1,92 @@
+package custody
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+)
+
+// Choose finds the key that a request names. An empty keyID with kind AWSOwned or AWSManaged gives the default of that kind.
+func (c *Custody) Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind, keyID string) (engine.Key, error) {
+	switch {
+	case kind == engine.AWSOwned:
+		return c.o.Keys.Owned(ctx, caller.Account, region)
+	case keyID == "" || keyID == ManagedAlias:
+		return c.o.Keys.Managed(ctx, caller.Account, region)
+	}
+	found, err := c.o.Keys.Describe(ctx, caller.For(Via(region)), keyID)
+	if err != nil {
+		return engine.Key{}, err
+	}
+	return found.Key, found.Unusable
+}
+
+// ManagedAlias is the name of the key that DynamoDB manages for an account in a region.
+const ManagedAlias = "alias/aws/dynamodb"
+
+// Change puts a table under another key. The new table key is kept beside the old one; then record makes the table's description
+// say the new key, which is what decides; then the old one is dropped. A crash at any point leaves a table that opens, and
+// Reconcile finishes what was begun. No row is written anew.
+func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key, record func() error) error {
+	if err := c.open(ctx, caller, t); err != nil {
+		return c.refuse(ctx, t, err)
+	}
+	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), to, EncryptionContext(t))
+	if err != nil {
+		return err
+	}
+	defer clear(key.Plaintext)
+	if err := c.o.Ring.Prepare(ctx, t.ID, key, EncryptionContext(t)); err != nil {
+		return fmt.Errorf("keeping the new key of the table: %w", err)
+	}
+	if err := record(); err != nil {
+		return errors.Join(err, c.o.Ring.Abort(ctx, t.ID))
+	}
+	c.tables.Delete(t.ID)
+	if err := c.o.Ring.Commit(ctx, t.ID); err != nil {
+		c.o.Log.Warn("the old key of a table is still kept; the next start drops it", "table", t.ID, "error", err)
+	}
+	return nil
+}
+
+// Reconcile finishes the changes of key that a crash cut short: the table's description decides.
+func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
+	for _, t := range tables {
+		pending, err := c.o.Ring.Pending(t.ID)
+		if err != nil {
+			c.o.Log.Error("the keys of a table cannot be read; the table stays closed", "table", t.ID, "error", err)
+			continue
+		}
+		if pending == "" {
+			continue
+		}
+		finish := c.o.Ring.Abort
+		if pending == t.Encryption.Key.ARN {
+			finish = c.o.Ring.Commit
+		}
+		if err := finish(ctx, t.ID); err != nil {
+			return fmt.Errorf("finishing the change of key of table %s: %w", t.ID, err)
+		}
+	}
+	return nil
+}
+
+// Sweep looks at every table once: it closes those whose key has become unusable, and tells report about every table whose
+// state changed, so that descriptions follow.
+func (c *Custody) Sweep(ctx context.Context, tables []*engine.Table, report func(t *engine.Table, accessible bool)) {
+	for _, t := range tables {
+		if t.Encryption.Key.Kind == engine.AWSOwned {
+			continue
+		}
+		accessible := c.o.Keys.Usable(ctx, t.Encryption.Key) == nil
+		if !accessible {
+			c.Close(ctx, t.ID)
+		}
+		if accessible == !t.Encryption.InaccessibleSince.IsZero() {
+			report(t, accessible)
+		}
+	}
+}
