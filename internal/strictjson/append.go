@@ -12,16 +12,14 @@ const hexDigits = "0123456789abcdef"
 // the quotation mark, the backslash and control characters.
 func AppendString[T string | []byte](dst []byte, s T) []byte {
 	dst = append(dst, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c >= 0x20 && c != '"' && c != '\\' {
-			continue
+	for len(s) > 0 {
+		n, _ := plain([]byte(s))
+		dst = append(dst, s[:n]...)
+		if s = s[n:]; len(s) > 0 {
+			dst = appendEscape(dst, s[0])
+			s = s[1:]
 		}
-		dst = append(dst, s[start:i]...)
-		dst = appendEscape(dst, s[i])
-		start = i + 1
 	}
-	dst = append(dst, s[start:]...)
 	return append(dst, '"')
 }
 

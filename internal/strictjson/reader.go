@@ -251,25 +251,13 @@ func (r *Reader) ReadString() ([]byte, error) {
 
 func (r *Reader) text() ([]byte, error) {
 	r.pos++
-	start, high := r.pos, byte(0)
-	for i := r.pos; i < len(r.data); i++ {
-		c := r.data[i]
-		if c == '"' {
-			r.pos = i + 1
-			return r.checked(r.data[start:i], high)
-		}
-		if c == '\\' {
-			r.pos = i
-			return r.escaped(start, high)
-		}
-		if c < 0x20 {
-			r.pos = i
-			return nil, r.syntax("a control character must be escaped")
-		}
-		high |= c
+	rest := r.data[r.pos:]
+	n, high := plain(rest)
+	if n < len(rest) && rest[n] == '"' {
+		r.pos += n + 1
+		return r.checked(rest[:n], high)
 	}
-	r.pos = len(r.data)
-	return nil, r.syntax("a string does not end")
+	return r.escaped(rest, n, high)
 }
 
 func (r *Reader) checked(s []byte, high byte) ([]byte, error) {
@@ -279,29 +267,31 @@ func (r *Reader) checked(s []byte, high byte) ([]byte, error) {
 	return s, nil
 }
 
-// escaped goes on with a string from its first escape, at r.pos.
-func (r *Reader) escaped(start int, high byte) ([]byte, error) {
-	out := append(r.scratch[:0], r.data[start:r.pos]...)
-	for r.pos < len(r.data) {
-		c := r.data[r.pos]
-		switch {
-		case c == '"':
+// escaped goes on with a string of which the first n bytes of rest, at r.pos, are plain.
+func (r *Reader) escaped(rest []byte, n int, high byte) ([]byte, error) {
+	out := r.scratch[:0]
+	for n < len(rest) {
+		out = append(out, rest[:n]...)
+		r.pos += n
+		switch rest[n] {
+		case '"':
 			r.pos++
 			r.scratch = out
 			return r.checked(out, high)
-		case c == '\\':
+		case '\\':
 			var err error
 			if out, err = r.escape(out); err != nil {
 				return nil, err
 			}
-		case c < 0x20:
-			return nil, r.syntax("a control character must be escaped")
 		default:
-			high |= c
-			out = append(out, c)
-			r.pos++
+			return nil, r.syntax("a control character must be escaped")
 		}
+		rest = r.data[r.pos:]
+		more := byte(0)
+		n, more = plain(rest)
+		high |= more
 	}
+	r.pos = len(r.data)
 	return nil, r.syntax("a string does not end")
 }
 
