@@ -15,7 +15,10 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -85,3 +88,131 @@ var (
 	// ErrTooLarge says that a record does not fit; nothing was written.
 	ErrTooLarge = errors.New("journal: record too large")
 )
+
+// CorruptError says that a journal or parked file is not what was written there. It concerns all tables; damage to the bytes of
+// one table is a *storage.CorruptError in Section.Err.
+type CorruptError struct {
+	File   string // relative to the directory that holds the journal's
+	Offset int64
+	Cause  error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%s is not authentic at offset %d: %v", e.File, e.Offset, e.Cause)
+}
+func (e *CorruptError) Unwrap() error { return e.Cause }
+
+const (
+	defaultSegmentBytes = 64 << 20
+	minSegmentBytes     = 32 << 10
+	firstSegmentBytes   = 4 << 20
+	defaultMaxDelay     = 100 * time.Microsecond
+)
+
+// Journal is safe for concurrent use.
+type Journal struct {
+	o      Options
+	sealer sealer
+	queue  queue
+	files  *files
+	writer writer // owned by the leader of the queue, and by Replay before there is one
+
+	requests  sync.Pool
+	releasing sync.Mutex
+	released  atomic.Uint64
+	newest    atomic.Uint64
+	replayed  atomic.Bool
+	counters  struct{ groups, records, syncs, written atomic.Int64 }
+}
+
+// Open finds the segments and checks that they are whole as a chain. It writes no segment; Replay must
+// follow.
+func Open(o Options) (*Journal, error) {
+	o.SegmentBytes = alignPage(max(o.SegmentBytes, 0))
+	if o.SegmentBytes == 0 {
+		o.SegmentBytes = defaultSegmentBytes
+	}
+	o.SegmentBytes = max(o.SegmentBytes, minSegmentBytes)
+	if o.MaxDelay == 0 {
+		o.MaxDelay = defaultMaxDelay
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	files, err := openFiles(&o)
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{o: o, files: files}
+	j.sealer.keys = o.Keys
+	freshSalt(&j.sealer.session)
+	j.queue.err = ErrNotReplayed
+	j.queue.full = make(chan struct{}, 1)
+	j.requests.New = func() any { return &request{wake: make(chan bool, 1)} }
+	return j, nil
+}
+
+// ForgetKeys drops what the journal holds of the table's keys. The next Commit to the table asks the key source for the current
+// epoch anew: call it when the table is sealed or deleted, and when its current epoch changes.
+func (j *Journal) ForgetKeys(table storage.TableID) { j.sealer.forget(table) }
+
+// Release says that no record up to and including upTo is needed any more, by any table. Whole segments behind it are kept for
+// reuse or removed. What was released is first written to the journal, so that missing segments are told from released ones.
+func (j *Journal) Release(upTo LSN) error {
+	j.releasing.Lock()
+	defer j.releasing.Unlock()
+	if !j.replayed.Load() {
+		return ErrNotReplayed
+	}
+	upTo = min(upTo, LSN(j.newest.Load()))
+	if upTo <= LSN(j.released.Load()) {
+		return nil
+	}
+	j.released.Store(uint64(upTo))
+	if !j.files.releasable(upTo) {
+		return nil
+	}
+	r := j.request()
+	r.note = true
+	if _, err := j.submit(r); err != nil {
+		return err
+	}
+	return j.files.recycle(upTo)
+}
+
+// Stats reports sizes and counts.
+func (j *Journal) Stats() Stats {
+	s := Stats{
+		Newest:   LSN(j.newest.Load()),
+		Released: LSN(j.released.Load()),
+		Groups:   j.counters.groups.Load(),
+		Records:  j.counters.records.Load(),
+		Syncs:    j.counters.syncs.Load(),
+		Written:  j.counters.written.Load(),
+	}
+	var oldest LSN
+	s.SegmentBytes, s.SpareBytes, oldest = j.files.usage()
+	if oldest <= s.Newest {
+		s.Oldest = oldest
+	}
+	return s
+}
+
+// Close waits for the commits under way, declares everything synced and releases files and keys. Without Replay it only closes.
+func (j *Journal) Close() error {
+	j.releasing.Lock()
+	defer j.releasing.Unlock()
+	r := j.request()
+	r.end = true
+	_, err := j.submit(r)
+	switch {
+	case errors.Is(err, ErrNotReplayed):
+		err = nil
+	case err != nil && !errors.Is(err, ErrClosed):
+		// The journal had stopped: the error says so, and nobody uses the file any more.
+		_ = j.writer.close()
+	}
+	j.files.close()
+	j.sealer.forgetAll()
+	return err
+}
