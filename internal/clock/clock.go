@@ -28,6 +28,9 @@ type Clock struct {
 // needs to see it done when Advance returns.
 type Job func(due time.Time) (next time.Time)
 
+// Done is what a job returns that is never due again.
+func Done() time.Time { return time.Time{} }
+
 // New returns a clock that shows the machine's time.
 func New() *Clock { return &Clock{} }
 

@@ -48,16 +48,27 @@ type Run[In, Out any] func(ctx context.Context, caller *auth.Caller, in *In) (*O
 
 // Endpoint is one bound operation.
 type Endpoint[In, Out any] struct {
-	op     api.Operation[In, Out]
-	access Access[In]
-	run    Run[In, Out]
-	path   *Path
+	op          api.Operation[In, Out]
+	access      Access[In]
+	run         Run[In, Out]
+	unsupported []string
+	path        *Path
 }
 
 // Bind ties an operation to the permissions it needs and to its handler.
 func Bind[In, Out any](op api.Operation[In, Out], access Access[In], run Run[In, Out]) *Endpoint[In, Out] {
 	return &Endpoint[In, Out]{op: op, access: access, run: run}
 }
+
+// Without lists the members that the handler does not honour, as dotted paths in the model's spelling. A request that sets one is
+// refused by its name (P8). It returns e.
+func (e *Endpoint[In, Out]) Without(members ...string) *Endpoint[In, Out] {
+	e.unsupported = members
+	return e
+}
+
+// Unsupported are the members that the handler does not honour.
+func (e *Endpoint[In, Out]) Unsupported() []string { return e.unsupported }
 
 // Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an internal error.
 func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
@@ -78,6 +89,11 @@ func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in
 	}()
 	if err = e.op.Validate(in); err != nil {
 		return nil, err
+	}
+	if len(e.unsupported) > 0 {
+		if err = api.RefuseUnsupported("ValidationException", e.op.Present(in), e.unsupported); err != nil {
+			return nil, err
+		}
 	}
 	if err = e.access(ctx, caller, in, needs); err != nil {
 		return nil, err
@@ -102,6 +118,19 @@ func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, 
 		return dst, err
 	}
 	return e.op.Append(dst, out), nil
+}
+
+// ServeForm reads the input from a form, invokes the operation and appends the XML of the output to dst.
+func (e *Endpoint[In, Out]) ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error) {
+	in := new(In)
+	if err := e.op.ReadForm(form, in); err != nil {
+		return dst, err
+	}
+	out, err := e.Invoke(ctx, caller, in)
+	if err != nil {
+		return dst, err
+	}
+	return e.op.AppendXML(dst, out, caller.RequestID), nil
 }
 
 // OperationName is the bare name of the operation.

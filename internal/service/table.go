@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
@@ -11,6 +12,8 @@ import (
 type Bound interface {
 	OperationName() string
 	ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error)
+	ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error)
+	Unsupported() []string
 	attach(*Path)
 }
 
