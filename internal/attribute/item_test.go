@@ -135,45 +135,43 @@ func TestTree(t *testing.T) {
 		}
 		return steps
 	}
+	const l, m, z = `"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"}]}`, `"m":{"M":{"x":{"S":"y"}}}`, `"s":{"S":"z"}`
+	type change = func(tree *Tree) error
+	set := func(v Value, path ...any) change { return func(tree *Tree) error { return tree.Set(at(path...), v) } }
+	remove := func(path ...any) change { return func(tree *Tree) error { return tree.Remove(at(path...)) } }
 	for name, c := range map[string]struct {
-		do   func(tree *Tree) error
-		want string // what changed, or empty for ErrPath
+		do   []change
+		want string
 	}{
-		"replace": {func(tree *Tree) error { return tree.Set(at("s"), Null()) }, `{"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"}]},"m":{"M":{"x":{"S":"y"}}},"s":{"NULL":true}}`},
-		"nested":  {func(tree *Tree) error { return tree.Set(at("m", "a"), Null()) }, `{"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"}]},"m":{"M":{"a":{"NULL":true},"x":{"S":"y"}}},"s":{"S":"z"}}`},
-		"element": {func(tree *Tree) error { return tree.Set(at("l", 1), Null()) }, `{"l":{"L":[{"N":"0"},{"NULL":true},{"N":"2"}]},"m":{"M":{"x":{"S":"y"}}},"s":{"S":"z"}}`},
-		"behind the end": {func(tree *Tree) error {
-			return errors.Join(tree.Set(at("l", 90), Bool(true)), tree.Set(at("l", 7), Null()))
-		}, `{"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"},{"NULL":true},{"BOOL":true}]},"m":{"M":{"x":{"S":"y"}}},"s":{"S":"z"}}`},
-		"remove elements": {func(tree *Tree) error {
-			return errors.Join(tree.Remove(at("l", 0)), tree.Remove(at("l", 1)), tree.Remove(at("l", 9)))
-		}, `{"l":{"L":[{"N":"2"}]},"m":{"M":{"x":{"S":"y"}}},"s":{"S":"z"}}`},
-		"remove and set": {func(tree *Tree) error { return errors.Join(tree.Remove(at("l", 0)), tree.Set(at("l", 1), Null())) }, `{"l":{"L":[{"NULL":true},{"N":"2"}]},"m":{"M":{"x":{"S":"y"}}},"s":{"S":"z"}}`},
-		"remove all": {func(tree *Tree) error {
-			return errors.Join(tree.Remove(at("l")), tree.Remove(at("m")), tree.Remove(at("s")), tree.Remove(at("q")))
-		}, `{}`},
-		"remove nested":      {func(tree *Tree) error { return errors.Join(tree.Remove(at("m", "x")), tree.Remove(at("m", "q"))) }, `{"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"}]},"m":{"M":{}},"s":{"S":"z"}}`},
-		"into what was set":  {func(tree *Tree) error { return errors.Join(tree.Set(at("s"), NewList()), tree.Set(at("s", 0), Null())) }, `{"l":{"L":[{"N":"0"},{"N":"1"},{"N":"2"}]},"m":{"M":{"x":{"S":"y"}}},"s":{"L":[{"NULL":true}]}}`},
-		"missing parent":     {func(tree *Tree) error { return tree.Set(at("q", "a"), Null()) }, ``},
-		"parent is a string": {func(tree *Tree) error { return tree.Set(at("s", "a"), Null()) }, ``},
-		"index in a map":     {func(tree *Tree) error { return tree.Set(at("m", 0), Null()) }, ``},
-		"name in a list":     {func(tree *Tree) error { return tree.Remove(at("l", "a")) }, ``},
-		"index in the item":  {func(tree *Tree) error { return tree.Remove(at(0)) }, ``},
-		"through a gap":      {func(tree *Tree) error { return tree.Set(at("l", 8, "a"), Null()) }, ``},
-		"negative index":     {func(tree *Tree) error { return tree.Set(at("l", -1), Null()) }, ``},
-		"no path":            {func(tree *Tree) error { return tree.Set(nil, Null()) }, ``},
+		"replace":           {[]change{set(Null(), "s")}, l + `,` + m + `,"s":{"NULL":true}`},
+		"nested":            {[]change{set(Null(), "m", "a")}, l + `,"m":{"M":{"a":{"NULL":true},"x":{"S":"y"}}},` + z},
+		"element":           {[]change{set(Null(), "l", 1)}, `"l":{"L":[{"N":"0"},{"NULL":true},{"N":"2"}]},` + m + `,` + z},
+		"behind the end":    {[]change{set(Bool(true), "l", 90), set(Null(), "l", 7)}, l[:len(l)-2] + `,{"NULL":true},{"BOOL":true}]},` + m + `,` + z},
+		"set nil":           {[]change{set(nil, "l")}, m + `,` + z},
+		"remove elements":   {[]change{remove("l", 0), remove("l", 1), remove("l", 9)}, `"l":{"L":[{"N":"2"}]},` + m + `,` + z},
+		"remove and set":    {[]change{remove("l", 0), set(Null(), "l", 1)}, `"l":{"L":[{"NULL":true},{"N":"2"}]},` + m + `,` + z},
+		"remove all":        {[]change{remove("l"), remove("m"), remove("s"), remove("q")}, ``},
+		"remove nested":     {[]change{remove("m", "x"), remove("m", "q")}, l + `,"m":{"M":{}},` + z},
+		"into what was set": {[]change{set(NewList(), "s"), set(Null(), "s", 0)}, l + `,` + m + `,"s":{"L":[{"NULL":true}]}`},
 	} {
 		tree := it.Tree()
-		err := c.do(tree)
-		if c.want == "" {
-			if !errors.Is(err, ErrPath) || !bytes.Equal(tree.Item(), it) {
-				t.Errorf("%s: %v, %s", name, err, tree.Item().AppendJSON(nil))
+		for _, change := range c.do {
+			if err := change(tree); err != nil {
+				t.Errorf("%s: %v", name, err)
 			}
-			continue
 		}
-		got := tree.Item()
-		if err != nil || string(got.AppendJSON(nil)) != c.want || CheckItem(got) != nil {
-			t.Errorf("%s: %v, %s", name, err, got.AppendJSON(nil))
+		if got := tree.Item(); string(got.AppendJSON(nil)) != `{`+c.want+`}` || CheckItem(got) != nil {
+			t.Errorf("%s: %s", name, got.AppendJSON(nil))
+		}
+	}
+	for name, change := range map[string]change{
+		"missing parent": set(Null(), "q", "a"), "missing parent of what is removed": remove("q", "a"), "parent is a string": set(Null(), "s", "a"),
+		"index in a map": set(Null(), "m", 0), "name in a list": remove("l", "a"), "index in the item": remove(0), "no path": set(Null()),
+		"through a gap": set(Null(), "l", 8, "a"), "negative index": set(Null(), "l", -1),
+	} {
+		tree := it.Tree()
+		if err := change(tree); !errors.Is(err, ErrPath) || !bytes.Equal(tree.Item(), it) {
+			t.Errorf("%s: %v, %s", name, err, tree.Item().AppendJSON(nil))
 		}
 	}
 	tree := it.Tree()

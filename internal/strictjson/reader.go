@@ -214,6 +214,7 @@ func (r *Reader) ReadInt(bits int) (int64, error) {
 	if bits > 32 {
 		want = "Long"
 	}
+	r.skipSpace()
 	offset := r.pos
 	literal, err := r.ReadNumber(want)
 	if err != nil {
@@ -228,6 +229,7 @@ func (r *Reader) ReadInt(bits int) (int64, error) {
 
 // ReadFloat reads a number as a float64. A number out of range is a TypeError.
 func (r *Reader) ReadFloat() (float64, error) {
+	r.skipSpace()
 	offset := r.pos
 	literal, err := r.ReadNumber("Double")
 	if err != nil {
