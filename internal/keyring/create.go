@@ -1,0 +1,197 @@
+package keyring
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/auth/policy"
+)
+
+// maxKeys is how many keys an account may have in a Region ("Resource quotas" in the AWS KMS Developer Guide).
+const maxKeys = 100_000
+
+// NewKey is what Create makes a key of. Empty members take the defaults of CreateKey.
+type NewKey struct {
+	Scope       Scope
+	Spec        Spec
+	Usage       Usage
+	Origin      Origin
+	Description string
+	Policy      string // empty: DefaultPolicy
+	Tags        []Tag
+	MultiRegion bool
+}
+
+// Create makes a customer managed key.
+func (k *Keyring) Create(ctx context.Context, n NewKey) (*Key, error) {
+	if err := n.Check(); err != nil {
+		return nil, err
+	}
+	if n.Policy == "" {
+		n.Policy = DefaultPolicy(n.Scope.Account)
+	}
+	tags, err := mergeTags(nil, n.Tags)
+	if err != nil {
+		return nil, err
+	}
+	m := &Metadata{
+		Scope: n.Scope, ID: newKeyID(n.MultiRegion), Description: n.Description, Manager: ManagedByCustomer,
+		Policy: n.Policy, Tags: tags,
+	}
+	if n.MultiRegion {
+		m.MultiRegion = &MultiRegion{Primary: n.Scope.Region}
+	}
+	r := k.region(n.Scope)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.keyNames.len() >= maxKeys {
+		return nil, fail(LimitExceeded, "You have reached the quota of %d keys in this Region.", maxKeys)
+	}
+	return k.create(ctx, m)
+}
+
+// Check says whether the service makes keys of this kind.
+func (n *NewKey) Check() error {
+	if n.Spec == "" {
+		n.Spec = Symmetric
+	}
+	if n.Usage == "" {
+		if n.Spec != Symmetric {
+			return fail(Invalid, "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+		}
+		n.Usage = EncryptDecrypt
+	}
+	if !n.Spec.fits(n.Usage) {
+		return fail(Invalid, "KeyUsage %s is not compatible with KeySpec %s", n.Usage, n.Spec)
+	}
+	if n.Spec != Symmetric {
+		return fail(Unsupported, "KeySpec %s is not supported: this installation makes SYMMETRIC_DEFAULT keys.", n.Spec)
+	}
+	if n.Origin != "" && n.Origin != OriginKMS {
+		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin AWS_KMS.", n.Origin)
+	}
+	return nil
+}
+
+// create gives m its first version, writes it down and enters it: the material first, under a name that marks it unborn, then
+// the record, which is what makes the key exist. The caller holds the region's mu.
+func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key, error) {
+	now := k.Clock.Now().Truncate(time.Millisecond)
+	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
+	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
+	if m.Manager != ManagedByCustomer {
+		m.Rotation = Rotation{Enabled: true, Period: defaultRotationPeriod, Next: now.AddDate(0, 0, defaultRotationPeriod)}
+	}
+	if err := m.compile(); err != nil {
+		return nil, err
+	}
+	version, backing, err := k.newVersion(m, now)
+	if err != nil {
+		return nil, err
+	}
+	m.Versions = []Version{{MaterialID: version.MaterialID, Created: now}}
+	file := &MaterialFile{KeyID: m.ID, Versions: []MaterialVersion{version}}
+	if err := k.store.write(m.ID+unbornSuffix, file); err != nil {
+		backing.forget()
+		return nil, err
+	}
+	return k.born(ctx, m, backing, more)
+}
+
+// born writes the record of a key whose material is on disk. If that fails the outcome may be uncertain: the file stays as it
+// is, and the next start decides.
+func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, more []Change) (*Key, error) {
+	record, err := m.record()
+	if err == nil {
+		err = k.Records.Write(ctx, append(more, record)...)
+	}
+	if err != nil {
+		backing.forget()
+		return nil, fmt.Errorf("write the record of new key %s: %w", m.ID, err)
+	}
+	if err := k.store.rename(m.ID+unbornSuffix, m.ID); err != nil {
+		k.Log.Error("the material of a new key keeps its temporary name until the next start", "key", m.arn, "error", err)
+	}
+	k.backing.store(backing.id, backing)
+	m.backing = []*backingKey{backing}
+	key := newKey(m)
+	k.enter(key)
+	k.show(key, m)
+	return key, nil
+}
+
+// compile readies the policy of m to be evaluated. Its error is a *policy.ParseError.
+func (m *Metadata) compile() (err error) {
+	if m.Manager == ownedByInstallation {
+		return nil
+	}
+	m.compiled, err = policy.Parse([]byte(m.Policy), policy.Key)
+	return err
+}
+
+// newVersion makes a fresh backing key for m: wrapped for its file, and ready for use.
+func (k *Keyring) newVersion(m *Metadata, now time.Time) (MaterialVersion, *backingKey, error) {
+	var version MaterialVersion
+	bare, err := k.Arena.New(bareSize, func(b []byte) (err error) {
+		_, _ = rand.Read(b) // never fails: the process ends instead
+		version, err = wrapVersion(k.Root, m.ID, b, now)
+		return err
+	})
+	if err != nil {
+		return version, nil, err
+	}
+	backing := newBackingKey(m.Scope.Account, m.ID, version.MaterialID)
+	backing.bare.Store(bare)
+	return version, backing, nil
+}
+
+// Managed is the AWS managed key of a service, made on first use. Its alias is alias/aws/SERVICE.
+func (k *Keyring) Managed(ctx context.Context, scope Scope, service string) (*Key, error) {
+	name := reservedAliases + service
+	r := k.region(scope)
+	if key, ok := r.byAlias(name); ok {
+		return key, nil
+	}
+	text, description, ok := managedPolicy(scope, service)
+	if !ok {
+		return nil, fail(NotFound, "Alias %s is not found.", scope.AliasARN(name))
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if key, ok := r.byAlias(name); ok {
+		return key, nil
+	}
+	m := &Metadata{
+		Scope: scope, ID: newKeyID(false), Description: description, Manager: ManagedByAWS, Policy: text,
+	}
+	now := k.Clock.Now().Truncate(time.Millisecond)
+	alias := &Alias{Scope: scope, Name: name, Target: m.ID, Created: now, Updated: now}
+	record, err := alias.record()
+	if err != nil {
+		return nil, err
+	}
+	key, err := k.create(ctx, m, record)
+	if err != nil {
+		return nil, err
+	}
+	r.showAlias(alias)
+	key.addAlias(name)
+	return key, nil
+}
+
+// Owned is the installation's own key for an account and a Region, made on first use: what AWS calls an AWS owned key. No
+// listing shows it, no identifier resolves to it, no policy guards it: only code of this installation can use it.
+func (k *Keyring) Owned(ctx context.Context, scope Scope) (*Key, error) {
+	r := k.region(scope)
+	if key := r.owned.Load(); key != nil {
+		return key, nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if key := r.owned.Load(); key != nil {
+		return key, nil
+	}
+	return k.create(ctx, &Metadata{Scope: scope, ID: newKeyID(false), Manager: ownedByInstallation})
+}

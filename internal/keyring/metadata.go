@@ -1,0 +1,167 @@
+package keyring
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/auth/policy"
+)
+
+// Metadata is what is known of a key at one moment, without its material. It is immutable: a change makes another one, so that
+// who holds one may read it without a lock. Its JSON is what the catalog keeps of a key.
+type Metadata struct {
+	Format       int          `json:"format"`
+	Scope        Scope        `json:"scope"`
+	ID           string       `json:"id"`
+	Created      time.Time    `json:"created"`
+	Description  string       `json:"description,omitempty"`
+	Spec         Spec         `json:"spec"`
+	Usage        Usage        `json:"usage"`
+	Origin       Origin       `json:"origin"`
+	Manager      Manager      `json:"manager"`
+	State        State        `json:"state"`
+	DeletionDate time.Time    `json:"deletionDate,omitzero"` // while pending deletion
+	MultiRegion  *MultiRegion `json:"multiRegion,omitempty"` // nil for a single-Region key
+	Policy       string       `json:"policy"`
+	Tags         []Tag        `json:"tags,omitempty"` // by key
+	Rotation     Rotation     `json:"rotation,omitzero"`
+	Versions     []Version    `json:"versions"` // oldest first; the last one encrypts
+
+	arn      string
+	compiled *policy.Policy
+	backing  []*backingKey // one for each of Versions
+	revision uint64
+	stored   State // what State was, while it is Unavailable, which is never written down
+}
+
+// MultiRegion places a key in its set of related keys.
+type MultiRegion struct {
+	Primary  string   `json:"primary"` // Region
+	Replicas []string `json:"replicas,omitempty"`
+}
+
+// Tag is a label on a key.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Rotation is the automatic rotation of a key.
+type Rotation struct {
+	Enabled bool      `json:"enabled,omitempty"`
+	Period  int       `json:"period,omitempty"` // days
+	Next    time.Time `json:"next,omitzero"`
+}
+
+// RotationType says what made a version of a key. The first version of a key has none.
+type RotationType string
+
+// The kinds of rotation.
+const (
+	Automatic RotationType = "AUTOMATIC"
+	OnDemand  RotationType = "ON_DEMAND"
+)
+
+// Version is one backing key of a key.
+type Version struct {
+	MaterialID string       `json:"materialId"` // 64 hexadecimal digits
+	Created    time.Time    `json:"created"`
+	Type       RotationType `json:"type,omitempty"`
+}
+
+// metadataFormat is the version of Metadata's JSON.
+const metadataFormat = 1
+
+// ARN is the ARN of the key.
+func (m *Metadata) ARN() string { return m.arn }
+
+// Compiled is the key's policy, ready to be evaluated. It is nil for a key of the installation.
+func (m *Metadata) Compiled() *policy.Policy { return m.compiled }
+
+// Revision grows with every change of the key: a decision that was made on one revision holds for that revision.
+func (m *Metadata) Revision() uint64 { return m.revision }
+
+// CurrentMaterial is the id of the material that encrypts.
+func (m *Metadata) CurrentMaterial() string { return m.Versions[len(m.Versions)-1].MaterialID }
+
+// TagValue is the value of a tag.
+func (m *Metadata) TagValue(key string) (string, bool) {
+	i, found := slices.BinarySearchFunc(m.Tags, key, func(t Tag, k string) int { return strings.Compare(t.Key, k) })
+	if !found {
+		return "", false
+	}
+	return m.Tags[i].Value, true
+}
+
+// due is when the key next changes by itself; the zero time means never.
+func (m *Metadata) due() time.Time {
+	switch {
+	case m.State == PendingDeletion:
+		return m.DeletionDate
+	case m.State == Enabled && m.Rotation.Enabled:
+		return m.Rotation.Next
+	}
+	return time.Time{}
+}
+
+func (m *Metadata) onDemandRotations() int {
+	n := 0
+	for _, v := range m.Versions {
+		if v.Type == OnDemand {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *Metadata) recordName() string {
+	kind := "key"
+	if m.Manager == ownedByInstallation {
+		kind = "owned"
+	}
+	return recordName(kind, m.Scope, m.ID)
+}
+
+func (m *Metadata) record() (Change, error) {
+	kept := *m
+	if kept.State == Unavailable {
+		kept.State = kept.stored
+	}
+	data, err := json.Marshal(&kept)
+	if err != nil {
+		return Change{}, fmt.Errorf("encode the record of key %s: %w", m.ID, err)
+	}
+	return Change{Name: m.recordName(), Data: data}, nil
+}
+
+func decodeMetadata(data []byte) (*Metadata, error) {
+	m := new(Metadata)
+	if err := json.Unmarshal(data, m); err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Format != metadataFormat:
+		return nil, fmt.Errorf("its format is %d, this program reads %d: use a newer program", m.Format, metadataFormat)
+	case !wellFormed(m.ID) || len(m.Versions) == 0:
+		return nil, errors.New("it names no key or no version")
+	}
+	m.arn = m.Scope.KeyARN(m.ID)
+	return m, nil
+}
+
+// recordName is the name of a record: kind, account, Region and the name within them, which may hold further slashes.
+func recordName(kind string, s Scope, name string) string {
+	return kind + "/" + s.Account + "/" + s.Region + "/" + name
+}
+
+func splitRecordName(record string) (kind string, s Scope, name string, err error) {
+	parts := strings.SplitN(record, "/", 4)
+	if len(parts) != 4 {
+		return "", s, "", fmt.Errorf("record %q has no name that this program knows", record)
+	}
+	return parts[0], Scope{Account: parts[1], Region: parts[2]}, parts[3], nil
+}

@@ -1,0 +1,63 @@
+package keyring
+
+import (
+	"context"
+	"time"
+)
+
+// retryAfter is when work that failed is tried again.
+const retryAfter = time.Hour
+
+// arm sets a job for the time when the key next changes by itself, unless one is set for that time or before. The caller holds
+// the region's mu.
+func (k *Keyring) arm(key *Key) {
+	if due := key.Metadata().due(); !due.IsZero() {
+		k.wakeAt(key, due)
+	}
+}
+
+func (k *Keyring) wakeAt(key *Key, due time.Time) {
+	if !key.alarm.IsZero() && !due.Before(key.alarm) {
+		return
+	}
+	key.alarm = due
+	k.Clock.At(due, func(due time.Time) time.Time {
+		k.wake(key, due)
+		return time.Time{} // act and arm set the next
+	})
+}
+
+// wake does what is due. A job whose time is not the alarm's was overtaken by an earlier one, which has set the next.
+func (k *Keyring) wake(key *Key, due time.Time) {
+	r := k.region(key.scope)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !key.alarm.Equal(due) {
+		return
+	}
+	key.alarm = time.Time{}
+	if k.act(key, due) {
+		k.arm(key)
+	}
+}
+
+// act does what the key is due for. When it cannot, it says why in the log, sets the next attempt and returns false. The caller
+// holds the region's mu.
+func (k *Keyring) act(key *Key, now time.Time) bool {
+	m := key.Metadata()
+	if due := m.due(); due.IsZero() || due.After(now) {
+		return true
+	}
+	var err error
+	if m.State == PendingDeletion {
+		err = k.erase(context.Background(), key)
+	} else {
+		err = k.rotate(context.Background(), key, Automatic, now)
+	}
+	if err == nil {
+		return true
+	}
+	k.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key", key.arn, "error", err)
+	k.wakeAt(key, now.Add(retryAfter))
+	return false
+}
