@@ -18,12 +18,24 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // TableID names a table for its whole life and is never used again. Names of tables are the engine's business.
 type TableID [16]byte
 
 func (id TableID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseTableID reads what String wrote.
+func ParseTableID(s string) (id TableID, err error) {
+	if len(s) != hex.EncodedLen(len(id)) || strings.ToLower(s) != s {
+		return id, fmt.Errorf("storage: %q is not the ID of a table", s)
+	}
+	if _, err := hex.Decode(id[:], []byte(s)); err != nil {
+		return TableID{}, fmt.Errorf("storage: %q is not the ID of a table", s)
+	}
+	return id, nil
+}
 
 // System tables belong to the installation and are sealed under its own keys; their IDs are fixed, all zero but the last byte.
 func System(n byte) TableID { return TableID{15: n} }
@@ -97,6 +109,10 @@ type Store interface {
 	// Update runs fn as one transaction. The rows in latches, of any tables, are held against every other Update that names
 	// them, until the outcome is durable; fn may read only those, and may write any row of tables named among them. When fn returns
 	// an error nothing is changed and Update returns that error as it is. fn may run only once and must not call the store.
+	//
+	// Two transactions that may write the same row must latch a row in common, that row itself or one that it belongs to, such
+	// as the item of an index entry; without one, it is not said which of them is applied last. When Update returns an error of
+	// the disk, the outcome is known only after the store was opened anew.
 	Update(ctx context.Context, latches []Row, fn func(Tx) error) error
 
 	// Get returns the row's value, appended to dst, as last made durable.
