@@ -22,8 +22,10 @@ func value(t testing.TB, json string) Value {
 }
 
 func TestAccessors(t *testing.T) {
-	it := readItem(t, `{"s":{"S":"x"},"n":{"N":"7"},"b":{"B":"AQI="},"t":{"BOOL":true},"l":{"L":[{"S":"a"},{"N":"1"}]},"ss":{"SS":["q","p"]}}`)
-	if v := it.Get("s"); v.Kind() != S || string(v.Text()) != "x" || v.Bool() || v.Number() != nil || v.Item() != nil || v.Len() != 0 {
+	it := readItem(t,
+		`{"s":{"S":"x"},"n":{"N":"7"},"b":{"B":"AQI="},"t":{"BOOL":true},"l":{"L":[{"S":"a"},{"N":"1"}]},"ss":{"SS":["q","p"]}}`)
+	if v := it.Get("s"); v.Kind() != S || string(v.Text()) != "x" || v.Bool() || v.Number() != nil || v.Item() != nil ||
+		v.Len() != 0 {
 		t.Errorf("s is %x", v)
 	}
 	if v := it.Get("n"); v.Kind() != N || v.Number().String() != "7" || v.Text() != nil {
@@ -35,10 +37,12 @@ func TestAccessors(t *testing.T) {
 	if !it.Get("t").Bool() || it.Get("") != nil || it.Get("r") != nil || it.Get("z") != nil {
 		t.Error("t, or a name that is not there")
 	}
-	if v := it.Get("l"); v.Len() != 2 || string(v.Index(0).Text()) != "a" || v.Index(2) != nil || v.Index(-1) != nil || !v.Contains(value(t, `{"N":"1.0"}`)) {
+	if v := it.Get("l"); v.Len() != 2 || string(v.Index(0).Text()) != "a" || v.Index(2) != nil || v.Index(-1) != nil ||
+		!v.Contains(value(t, `{"N":"1.0"}`)) {
 		t.Errorf("l is %x", v)
 	}
-	if v := it.Get("ss"); v.Len() != 2 || v.Index(0) != nil || !v.Contains(String("q")) || v.Contains(String("r")) || v.Contains(Binary([]byte("q"))) {
+	if v := it.Get("ss"); v.Len() != 2 || v.Index(0) != nil || !v.Contains(String("q")) || v.Contains(String("r")) ||
+		v.Contains(Binary([]byte("q"))) {
 		t.Errorf("ss is %x", v)
 	}
 	if v := it.Value().At([]Step{{Name: "l"}, {Index: 1, IsIndex: true}}); v.Number().String() != "1" {
@@ -47,15 +51,18 @@ func TestAccessors(t *testing.T) {
 	if v := it.Value().At([]Step{{Name: "l"}, {Name: "1"}}); v != nil {
 		t.Errorf("l.1 is %x", v)
 	}
-	if Item(nil).Len() != 0 || Item(nil).Get("a") != nil || Value(nil).Kind() != Invalid || Item(nil).Clone() != nil || Value(nil).Size() != 0 {
+	if Item(nil).Len() != 0 || Item(nil).Get("a") != nil || Value(nil).Kind() != Invalid || Item(nil).Clone() != nil ||
+		Value(nil).Size() != 0 {
 		t.Error("nil is not absent")
 	}
 }
 
 // TestValueSize follows "DynamoDB item sizes and formats" of the Developer Guide.
 func TestValueSize(t *testing.T) {
-	for json, want := range map[string]int{`{"S":"é"}`: 2, `{"B":"AAE="}`: 2, `{"BOOL":false}`: 1, `{"NULL":true}`: 1, `{"M":{}}`: 3, `{"L":[]}`: 3,
-		`{"L":[{"S":"ab"},{"N":"1"}]}`: 9, `{"M":{"ab":{"S":"c"},"d":{"M":{}}}}`: 12, `{"SS":["ab","c"]}`: 3, `{"NS":["1","-100"]}`: 5, `{"BS":["AA=="]}`: 1} {
+	for json, want := range map[string]int{`{"S":"é"}`: 2, `{"B":"AAE="}`: 2, `{"BOOL":false}`: 1, `{"NULL":true}`: 1,
+		`{"M":{}}`: 3, `{"L":[]}`: 3,
+		`{"L":[{"S":"ab"},{"N":"1"}]}`: 9, `{"M":{"ab":{"S":"c"},"d":{"M":{}}}}`: 12, `{"SS":["ab","c"]}`: 3,
+		`{"NS":["1","-100"]}`: 5, `{"BS":["AA=="]}`: 1} {
 		if got := value(t, json).Size(); got != want {
 			t.Errorf("%s has size %d, want %d", json, got, want)
 		}
@@ -74,8 +81,10 @@ func TestConstructors(t *testing.T) {
 		got  Value
 		json string
 	}{
-		{String("x"), `{"S":"x"}`}, {Binary([]byte{0}), `{"B":"AA=="}`}, {FromNumber(number(t, "-0.5")), `{"N":"-0.5"}`}, {Bool(true), `{"BOOL":true}`},
-		{Null(), `{"NULL":true}`}, {NewList(), `{"L":[]}`}, {NewList(String("a"), Null()), `{"L":[{"S":"a"},{"NULL":true}]}`}, {set, `{"NS":["9","10"]}`},
+		{String("x"), `{"S":"x"}`}, {Binary([]byte{0}), `{"B":"AA=="}`}, {FromNumber(number(t, "-0.5")), `{"N":"-0.5"}`},
+		{Bool(true), `{"BOOL":true}`},
+		{Null(), `{"NULL":true}`}, {NewList(), `{"L":[]}`}, {NewList(String("a"), Null()), `{"L":[{"S":"a"},{"NULL":true}]}`},
+		{set, `{"NS":["9","10"]}`},
 	} {
 		if !Equal(c.got, value(t, c.json)) || string(AppendJSON(nil, c.got)) != c.json {
 			t.Errorf("got %s, want %s", AppendJSON(nil, c.got), c.json)
@@ -143,10 +152,11 @@ func TestTree(t *testing.T) {
 		do   []change
 		want string
 	}{
-		"replace":           {[]change{set(Null(), "s")}, l + `,` + m + `,"s":{"NULL":true}`},
-		"nested":            {[]change{set(Null(), "m", "a")}, l + `,"m":{"M":{"a":{"NULL":true},"x":{"S":"y"}}},` + z},
-		"element":           {[]change{set(Null(), "l", 1)}, `"l":{"L":[{"N":"0"},{"NULL":true},{"N":"2"}]},` + m + `,` + z},
-		"behind the end":    {[]change{set(Bool(true), "l", 90), set(Null(), "l", 7)}, l[:len(l)-2] + `,{"NULL":true},{"BOOL":true}]},` + m + `,` + z},
+		"replace": {[]change{set(Null(), "s")}, l + `,` + m + `,"s":{"NULL":true}`},
+		"nested":  {[]change{set(Null(), "m", "a")}, l + `,"m":{"M":{"a":{"NULL":true},"x":{"S":"y"}}},` + z},
+		"element": {[]change{set(Null(), "l", 1)}, `"l":{"L":[{"N":"0"},{"NULL":true},{"N":"2"}]},` + m + `,` + z},
+		"behind the end": {[]change{set(Bool(true), "l", 90), set(Null(), "l", 7)},
+			l[:len(l)-2] + `,{"NULL":true},{"BOOL":true}]},` + m + `,` + z},
 		"set nil":           {[]change{set(nil, "l")}, m + `,` + z},
 		"remove elements":   {[]change{remove("l", 0), remove("l", 1), remove("l", 9)}, `"l":{"L":[{"N":"2"}]},` + m + `,` + z},
 		"remove and set":    {[]change{remove("l", 0), set(Null(), "l", 1)}, `"l":{"L":[{"NULL":true},{"N":"2"}]},` + m + `,` + z},
@@ -165,8 +175,10 @@ func TestTree(t *testing.T) {
 		}
 	}
 	for name, change := range map[string]change{
-		"missing parent": set(Null(), "q", "a"), "missing parent of what is removed": remove("q", "a"), "parent is a string": set(Null(), "s", "a"),
-		"index in a map": set(Null(), "m", 0), "name in a list": remove("l", "a"), "index in the item": remove(0), "no path": set(Null()),
+		"missing parent": set(Null(), "q", "a"), "missing parent of what is removed": remove("q", "a"),
+		"parent is a string": set(Null(), "s", "a"),
+		"index in a map":     set(Null(), "m", 0), "name in a list": remove("l", "a"), "index in the item": remove(0),
+		"no path":       set(Null()),
 		"through a gap": set(Null(), "l", 8, "a"), "negative index": set(Null(), "l", -1),
 	} {
 		tree := it.Tree()

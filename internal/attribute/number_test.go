@@ -50,14 +50,17 @@ func TestNumberRefused(t *testing.T) {
 	const overflow = "Number overflow. Attempting to store a number with magnitude larger than supported range"
 	const underflow = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 	const precise = "Attempting to store more than 38 significant digits in a Number"
-	for text, want := range map[string]string{"": "The parameter cannot be converted to a numeric value", "1e126": overflow, "-1e126": overflow,
+	for text, want := range map[string]string{"": "The parameter cannot be converted to a numeric value", "1e126": overflow,
+		"-1e126":                  overflow,
 		"1e999999999999999999999": overflow, "1e-131": underflow, "1E-9999": underflow, "-1e-99999999999999999999999": underflow,
-		strings.Repeat("1", 39): precise, "1." + strings.Repeat("0", 37) + "1": precise, "1" + strings.Repeat("0", 37) + "1": precise,
+		strings.Repeat("1", 39): precise, "1." + strings.Repeat("0", 37) + "1": precise, "1" + strings.Repeat("0",
+			37) + "1": precise,
 		strings.Repeat("9", 126): precise, strings.Repeat("9", 127): overflow,
 	} {
 		refused(t, text, want)
 	}
-	for _, text := range []string{"NaN", "Infinity", "-inf", "0x10", "1_000", "1,5", " 1", "1 ", "1 2", "--1", "+-1", "1e", "1e+", "e5", ".", "-",
+	for _, text := range []string{"NaN", "Infinity", "-inf", "0x10", "1_000", "1,5", " 1", "1 ", "1 2", "--1", "+-1", "1e",
+		"1e+", "e5", ".", "-",
 		"+", "-.", ".e1", "1.2.3", "1e1.5", "1e1e1", "1+2", "١٢", "１", "1f", "1d", "1L", "true", "\x00", "1\x00", "1\n"} {
 		refused(t, text, notNumber+text)
 	}
@@ -75,7 +78,8 @@ func refused(t *testing.T, text, want string) {
 // TestNumberInBoundedTime reads the longest texts that a request can hold.
 func TestNumberInBoundedTime(t *testing.T) {
 	start := time.Now()
-	for _, text := range []string{"1e" + strings.Repeat("9", 1<<20), strings.Repeat("9", 1<<20), "0." + strings.Repeat("0", 1<<20) + "1"} {
+	for _, text := range []string{"1e" + strings.Repeat("9", 1<<20), strings.Repeat("9", 1<<20), "0." + strings.Repeat("0",
+		1<<20) + "1"} {
 		if _, err := ParseNumber([]byte(text)); err == nil {
 			t.Errorf("%.20s is accepted", text)
 		}
@@ -87,7 +91,8 @@ func TestNumberInBoundedTime(t *testing.T) {
 
 // The sizes that were measured on DynamoDB follow pairs of digits counted from the decimal point.
 func TestNumberSize(t *testing.T) {
-	for text, want := range map[string]int{"0": 1, "1": 2, "27": 2, "-27": 3, "461": 3, "100": 2, "1000": 2, "1E125": 2, "0.1": 2, "0.01": 2,
+	for text, want := range map[string]int{"0": 1, "1": 2, "27": 2, "-27": 3, "461": 3, "100": 2, "1000": 2, "1E125": 2,
+		"0.1": 2, "0.01": 2,
 		"0.001": 2, "1.5": 3, "-1.5": 4, "12.34": 3, "100.5": 4, "1786461547": 6, "1E-130": 2, strings.Repeat("9", 38): 20,
 		strings.Repeat("9", 37) + ".9": 21, "-" + strings.Repeat("9", 37) + ".9": 21} {
 		if got := FromNumber(number(t, text)).Size(); got != want {
@@ -106,7 +111,8 @@ func TestNumberInt(t *testing.T) {
 			t.Errorf("%d reads back as %d, %v", i, got, ok)
 		}
 	}
-	for _, text := range []string{"0.5", "1.5", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e20", "1e125", "1e-130"} {
+	for _, text := range []string{"0.5", "1.5", "9223372036854775808", "-9223372036854775809", "18446744073709551616", "1e20",
+		"1e125", "1e-130"} {
 		if got, ok := number(t, text).Int64(); ok {
 			t.Errorf("%s is taken for %d", text, got)
 		}
@@ -185,7 +191,8 @@ func TestNumberAgreesWithApd(t *testing.T) {
 		if got, want := bytes.Compare(a, b), decimalA.Cmp(decimalB); got != want {
 			t.Fatalf("order of %s and %s is %d, want %d", textA, textB, got, want)
 		}
-		if got, want := bytes.Compare(AppendKeyPart(nil, FromNumber(a)), AppendKeyPart(nil, FromNumber(b))), decimalA.Cmp(decimalB); got != want {
+		if got, want := bytes.Compare(AppendKeyPart(nil, FromNumber(a)), AppendKeyPart(nil, FromNumber(b))),
+			decimalA.Cmp(decimalB); got != want {
 			t.Fatalf("order of the key parts of %s and %s is %d, want %d", textA, textB, got, want)
 		}
 		again, err := ParseNumber(a.AppendText(nil))
@@ -234,7 +241,8 @@ func TestAddAtTheLimits(t *testing.T) {
 }
 
 func FuzzNumber(f *testing.F) {
-	for _, seed := range []string{"0", "-0.0e5", "1e125", "1e-130", "12.50", "NaN", "99999999999999999999999999999999999999", "-5E-3"} {
+	for _, seed := range []string{"0", "-0.0e5", "1e125", "1e-130", "12.50", "NaN", "99999999999999999999999999999999999999",
+		"-5E-3"} {
 		f.Add([]byte(seed), []byte("1"))
 	}
 	f.Fuzz(func(t *testing.T, a, b []byte) {

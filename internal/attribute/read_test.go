@@ -173,7 +173,8 @@ func TestReadItem(t *testing.T) {
 	if it := readItem(t, `{"a":`+nested(31, false)+`}`); it.CheckNesting() != nil || CheckItem(it) != nil {
 		t.Error("31 maps around a value are refused")
 	}
-	if _, err := ReadItem(strictjson.NewReader([]byte(`{"a":`+nested(32, false)+`}`)), nil); err == nil || err.Error() != textNested {
+	if _, err := ReadItem(strictjson.NewReader([]byte(`{"a":`+nested(32, false)+`}`)), nil); err == nil ||
+		err.Error() != textNested {
 		t.Errorf("32 maps around a value: %v", err)
 	}
 	tree := readItem(t, `{"a":`+nested(31, false)+`}`).Tree()

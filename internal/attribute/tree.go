@@ -44,7 +44,7 @@ func (n *node) open() {
 		return
 	}
 	n.opened = true
-	n.children = make([]child, 0, n.value.Len()+1)
+	n.children = make([]child, 0, min(n.value.Len(), len(n.value))+1)
 	add := func(step Step, v Value) {
 		n.children = append(n.children, child{step, &node{value: v, kind: v.Kind()}})
 	}

@@ -22,8 +22,10 @@ func TestConformance(t *testing.T) {
 		`null`, `true`, `false`, ` null `, "\t\n\r null\t\n\r ", `{}`, `[]`, `{ }`, `[ ]`, `""`, `0`, // sections 2 and 3
 		`{"a":1}`, `{"a":1,"b":2}`, `{ "a" : 1 , "b" : { } }`, `{"":0}`, `{"a":1,"a":2}`, // 4
 		`[1]`, `[1,2]`, `[ 1 , [ ] , { } , "x" , null ]`, // 5
-		`-0`, `0`, `10`, `-1`, `0.0`, `1.50`, `1e5`, `1E5`, `1e+5`, `1e-05`, `0e0`, `-0.0e-0`, `123456789012345678901234567890`, // 6
-		`"\"\\\/\b\f\n\r\t"`, `"\u0000\u00e9\uD83D\uDE00"`, "\"\u007f\u00a0é😀\u2028\"", `"\uFFFF"`, `"aaaaaaaaaaaaaaaaaaaaaaaa\u0041"`, // 7
+		`-0`, `0`, `10`, `-1`, `0.0`, `1.50`, `1e5`, `1E5`, `1e+5`, `1e-05`, `0e0`, `-0.0e-0`, `123456789012345678901234567890`,
+		// 6
+		`"\"\\\/\b\f\n\r\t"`, `"\u0000\u00e9\uD83D\uDE00"`, "\"\u007f\u00a0é😀\u2028\"", `"\uFFFF"`,
+		`"aaaaaaaaaaaaaaaaaaaaaaaa\u0041"`, // 7
 		strings.Repeat("[", MaxDepth) + strings.Repeat("]", MaxDepth),
 	} {
 		if err := accept(document); err != nil {
@@ -31,14 +33,20 @@ func TestConformance(t *testing.T) {
 		}
 	}
 	for _, document := range []string{
-		``, ` `, `nul`, `NULL`, `True`, `truee`, `nulll`, `null null`, "\v1", "\u00a01", "\ufeff1", `/**/1`, `undefined`, `NaN`, `Infinity`, `-Infinity`,
-		`{`, `}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{"a":1 "b":2}`, `{"a":1,,"b":2}`, `{a:1}`, `{'a':1}`, `{1:1}`, `{"a"::1}`, `{"a":1]`, `{"a":1}}`, `{null:1}`,
+		``, ` `, `nul`, `NULL`, `True`, `truee`, `nulll`, `null null`, "\v1", "\u00a01", "\ufeff1", `/**/1`, `undefined`, `NaN`,
+		`Infinity`, `-Infinity`,
+		`{`, `}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{,}`, `{"a":1 "b":2}`, `{"a":1,,"b":2}`, `{a:1}`, `{'a':1}`, `{1:1}`,
+		`{"a"::1}`, `{"a":1]`, `{"a":1}}`, `{null:1}`,
 		`[`, `]`, `[1,]`, `[,1]`, `[1 2]`, `[1,,2]`, `[1}`, `[1]]`, `[,]`, `[:]`,
 		`+1`, `01`, `-`, `-a`, `1.`, `.5`, `1.e5`, `1e`, `1e+`, `0x1`, `1_0`, `--1`, `00`, `-01`, `1e1.5`, `１`, `1a`,
-		`"`, `"a`, `"\"`, `"\a"`, `"\u"`, `"\u123"`, `"\u123g"`, `"\U0041"`, `"\x41"`, `'a'`, "\"\n\"", "\"\t\"", "\"\x00\"", "\"\x1f\"", "\"aaaaaaaa\x1f\"", `"\`,
-		"\"\xff\"", "\"\xc3\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\\n\xff\"", "\"aaaaaaaaa\xffaaaaaaaaa\"",
-		`"\ud800"`, `"\udc00"`, `"\ud800\ud800"`, `"\ud800\u0041"`, `"\ud800a"`, `"\udc00\ud800"`, `"\ud83d\u"`, "{\"\xff\":1}", `{"\ud800":1}`,
-		strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), strings.Repeat(`{"a":`, MaxDepth+1) + "1" + strings.Repeat("}", MaxDepth+1),
+		`"`, `"a`, `"\"`, `"\a"`, `"\u"`, `"\u123"`, `"\u123g"`, `"\U0041"`, `"\x41"`, `'a'`, "\"\n\"", "\"\t\"", "\"\x00\"",
+		"\"\x1f\"", "\"aaaaaaaa\x1f\"", `"\`,
+		"\"\xff\"", "\"\xc3\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\\n\xff\"",
+		"\"aaaaaaaaa\xffaaaaaaaaa\"",
+		`"\ud800"`, `"\udc00"`, `"\ud800\ud800"`, `"\ud800\u0041"`, `"\ud800a"`, `"\udc00\ud800"`, `"\ud83d\u"`, "{\"\xff\":1}",
+		`{"\ud800":1}`,
+		strings.Repeat("[", MaxDepth+1) + strings.Repeat("]", MaxDepth+1), strings.Repeat(`{"a":`,
+			MaxDepth+1) + "1" + strings.Repeat("}", MaxDepth+1),
 	} {
 		var syntax *SyntaxError
 		if err := accept(document); !errors.As(err, &syntax) || syntax.Offset > len(document) || syntax.Reason == "" {
@@ -79,10 +87,13 @@ func TestStrings(t *testing.T) {
 
 func TestTyped(t *testing.T) {
 	for document, want := range map[string]string{
-		`1`: "", `-9223372036854775808`: "", `9223372036854775808`: "byte 0: found 0 where a Long was expected", `1.0`: "byte 0: found 0 where a Long was expected",
+		`1`: "", `-9223372036854775808`: "", `9223372036854775808`: "byte 0: found 0 where a Long was expected",
+		`1.0`:  "byte 0: found 0 where a Long was expected",
 		` 1.0`: "byte 1: found 0 where a Long was expected",
-		`1e2`:  "byte 0: found 0 where a Long was expected", `"1"`: "byte 0: found \" where a Long was expected", `[`: "byte 0: found [ where a Long was expected",
-		` true`: "byte 1: found t where a Long was expected", ``: "malformed JSON at byte 0: a value is missing", `-`: "malformed JSON at byte 1: a number needs a digit",
+		`1e2`:  "byte 0: found 0 where a Long was expected", `"1"`: "byte 0: found \" where a Long was expected",
+		`[`:     "byte 0: found [ where a Long was expected",
+		` true`: "byte 1: found t where a Long was expected", ``: "malformed JSON at byte 0: a value is missing",
+		`-`: "malformed JSON at byte 1: a number needs a digit",
 	} {
 		got := ""
 		if _, err := NewReader([]byte(document)).ReadInt(64); err != nil {
@@ -93,7 +104,8 @@ func TestTyped(t *testing.T) {
 		}
 	}
 	var wrong *TypeError
-	if _, err := NewReader([]byte(`2147483648`)).ReadInt(32); !errors.As(err, &wrong) || wrong.Want != "Integer" || wrong.Text != "2147483648" {
+	if _, err := NewReader([]byte(`2147483648`)).ReadInt(32); !errors.As(err, &wrong) || wrong.Want != "Integer" ||
+		wrong.Text != "2147483648" {
 		t.Errorf("an Integer of 33 bits: %v", err)
 	}
 	if _, err := NewReader([]byte(`1e999`)).ReadFloat(); !errors.As(err, &wrong) || wrong.Want != "Double" {
@@ -140,7 +152,8 @@ func TestAppend(t *testing.T) {
 	if want := `{"a\"":"AAE=","b":1000000000000000000000`; string(out) != want {
 		t.Errorf("got %s, want %s", out, want)
 	}
-	if got := string(AppendString(nil, []byte("\x00\x1f\"\\\n\r\t\b\x7fé/<"))); got != `"\u0000\u001f\"\\\n\r\t\u0008`+"\x7f"+`é/<"` {
+	if got := string(AppendString(nil,
+		[]byte("\x00\x1f\"\\\n\r\t\b\x7fé/<"))); got != `"\u0000\u001f\"\\\n\r\t\u0008`+"\x7f"+`é/<"` {
 		t.Errorf("got %s", got)
 	}
 }
@@ -168,7 +181,8 @@ func TestNoAllocations(t *testing.T) {
 
 // FuzzReader compares with encoding/json, which takes invalid UTF-8, lone surrogates and 10,000 levels. Nothing else may differ.
 func FuzzReader(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,-2.5e3,"x\u00e9",null,true,{}]}`, `"\ud83d\ude00"`, ` [ ] `, `"\ud800"`, "\"\xff\"", `[1,]`, `{"a":1,}`, `01`} {
+	for _, seed := range []string{`{"a":[1,-2.5e3,"x\u00e9",null,true,{}]}`, `"\ud83d\ude00"`, ` [ ] `, `"\ud800"`, "\"\xff\"",
+		`[1,]`, `{"a":1,}`, `01`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, document []byte) {
