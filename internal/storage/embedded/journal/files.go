@@ -73,10 +73,14 @@ func openFiles(o *Options) (*files, error) {
 	if err := f.fs.MkdirAll(f.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("journal: make directory: %w", err)
 	}
+	if err := syncDir(f.fs, f.fs.PathDir(f.dir)); err != nil {
+		return nil, err
+	}
 	names, err := f.fs.List(f.dir)
 	if err != nil {
 		return nil, fmt.Errorf("journal: list directory: %w", err)
 	}
+	slices.Sort(names)
 	for _, name := range names {
 		if err := f.adopt(name, &o.FrameKey); err != nil {
 			return nil, err
