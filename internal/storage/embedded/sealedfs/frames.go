@@ -16,7 +16,8 @@ const (
 	frameHead = 12
 	frameMore = frameHead + tagSize // what a frame takes beside its plaintext
 	maxFrame  = 64 << 10            // of plaintext
-	// maxSuspects is how many frames that claim a sync beyond a damaged one, without being authentic, are tried. Chance makes none.
+	// maxSuspects, and one more in 4 KiB, is how many places that read like a frame behind a damaged one are tried. Chance makes one
+	// in 128 KiB; more were put there.
 	maxSuspects = 64
 )
 
@@ -24,7 +25,7 @@ const (
 // half of it least of all.
 type frameScanner struct {
 	src   io.ReaderAt
-	aead  cipher.AEAD // nil: only suspicion, see claimsSync
+	aead  cipher.AEAD // nil without header
 	path  string
 	limit int64 // physical size
 
@@ -91,39 +92,47 @@ func (s *frameScanner) judge() error {
 	return errTornEnd
 }
 
-// claimsSync looks for a frame behind the missing one that was written when the missing one was synced already. It looks at every
-// byte, because where the missing frame ends may be what was changed.
-//
-// Without a cipher, because the header with the salt is missing, a head that makes sense is enough.
+// claimsSync looks for a frame that was written when the missing one was synced already. It looks at every byte, because where
+// the missing frame ends may be what was changed. Such a frame is believed if it is authentic; and if it is not, or cannot be
+// tried because the header is lost, when a frame follows it that continues its numbers, or when the file ends with it and it has a
+// number that fits into the file: chance makes neither.
 func (s *frameScanner) claimsSync() (bool, error) {
-	suspects := 0
-	for pos := s.off + frameMore; pos+frameMore <= s.limit; pos++ {
+	tries := maxSuspects + (s.limit-s.off)/segmentSize
+	for pos := s.off; pos+frameMore <= s.limit; pos++ {
 		head, err := s.peek(pos, frameHead)
 		if err != nil {
 			return false, err
 		}
 		f, ok := parseFrame(head)
-		if !ok || !s.suspect(f, pos) {
+		if !ok || f.index <= s.next || f.synced <= s.next || f.synced > f.index || f.end(pos) > s.limit {
 			continue
 		}
-		suspects++
-		if s.aead == nil || suspects > maxSuspects {
+		if tries--; tries < 0 {
 			return true, nil
 		}
-		if authentic, err := s.authentic(f, pos); authentic || err != nil {
-			return authentic, err
+		if believed, err := s.believe(f, pos); believed || err != nil {
+			return believed, err
 		}
 	}
 	return false, nil
 }
 
-// suspect says whether a frame at pos could be one that declares s.next synced.
-func (s *frameScanner) suspect(f frame, pos int64) bool {
-	return f.index > s.next && f.synced > s.next && f.synced <= f.index &&
-		int64(f.index-s.next) <= (pos-s.off)/frameMore && f.end(pos) <= s.limit
-}
-
-func (s *frameScanner) authentic(f frame, pos int64) (bool, error) {
+func (s *frameScanner) believe(f frame, pos int64) (bool, error) {
+	end := f.end(pos)
+	head, err := s.peek(end, frameHead)
+	if err != nil {
+		return false, err
+	}
+	after, ok := parseFrame(head)
+	if ok && after.index == f.index+1 && after.synced >= f.synced && after.synced <= after.index {
+		return true, nil
+	}
+	if end == s.limit && int64(f.index) <= end/frameMore {
+		return true, nil
+	}
+	if s.aead == nil {
+		return false, nil
+	}
 	raw, err := s.peek(pos, frameMore+int(f.length))
 	if err != nil {
 		return false, err
