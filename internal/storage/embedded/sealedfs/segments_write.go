@@ -116,18 +116,25 @@ func (w *segmentWriter) finish() error {
 	return w.sealEnd()
 }
 
-func (w *segmentWriter) Sync() error {
-	if err := w.finish(); err != nil {
-		return err
-	}
-	return w.base.Sync()
-}
+func (w *segmentWriter) Sync() error     { return w.syncBy(w.base.Sync) }
+func (w *segmentWriter) SyncData() error { return w.syncBy(w.base.SyncData) }
 
-func (w *segmentWriter) SyncData() error {
+// syncBy seals the end and makes it durable. A failed sync is final: the kernel may have dropped the pages, and the next sync
+// would succeed without them.
+func (w *segmentWriter) syncBy(sync func() error) error {
 	if err := w.finish(); err != nil {
 		return err
 	}
-	return w.base.SyncData()
+	err := sync()
+	if err == nil {
+		return nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.failed == nil {
+		w.failed = fmt.Errorf("sealedfs: syncing %s: %w", w.path, err)
+	}
+	return w.failed
 }
 
 // SyncTo starts writing out the whole segments of the prefix. It claims a full sync only if nothing is kept back here.
