@@ -1,0 +1,199 @@
+package front
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	// freeBody is how much of a body counts as nothing: the normal requests.
+	freeBody = 256 << 10
+	// lingerTime and lingerBytes bound how long a refused client may go on sending before its connection is closed: closing it
+	// with bytes unread would make the kernel take back the answer.
+	lingerTime  = 500 * time.Millisecond
+	lingerBytes = 1 << 20
+)
+
+// gate bounds the connections of a front, and the memory that their unanswered requests hold.
+type gate struct {
+	maxConnections int
+	maxUnanswered  int64
+	unanswered     atomic.Int64
+	log            *slog.Logger
+
+	mu      sync.Mutex
+	conns   map[*conn]struct{}
+	closing bool
+}
+
+func newGate(o Options) *gate {
+	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log, conns: map[*conn]struct{}{}}
+}
+
+// reserve takes n bytes, and says whether there were as many.
+func (g *gate) reserve(n int64) bool {
+	if g.unanswered.Add(n) > g.maxUnanswered {
+		g.unanswered.Add(-n)
+		return false
+	}
+	return true
+}
+
+// enter counts c in, unless there are too many.
+func (g *gate) enter(c *conn) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closing || len(g.conns) >= g.maxConnections {
+		return false
+	}
+	g.conns[c] = struct{}{}
+	return true
+}
+
+func (g *gate) leave(c *conn) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.conns, c)
+}
+
+// closeAll closes the connections that which chooses, now. No more may enter.
+func (g *gate) closeAll(which func(*conn) bool) {
+	g.mu.Lock()
+	g.closing = true
+	var chosen []*conn
+	for c := range g.conns {
+		if which(c) {
+			chosen = append(chosen, c)
+		}
+	}
+	g.mu.Unlock()
+	for _, c := range chosen {
+		_ = c.Close()
+	}
+}
+
+// listener lets connections through the gate.
+type listener struct {
+	net.Listener
+	gate *gate
+}
+
+// Accept waits for a connection that the gate lets in. It survives a lack of descriptors and clients that went away.
+func (l *listener) Accept() (net.Conn, error) {
+	delay := time.Millisecond
+	for {
+		accepted, err := l.Listener.Accept()
+		if err != nil {
+			if !passing(err) {
+				return nil, err
+			}
+			l.gate.log.Warn("accepting a connection failed; trying again", "error", err, "in", delay)
+			time.Sleep(delay)
+			delay = min(2*delay, time.Second)
+			continue
+		}
+		delay = time.Millisecond
+		c := &conn{Conn: accepted, gate: l.gate, ip: hostOf(accepted.RemoteAddr())}
+		c.idle.Store(true)
+		if l.gate.enter(c) {
+			return c, nil
+		}
+		_ = accepted.Close()
+	}
+}
+
+func passing(err error) bool {
+	for _, known := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}
+
+func hostOf(a net.Addr) string {
+	host, _, err := net.SplitHostPort(a.String())
+	if err != nil {
+		return a.String()
+	}
+	return host
+}
+
+// conn is a connection that the gate let in. One goroutine at a time reads from it; any may close it.
+type conn struct {
+	net.Conn
+	gate     *gate
+	ip       string
+	idle     atomic.Bool // no request is being read or answered
+	linger   atomic.Bool // the last answer refused a request that may still be arriving
+	closed   atomic.Bool
+	metered  bool         // what is read counts as unanswered
+	read     int64        // bytes since the last answer
+	reserved atomic.Int64 // of the gate, for this connection
+}
+
+// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of them.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.metered && n > 0 && !c.meter(n) {
+		return 0, errBusy
+	}
+	return n, err
+}
+
+func (c *conn) meter(n int) bool {
+	c.read += int64(n)
+	missing := c.read - freeBody - c.reserved.Load()
+	if missing <= 0 {
+		return true
+	}
+	missing = (missing/freeBody + 1) * freeBody
+	if !c.gate.reserve(missing) {
+		return false
+	}
+	c.reserved.Add(missing)
+	if c.closed.Load() {
+		c.release()
+	}
+	return true
+}
+
+// answered gives back what the request held. The reading goroutine calls it.
+func (c *conn) answered() {
+	c.read = 0
+	c.release()
+}
+
+func (c *conn) release() {
+	if n := c.reserved.Swap(0); n != 0 {
+		c.gate.unanswered.Add(-n)
+	}
+}
+
+// Close closes the connection, gives back what it held, and lets another in.
+func (c *conn) Close() error {
+	if c.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	if c.linger.Load() {
+		c.drain()
+	}
+	c.release()
+	c.gate.leave(c)
+	return c.Conn.Close()
+}
+
+// drain ends the sending side, so that the client reads the answer to its end, and discards for a moment what still comes.
+func (c *conn) drain() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
+}
