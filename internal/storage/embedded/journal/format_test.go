@@ -166,6 +166,18 @@ func undump(t testing.TB, name string, image []byte) {
 	}
 }
 
+// TestAForgedOrderIsRefused gives a group that is authentic in itself the wrong number.
+func TestAForgedOrderIsRefused(t *testing.T) {
+	o, image := goldenSegment(t)
+	image[pageSize+47] = 2
+	forgeGroups(t, o, image)
+	all, err := replayFiles(t, o, map[string][]byte{o.FS.PathJoin(o.Dir, segmentName(1)): image})
+	var c *CorruptError
+	if !errors.As(err, &c) || c.Offset != pageSize || len(all) != 0 {
+		t.Fatalf("%d records, %v", len(all), err)
+	}
+}
+
 func FuzzSegmentHeader(f *testing.F) {
 	o, image := goldenSegment(f)
 	f.Add(image[:pageSize])

@@ -300,3 +300,29 @@ func TestNoncesNeverRepeat(t *testing.T) {
 		t.Fatalf("epochs %v", epochs)
 	}
 }
+
+// forgetting forgets a table's key while it is being asked for.
+type forgetting struct {
+	*keyring
+	during func()
+}
+
+func (f forgetting) Key(id storage.TableID, epoch storage.Epoch, key *[storage.KeySize]byte) error {
+	err := f.keyring.Key(id, epoch, key)
+	f.during()
+	return err
+}
+
+func TestAKeyForgottenWhileAskedForIsNotKept(t *testing.T) {
+	o := testOptions(vfs.NewMem())
+	keys := newKeyring()
+	var j *Journal
+	o.Keys = forgetting{keys, func() { j.ForgetKeys(tableID(1)) }}
+	j, _ = mustOpen(t, o)
+	defer mustClose(t, j)
+	mustCommit(t, j, text(1, "a"))
+	keys.lock(tableID(1), errDisabled)
+	if _, err := j.Commit([]Section{text(1, "b")}); !errors.Is(err, errDisabled) {
+		t.Fatalf("commit under a forgotten key: %v", err)
+	}
+}

@@ -192,7 +192,7 @@ func (p *replay) last(s *segment, r *segmentReader) error {
 			if _, found, err := r.declares(at, g.end()); err != nil {
 				return err
 			} else if !found {
-				return p.hardenIf(s, before, at)
+				return nil // torn; that it was begun says that everything before it was synced
 			}
 			if g, err = r.readGroup(at); err != nil {
 				return err
@@ -218,13 +218,6 @@ func (p *replay) tail(r *segmentReader, at, from int64) error {
 		return err
 	}
 	return &CorruptError{Offset: at, Cause: fmt.Errorf("no authentic group here, though the one at %d says that it was durable", later)}
-}
-
-func (p *replay) hardenIf(s *segment, from, to int64) error {
-	if from == 0 {
-		return nil
-	}
-	return p.harden(s, from, to)
 }
 
 // harden makes the last group durable that was replayed and that nothing declares synced: it may be known to the page cache
@@ -353,7 +346,6 @@ func (p *replay) begin() error {
 	if err := j.files.recycle(p.released); err != nil {
 		return err
 	}
-	clear(p.opened[:cap(p.opened)])
 	j.replayed.Store(true)
 	j.queue.mu.Lock()
 	j.queue.err = nil
