@@ -43,7 +43,7 @@ const direction = `
 	keyring: lockedmem clock arn auth/policy
 	keyring/tablekeys: keyring lockedmem storage seal
 
-	custody: engine auth clock storage
+	custody: engine auth clock storage keyring/tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute expression engine storage auth auth/policy arn clock

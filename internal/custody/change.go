@@ -17,11 +17,7 @@ func (c *Custody) Choose(ctx context.Context, caller *auth.Caller, region string
 	case keyID == "" || keyID == ManagedAlias:
 		return c.o.Keys.Managed(ctx, caller.Account, region)
 	}
-	found, err := c.o.Keys.Describe(ctx, caller.For(Via(region)), keyID)
-	if err != nil {
-		return engine.Key{}, err
-	}
-	return found.Key, found.Unusable
+	return c.o.Keys.Describe(ctx, caller.For(Via(region)), keyID)
 }
 
 // ManagedAlias is the name of the key that DynamoDB manages for an account in a region.
@@ -38,16 +34,22 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if err != nil {
 		return err
 	}
-	defer clear(key.Plaintext)
-	if err := c.o.Ring.Prepare(ctx, t.ID, key, EncryptionContext(t)); err != nil {
+	number, err := c.o.Ring.PrepareRewrap(ctx, t.ID, chain(key, t), key.Plaintext)
+	if err != nil {
 		return fmt.Errorf("keeping the new key of the table: %w", err)
 	}
 	if err := record(); err != nil {
-		return errors.Join(err, c.o.Ring.Abort(ctx, t.ID))
+		return errors.Join(err, c.o.Ring.AbortRewrap(context.WithoutCancel(ctx), t.ID))
 	}
 	c.tables.Delete(t.ID)
-	if err := c.o.Ring.Commit(ctx, t.ID); err != nil {
+	if err := c.o.Ring.CommitRewrap(context.WithoutCancel(ctx), t.ID, number); err != nil {
 		c.o.Log.Warn("the old key of a table is still kept; the next start drops it", "table", t.ID, "error", err)
+	}
+	if t.Encryption.Key.ARN == to.ARN {
+		return nil
+	}
+	if err := c.o.Keys.Release(ctx, t.Encryption.Key, EncryptionContext(t)); err != nil {
+		c.o.Log.Warn("the grants on the old key of a table could not be retired", "table", t.ID, "error", err)
 	}
 	return nil
 }
@@ -55,19 +57,20 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 // Reconcile finishes the changes of key that a crash cut short: the table's description decides.
 func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
 	for _, t := range tables {
-		pending, err := c.o.Ring.Pending(t.ID)
+		info, err := c.o.Ring.Describe(t.ID)
 		if err != nil {
 			c.o.Log.Error("the keys of a table cannot be read; the table stays closed", "table", t.ID, "error", err)
 			continue
 		}
-		if pending == "" {
+		if info.Prepared == nil {
 			continue
 		}
-		finish := c.o.Ring.Abort
-		if pending == t.Encryption.Key.ARN {
-			finish = c.o.Ring.Commit
+		if info.Prepared.KeyARN == t.Encryption.Key.ARN {
+			err = c.o.Ring.CommitRewrap(ctx, t.ID, info.Prepared.Number)
+		} else {
+			err = c.o.Ring.AbortRewrap(ctx, t.ID)
 		}
-		if err := finish(ctx, t.ID); err != nil {
+		if err != nil {
 			return fmt.Errorf("finishing the change of key of table %s: %w", t.ID, err)
 		}
 	}

@@ -10,6 +10,7 @@
 package custody
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
+	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
@@ -33,42 +36,22 @@ type TableKey struct {
 // KeyService is what custody asks of the key service. Calls are authorised for the caller that they are made with, and recorded,
 // like any other call.
 type KeyService interface {
-	// Describe finds a customer's or managed key by id, ARN or alias. It needs kms:DescribeKey.
-	Describe(ctx context.Context, caller *auth.Caller, keyID string) (KeyDescription, error)
+	// Describe finds a customer's or managed key by id, ARN or alias, and refuses one that cannot be used. It needs
+	// kms:DescribeKey.
+	Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error)
 	// Generate makes a table key under a key. It needs kms:GenerateDataKey, and kms:CreateGrant for what the database does in
-	// the background later.
+	// the background later. Keys of kind AWSOwned need no permission of the caller, here and below.
 	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, encryptionContext map[string]string) (TableKey, error)
-	// Decrypt opens a table key. It needs kms:Decrypt; keys of kind AWSOwned need no permission of the caller.
+	// Decrypt opens a table key. It needs kms:Decrypt.
 	Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryptionContext map[string]string) ([]byte, error)
+	// Release gives back what Generate was granted for a table.
+	Release(ctx context.Context, key engine.Key, encryptionContext map[string]string) error
 	// Usable says whether a key could be used by anybody at all: it exists, is enabled and has its material.
 	Usable(ctx context.Context, key engine.Key) error
 	// Owned and Managed are the keys of the installation and of the account that tables are under by default; they are made on
 	// first use.
 	Owned(ctx context.Context, account, region string) (engine.Key, error)
 	Managed(ctx context.Context, account, region string) (engine.Key, error)
-}
-
-// KeyDescription is what is known of a key before it is used.
-type KeyDescription struct {
-	Key engine.Key
-	// Unusable is why the key cannot be used now, nil if it can.
-	Unusable error
-}
-
-// KeyRing holds the keys of tables in memory while they are in use, and their wrapped form on disk.
-type KeyRing interface {
-	Create(ctx context.Context, id storage.TableID, key TableKey, encryptionContext map[string]string) error
-	Unlocked(id storage.TableID) bool
-	Unlock(ctx context.Context, id storage.TableID, open func(ctx context.Context, keyARN string, ciphertext []byte) ([]byte, error)) error
-	Lock(id storage.TableID)
-	// Prepare keeps a new table key beside the old one; Commit drops the old one; Abort drops the new one. Unlock opens the
-	// table with either.
-	Prepare(ctx context.Context, id storage.TableID, key TableKey, encryptionContext map[string]string) error
-	Commit(ctx context.Context, id storage.TableID) error
-	Abort(ctx context.Context, id storage.TableID) error
-	// Pending is the ARN of the key that a change that was prepared leads to, empty if there is none.
-	Pending(id storage.TableID) (newKeyARN string, err error)
-	Destroy(ctx context.Context, id storage.TableID) error
 }
 
 // Sealer closes a table in the store.
@@ -79,7 +62,7 @@ type Sealer interface {
 // Options are what custody works with.
 type Options struct {
 	Keys     KeyService
-	Ring     KeyRing
+	Ring     *tablekeys.Ring
 	Store    Sealer
 	Clock    *clock.Clock
 	Lifetime time.Duration // how long an answer of the key service counts
@@ -170,9 +153,21 @@ func (c *Custody) forget(id storage.TableID, caller *auth.Caller) {
 // open asks the key service, as the caller, for the table's key; the keys below it are unlocked with the answer if they are not
 // already. It asks in either case: what is in memory says nothing about this caller.
 func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
-	forwarded := caller.For(Via(t.Name.Region))
-	return c.o.Ring.Unlock(ctx, t.ID, func(ctx context.Context, keyARN string, ciphertext []byte) ([]byte, error) {
-		return c.o.Keys.Decrypt(ctx, forwarded, keyNamed(t, keyARN), ciphertext, EncryptionContext(t))
+	info, err := c.o.Ring.Describe(t.ID)
+	if err != nil {
+		return err
+	}
+	link := info.Current
+	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(t.Name.Region)), keyNamed(t, link.KeyARN), link.TableKeyCiphertext, link.Context)
+	if err != nil {
+		return err
+	}
+	defer lockedmem.Wipe(tableKey)
+	return c.o.Ring.Unlock(ctx, t.ID, func(_ context.Context, keyARN string, _ map[string]string, ciphertext []byte) ([]byte, string, error) {
+		if !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
+			return nil, keyARN, errors.New("the table's key was changed meanwhile")
+		}
+		return bytes.Clone(tableKey), keyARN, nil
 	})
 }
 
@@ -224,15 +219,24 @@ func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if err != nil {
 		return err
 	}
-	defer clear(key.Plaintext)
-	if err := c.o.Ring.Create(ctx, t.ID, key, EncryptionContext(t)); err != nil {
+	if err := c.o.Ring.Create(ctx, t.ID, chain(key, t), key.Plaintext); err != nil {
 		return fmt.Errorf("keeping the keys of the new table: %w", err)
 	}
 	return nil
 }
 
+func chain(key TableKey, t *engine.Table) tablekeys.Chain {
+	return tablekeys.Chain{KeyARN: key.KeyARN, Context: EncryptionContext(t), TableKeyCiphertext: key.Ciphertext}
+}
+
 // Destroy erases the keys of a table for good.
 func (c *Custody) Destroy(ctx context.Context, id storage.TableID) error {
 	c.tables.Delete(id)
+	info, err := c.o.Ring.Describe(id)
+	if err == nil {
+		if err := c.o.Keys.Release(ctx, engine.Key{ARN: info.Current.KeyARN}, info.Current.Context); err != nil {
+			c.o.Log.Warn("the grants of a deleted table could not be retired", "table", id, "error", err)
+		}
+	}
 	return c.o.Ring.Destroy(ctx, id)
 }

@@ -27,11 +27,17 @@ type Key struct{ ID, Secret string }
 
 // Load reads the key of the profile "default", or makes a new file with a new key when there is none.
 func Load(dir string) (Key, error) {
+	key, err := Read(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return create(filepath.Join(dir, FileName))
+	}
+	return key, err
+}
+
+// Read reads the key of the profile "default".
+func Read(dir string) (Key, error) {
 	path := filepath.Join(dir, FileName)
 	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return create(path)
-	}
 	if err != nil {
 		return Key{}, fmt.Errorf("reading the root access key: %w", err)
 	}

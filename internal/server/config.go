@@ -1,0 +1,84 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/seal"
+)
+
+// Config is how a server is set up. The command line, the environment and the file of settings fill it in.
+type Config struct {
+	DataDir   string
+	ConfigDir string
+
+	Listen         []string // HOST:PORT; port 0 takes a free one
+	AdminListen    string   // metrics and profiles; empty for none
+	TLSCert        string
+	TLSKey         string
+	InsecureListen bool // plain HTTP on an address that is not loopback
+
+	Seal       seal.Kind
+	Passphrase func() ([]byte, error)
+
+	Account string // 12 digits: whose root key the credentials are
+	Region  string // printed in exports; requests name their own
+
+	KeyCacheLifetime time.Duration
+	KeySweep         time.Duration
+	ArchiveAfter     time.Duration
+	Transition       time.Duration
+
+	// Open accepts unknown access keys without checking the signature, and lets the clock be moved: `sealtable dev`.
+	Open bool
+
+	Version string
+	Log     *slog.Logger
+}
+
+func (c *Config) check() error {
+	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
+		return fmt.Errorf("--account %q is not an account id of 12 digits", c.Account)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("--tls-cert and --tls-key go together")
+	}
+	if len(c.Listen) == 0 {
+		return errors.New("there is no address to listen on: give --listen HOST:PORT")
+	}
+	for _, address := range c.Listen {
+		if err := c.checkAddress(address); err != nil {
+			return err
+		}
+	}
+	if c.AdminListen != "" && !isLoopback(c.AdminListen) && !c.InsecureListen {
+		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, or say --insecure-listen", c.AdminListen)
+	}
+	return nil
+}
+
+func (c *Config) checkAddress(address string) error {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		return fmt.Errorf("--listen %s is not HOST:PORT", address)
+	}
+	if c.TLSCert == "" && !c.InsecureListen && !isLoopback(address) {
+		return fmt.Errorf("--listen %s can be reached from other machines and has no TLS: give --tls-cert and --tls-key, or say --insecure-listen", address)
+	}
+	return nil
+}
+
+func isLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}

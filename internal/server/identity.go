@@ -1,0 +1,64 @@
+package server
+
+import (
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/cloudformationapi"
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/api/dynamodbstreamsapi"
+	"github.com/sealtable/sealtable/internal/api/iamapi"
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/api/lambdaapi"
+	"github.com/sealtable/sealtable/internal/api/stsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/auth/credentials"
+	"github.com/sealtable/sealtable/internal/auth/sigv4"
+	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/wire/router"
+)
+
+// rootSecrets knows the root access key of the installation's account and no other.
+type rootSecrets struct {
+	id         string
+	credential sigv4.Credential
+}
+
+func newRootSecrets(account string, key credentials.Key) *rootSecrets {
+	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
+	return &rootSecrets{id: key.ID, credential: sigv4.Credential{Secret: key.Secret, Caller: root}}
+}
+
+// Secret implements sigv4.Secrets.
+func (s *rootSecrets) Secret(accessKeyID string) (sigv4.Credential, bool) {
+	if accessKeyID != s.id {
+		return sigv4.Credential{}, false
+	}
+	return s.credential, true
+}
+
+// operations finds endpoints for the router.
+type operations map[string]*service.Table
+
+func newOperations(tables ...*service.Table) operations {
+	o := operations{}
+	for _, t := range tables {
+		o[t.Name()] = t
+	}
+	return o
+}
+
+// Lookup implements router.Operations.
+func (o operations) Lookup(name, operation string) (router.Endpoint, bool) {
+	table, ok := o[name]
+	if !ok {
+		return nil, false
+	}
+	return table.Lookup(operation)
+}
+
+// knownServices are the services that the router knows, whether or not this installation answers them.
+func knownServices() []api.ServiceInfo {
+	return []api.ServiceInfo{
+		dynamodbapi.Describe(), dynamodbstreamsapi.Describe(), kmsapi.Describe(), stsapi.Describe(), iamapi.Describe(),
+		cloudformationapi.Describe(), lambdaapi.Describe(),
+	}
+}

@@ -1,0 +1,262 @@
+// Package server puts the installation together: it opens what a server needs from top to bottom, answers requests, and closes
+// everything in reverse.
+//
+// Callers may rely on this: Open either returns a server that is ready, or leaves nothing open and says in one line what is wrong;
+// Close answers the requests in flight, makes everything durable, and zeroes the keys.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sealtable/sealtable/internal/auth/authorizer"
+	"github.com/sealtable/sealtable/internal/auth/credentials"
+	"github.com/sealtable/sealtable/internal/auth/sigv4"
+	"github.com/sealtable/sealtable/internal/catalog"
+	"github.com/sealtable/sealtable/internal/clock"
+	"github.com/sealtable/sealtable/internal/custody"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
+	"github.com/sealtable/sealtable/internal/lockedmem"
+	"github.com/sealtable/sealtable/internal/seal"
+	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/service/dynamodb"
+	"github.com/sealtable/sealtable/internal/service/kms"
+	"github.com/sealtable/sealtable/internal/service/sts"
+	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/storage/embedded"
+	"github.com/sealtable/sealtable/internal/trail"
+	"github.com/sealtable/sealtable/internal/wire"
+	"github.com/sealtable/sealtable/internal/wire/router"
+)
+
+// The system tables: which of the installation's own records lies where.
+const (
+	catalogTable = 1
+	trailOwner   = 2 // no table: the owner that the trail's files are sealed for
+
+	tableRecords storage.Collection = 1
+	kmsRecords   storage.Collection = 2
+)
+
+// Where things lie in the data directory, beside what the store keeps there.
+const (
+	materialDir = "keys"
+	trailDir    = "trail"
+)
+
+// Server is an installation that is open.
+type Server struct {
+	config   Config
+	log      *slog.Logger
+	clock    *clock.Clock
+	arena    *lockedmem.Arena
+	root     *seal.Root
+	ring     *tablekeys.Ring
+	store    *embedded.Store
+	keys     *keyring.Keyring
+	engine   *engine.Engine
+	custody  *custody.Custody
+	trail    *trail.Trail
+	dynamodb *dynamodb.Service
+	handler  wire.Handler
+	fronts   *fronts
+	rootKey  credentials.Key
+
+	ready   atomic.Bool
+	closers []func() error // in the order of opening
+}
+
+// Open opens the installation and listens.
+func Open(ctx context.Context, config Config) (_ *Server, err error) {
+	if err := config.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{config: config, log: config.Log, clock: clock.New()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	// Each step needs those before it; close undoes them in reverse.
+	for _, step := range []struct {
+		name string
+		open func(context.Context) error
+	}{
+		{"memory for keys", s.openMemory},
+		{"root key", s.openRoot},
+		{"store", s.openStore},
+		{"trail", s.openTrail},
+		{"keys", s.openKeys},
+		{"tables", s.openTables},
+		{"services", s.openServices},
+		{"background work", s.openSweeps},
+		{"listeners", s.openFronts},
+	} {
+		if err := step.open(ctx); err != nil {
+			return nil, fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	s.ready.Store(true)
+	return s, nil
+}
+
+// onClose adds to what Close does, before what was added earlier.
+func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
+
+func (s *Server) close() error {
+	s.ready.Store(false)
+	var errs []error
+	for _, closer := range slices.Backward(s.closers) {
+		errs = append(errs, closer())
+	}
+	s.closers = nil
+	return errors.Join(errs...)
+}
+
+// Close stops accepting, waits for the requests in flight, and closes everything.
+func (s *Server) Close() error { return s.close() }
+
+func (s *Server) openMemory(context.Context) error {
+	s.arena = lockedmem.NewArena(func(err error) { s.log.Warn("keys are held in memory that may be swapped out", "error", err) })
+	s.onClose(s.arena.Close)
+	return nil
+}
+
+func (s *Server) openRoot(context.Context) error {
+	root, err := openRoot(&s.config, s.arena)
+	if err != nil {
+		return err
+	}
+	s.root = root
+	s.onClose(root.Close)
+	s.rootKey, err = credentials.Load(s.config.ConfigDir)
+	return err
+}
+
+func (s *Server) openStore(context.Context) error {
+	ring, err := tablekeys.New(vfs.Default, s.config.DataDir, s.root, s.arena, s.log)
+	if err != nil {
+		return err
+	}
+	s.ring = ring
+	s.onClose(ring.Close)
+	frameKey, err := s.root.InstallationKey(seal.Journal)
+	if err != nil {
+		return err
+	}
+	defer frameKey.Destroy()
+	options := embedded.Options{FS: vfs.Default, Dir: s.config.DataDir, Keys: ring, Logger: s.log, Clock: s.clock}
+	if err := frameKey.CopyTo(options.FrameKey[:]); err != nil {
+		return err
+	}
+	defer clear(options.FrameKey[:])
+	s.store, err = embedded.Open(options)
+	if err != nil {
+		return err
+	}
+	s.onClose(s.store.Close)
+	return nil
+}
+
+func (s *Server) openTrail(context.Context) error {
+	t, err := trail.Open(trail.Options{
+		FS: s.trailFS(), Dir: filepath.Join(s.config.DataDir, trailDir), Clock: s.clock, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.trail = t
+	s.onClose(t.Close)
+	return nil
+}
+
+func (s *Server) openKeys(ctx context.Context) error {
+	records, err := catalog.Open(ctx, s.store, catalogTable, kmsRecords)
+	if err != nil {
+		return err
+	}
+	s.keys, err = keyring.Open(ctx, keyring.Config{
+		FS: vfs.Default, Dir: filepath.Join(s.config.DataDir, materialDir), Root: rootKey{s.root}, Records: keyRecords{records},
+		Clock: s.clock, Arena: s.arena, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.onClose(s.keys.Close)
+	return nil
+}
+
+func (s *Server) openTables(ctx context.Context) error {
+	records, err := catalog.Open(ctx, s.store, catalogTable, tableRecords)
+	if err != nil {
+		return err
+	}
+	s.engine, err = engine.Open(ctx, engine.Options{
+		Store: s.store, Records: records, Clock: s.clock, Log: s.log,
+		DestroyKeys: func(ctx context.Context, id storage.TableID) error { return s.destroyKeys(ctx, id) },
+	})
+	return err
+}
+
+// destroyKeys serves the engine from its start, when custody is not there yet, to its end.
+func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
+	if s.custody == nil {
+		return s.ring.Destroy(ctx, id)
+	}
+	return s.custody.Destroy(ctx, id)
+}
+
+func (s *Server) openServices(ctx context.Context) error {
+	path := &service.Path{Authorizer: authorizer.New(authorizer.RootOnly{}, s.clock), Recorder: s.trail}
+	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock})
+	s.custody = custody.New(custody.Options{
+		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,
+		Lifetime: s.config.KeyCacheLifetime, Log: s.log,
+	})
+	if err := s.custody.Reconcile(ctx, s.engine.AllTables()); err != nil {
+		return err
+	}
+	s.dynamodb = dynamodb.New(dynamodb.Options{Engine: s.engine, Keys: s.custody, Clock: s.clock, Transition: s.config.Transition})
+	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
+		return err
+	}
+	s.handler = router.New(router.Options{
+		Services:   knownServices(),
+		Operations: newOperations(s.dynamodb.Table(path), keyService.Table(), sts.New().Table(path)),
+		Verifier:   sigv4.New(newRootSecrets(s.config.Account, s.rootKey), s.clock, s.admission()),
+		Mounts:     s.mounts(),
+		Log:        s.log,
+	})
+	return nil
+}
+
+func (s *Server) admission() sigv4.Admission {
+	if s.config.Open {
+		return sigv4.Open(s.config.Account)
+	}
+	return sigv4.Strict()
+}
+
+// RootCredentials is the access key of the account's root user.
+func (s *Server) RootCredentials() credentials.Key { return s.rootKey }
+
+// Addresses are where the server listens, with the ports that were taken.
+func (s *Server) Addresses() []string { return s.fronts.addresses() }
+
+// makeDirs makes the data directory, readable by its owner alone.
+func makeDirs(config *Config) error {
+	if err := os.MkdirAll(config.DataDir, 0o700); err != nil {
+		return fmt.Errorf("making the data directory: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/engine"
+)
+
+// openSweeps starts what is looked at again and again: whether the keys of tables can still be used.
+func (s *Server) openSweeps(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.onClose(func() error {
+		cancel()
+		s.clock.Close()
+		return nil
+	})
+	s.clock.Every(s.config.KeySweep, func(now time.Time) { s.sweepKeys(ctx, now) })
+	s.sweepKeys(ctx, s.clock.Now())
+	return nil
+}
+
+// sweepKeys lets the descriptions of tables follow the state of their keys.
+func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
+	tables := s.engine.AllTables()
+	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) {
+		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+			next.Encryption.InaccessibleSince = time.Time{}
+			if !accessible {
+				next.Encryption.InaccessibleSince = now
+			}
+			return nil
+		})
+		if err != nil {
+			s.log.Error("the state of a table could not be recorded", "table", t.ID, "error", err)
+		}
+	})
+	s.archive(ctx, tables, now)
+}
+
+// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are.
+func (s *Server) archive(ctx context.Context, tables []*engine.Table, now time.Time) {
+	for _, t := range tables {
+		since := t.Encryption.InaccessibleSince
+		if since.IsZero() || !t.Encryption.ArchivedAt.IsZero() || now.Before(since.Add(s.config.ArchiveAfter)) {
+			continue
+		}
+		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+			if !next.Encryption.InaccessibleSince.IsZero() {
+				next.Encryption.ArchivedAt = now
+			}
+			return nil
+		})
+		if err != nil {
+			s.log.Error("a table could not be archived", "table", t.ID, "error", err)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"maps"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/arn"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/custody"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/service/kms"
+)
+
+// tableKeyService lets custody use the key service: for keys that people can see through the operations that they would call
+// themselves (P10), for the installation's own keys directly.
+type tableKeyService struct {
+	kms  *kms.Service
+	keys *keyring.Keyring
+}
+
+func scopeOf(account, region string) keyring.Scope {
+	return keyring.Scope{Account: account, Region: region}
+}
+
+// Owned implements custody.KeyService.
+func (s *tableKeyService) Owned(ctx context.Context, account, region string) (engine.Key, error) {
+	key, err := s.keys.Owned(ctx, scopeOf(account, region))
+	if err != nil {
+		return engine.Key{}, err
+	}
+	return engine.Key{Kind: engine.AWSOwned, ARN: key.ARN()}, nil
+}
+
+// Managed implements custody.KeyService.
+func (s *tableKeyService) Managed(ctx context.Context, account, region string) (engine.Key, error) {
+	key, err := s.keys.Managed(ctx, scopeOf(account, region), "dynamodb")
+	if err != nil {
+		return engine.Key{}, err
+	}
+	return engine.Key{Kind: engine.AWSManaged, ARN: key.ARN()}, nil
+}
+
+// Describe implements custody.KeyService.
+func (s *tableKeyService) Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error) {
+	described, err := s.kms.DescribeKey.Invoke(ctx, caller, &kmsapi.DescribeKeyRequest{KeyId: &keyID})
+	if err != nil {
+		return engine.Key{}, err
+	}
+	kind := engine.CustomerManaged
+	if m := described.KeyMetadata; m.KeyManager != nil && *m.KeyManager == "AWS" {
+		kind = engine.AWSManaged
+	}
+	found := engine.Key{Kind: kind, ARN: *described.KeyMetadata.Arn}
+	return found, s.Usable(ctx, found)
+}
+
+// grantedOperations are what the database holds grants for ("DynamoDB encryption at rest: usage notes").
+func grantedOperations() []string {
+	return []string{"Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo", "RetireGrant", "DescribeKey"}
+}
+
+// Generate implements custody.KeyService.
+func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key engine.Key, encryption map[string]string) (custody.TableKey, error) {
+	if key.Kind == engine.AWSOwned {
+		return s.generateOwned(ctx, key, encryption)
+	}
+	name := newUUID()
+	_, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
+		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via, Operations: grantedOperations(),
+		Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: maps.Clone(encryption)},
+	})
+	if err != nil {
+		return custody.TableKey{}, err
+	}
+	spec := "AES_256"
+	made, err := s.kms.GenerateDataKey.Invoke(ctx, caller, &kmsapi.GenerateDataKeyRequest{
+		KeyId: new(key.ARN), KeySpec: &spec, EncryptionContext: maps.Clone(encryption),
+	})
+	if err != nil {
+		return custody.TableKey{}, err
+	}
+	return custody.TableKey{KeyARN: *made.KeyId, Plaintext: made.Plaintext, Ciphertext: made.CiphertextBlob}, nil
+}
+
+func (s *tableKeyService) generateOwned(ctx context.Context, key engine.Key, encryption map[string]string) (custody.TableKey, error) {
+	owned, err := s.owned(ctx, key)
+	if err != nil {
+		return custody.TableKey{}, err
+	}
+	plaintext, sealed, err := s.keys.DataKey(owned, "GenerateDataKey", 32, encryption)
+	if err != nil {
+		return custody.TableKey{}, err
+	}
+	return custody.TableKey{KeyARN: owned.ARN(), Plaintext: plaintext, Ciphertext: sealed.Blob}, nil
+}
+
+// Decrypt implements custody.KeyService.
+func (s *tableKeyService) Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryption map[string]string) ([]byte, error) {
+	if key.Kind == engine.AWSOwned {
+		owned, err := s.owned(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		opened, err := s.keys.Decrypt(owned, ciphertext, encryption)
+		return opened.Plaintext, err
+	}
+	opened, err := s.kms.Decrypt.Invoke(ctx, caller, &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: maps.Clone(encryption)})
+	if err != nil {
+		return nil, err
+	}
+	return opened.Plaintext, nil
+}
+
+// Release implements custody.KeyService: it retires the grants that are for this table.
+func (s *tableKeyService) Release(ctx context.Context, key engine.Key, encryption map[string]string) error {
+	found, err := s.find(ctx, key)
+	if keyring.KindOf(err) == keyring.NotFound {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	via := custody.Via(found.Scope().Region)
+	grants, _ := found.Grants("", maxGrantsOfTable, func(g *keyring.Grant) bool {
+		return g.Grantee == via && maps.Equal(g.Subset, keyring.Context(encryption))
+	})
+	for _, grant := range grants {
+		if err := s.keys.DeleteGrant(ctx, found, grant.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// maxGrantsOfTable is more grants than a table can have: one for each change of its key that was interrupted.
+const maxGrantsOfTable = 1000
+
+// Usable implements custody.KeyService. Errors are worded as the key service words them.
+func (s *tableKeyService) Usable(ctx context.Context, key engine.Key) error {
+	found, err := s.find(ctx, key)
+	if err == nil {
+		err = s.keys.Try(found, "Decrypt")
+	}
+	if kind := keyring.KindOf(err); err != nil && kind != 0 {
+		return &api.Error{Code: kms.Exception(kind), Message: err.Error(), Cause: err}
+	}
+	return err
+}
+
+// find is the key that a table is under.
+func (s *tableKeyService) find(ctx context.Context, key engine.Key) (*keyring.Key, error) {
+	if key.Kind == engine.AWSOwned {
+		return s.owned(ctx, key)
+	}
+	a, ok := arn.Parse(key.ARN)
+	if !ok {
+		return nil, fmt.Errorf("%q is not the ARN of a key", key.ARN)
+	}
+	return s.keys.Resolve(scopeOf(a.Account, a.Region), key.ARN, keyring.KeyOnly)
+}
+
+func (s *tableKeyService) owned(ctx context.Context, key engine.Key) (*keyring.Key, error) {
+	a, ok := arn.Parse(key.ARN)
+	if !ok {
+		return nil, fmt.Errorf("%q is not the ARN of a key", key.ARN)
+	}
+	owned, err := s.keys.Owned(ctx, scopeOf(a.Account, a.Region))
+	if err == nil && owned.ARN() != key.ARN {
+		return nil, fmt.Errorf("the table is under %s, which this installation does not have", key.ARN)
+	}
+	return owned, err
+}
+
+// newUUID is a random UUID (RFC 9562, version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails: the process ends instead
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,96 @@
+package dynamodb
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/storage"
+)
+
+func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput) (*dynamodbapi.CreateTableOutput, error) {
+	t, wanted, err := s.newTable(caller, in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkRoomFor(t.Name); err != nil {
+		return nil, err
+	}
+	if t.Encryption.Key, err = s.chooseKey(ctx, caller, wanted); err != nil {
+		return nil, err
+	}
+	if err := s.keys.Create(ctx, caller, t); err != nil {
+		return nil, keyServiceRefusal(err)
+	}
+	if err := s.engine.CreateTable(ctx, t); err != nil {
+		err = errors.Join(err, s.keys.Destroy(context.WithoutCancel(ctx), t.ID))
+		if errors.Is(err, engine.ErrTableExists) {
+			return nil, inUse("Table already exists: %s", t.Name.Table)
+		}
+		return nil, err
+	}
+	return &dynamodbapi.CreateTableOutput{TableDescription: describe(t, t.Created)}, nil
+}
+
+// newTable checks the request and describes the table that it asks for, all but its key.
+func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput) (*engine.Table, wantedKey, error) {
+	var wanted wantedKey
+	name, err := tableName(caller, in.TableName)
+	if err != nil {
+		return nil, wanted, err
+	}
+	now := s.clock.Now()
+	t := &engine.Table{Name: name, ARN: tableARN(name), Created: now, ActiveAt: now.Add(s.transition), Tags: map[string]string{}}
+	if _, err := rand.Read(t.ID[:]); err != nil {
+		return nil, wanted, fmt.Errorf("making a table id: %w", err)
+	}
+	t.ID[6], t.ID[8] = t.ID[6]&0x0f|0x40, t.ID[8]&0x3f|0x80
+	if t.Attributes, err = readDefinitions(in.AttributeDefinitions); err != nil {
+		return nil, wanted, err
+	}
+	if t.Key, err = readKeySchema(in.KeySchema, t.Attributes); err != nil {
+		return nil, wanted, err
+	}
+	if err := readBilling(t, in.BillingMode, in.ProvisionedThroughput, now); err != nil {
+		return nil, wanted, err
+	}
+	if wanted, err = readEncryption(in.SSESpecification); err != nil {
+		return nil, wanted, err
+	}
+	if in.DeletionProtectionEnabled != nil {
+		t.DeletionProtection = *in.DeletionProtectionEnabled
+	}
+	if in.TableClass != nil {
+		t.Class = *in.TableClass
+	}
+	for _, tag := range in.Tags {
+		t.Tags[*tag.Key] = *tag.Value
+	}
+	return t, wanted, nil
+}
+
+// checkRoomFor says early what the engine would say in the end, before a key is touched.
+func (s *Service) checkRoomFor(name engine.Name) error {
+	if _, err := s.engine.Table(name); err == nil {
+		return inUse("Table already exists: %s", name.Table)
+	}
+	if len(s.engine.TableNames(name.Account, name.Region, "")) >= s.tableQuota {
+		return &api.Error{Code: "LimitExceededException", Message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables per subscriber", s.tableQuota)}
+	}
+	return nil
+}
+
+func (s *Service) chooseKey(ctx context.Context, caller *auth.Caller, wanted wantedKey) (engine.Key, error) {
+	key, err := s.keys.Choose(ctx, caller, caller.Region, wanted.kind, wanted.keyID)
+	return key, keyServiceRefusal(err)
+}
+
+// uuidText writes a table's ID as TableId does.
+func uuidText(id storage.TableID) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}

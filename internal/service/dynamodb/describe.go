@@ -1,0 +1,141 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+)
+
+// status is a table's TableStatus at a moment. A change of key leaves it as it is.
+func status(t *engine.Table, now time.Time) string {
+	switch {
+	case t.Deleting:
+		return "DELETING"
+	case now.Before(t.ActiveAt) && t.Updating:
+		return "UPDATING"
+	case now.Before(t.ActiveAt):
+		return "CREATING"
+	case !t.Encryption.ArchivedAt.IsZero():
+		return "ARCHIVED"
+	case !t.Encryption.InaccessibleSince.IsZero():
+		return "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+	}
+	return "ACTIVE"
+}
+
+// takesItems says whether a table has items to read and write, as far as its life goes.
+func (s *Service) takesItems(t *engine.Table) bool {
+	switch status(t, s.clock.Now()) {
+	case "CREATING", "DELETING", "ARCHIVED":
+		return false
+	}
+	return true
+}
+
+func (s *Service) describeTable(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTableInput) (*dynamodbapi.DescribeTableOutput, error) {
+	t, err := s.findNamed(caller, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	return &dynamodbapi.DescribeTableOutput{Table: describe(t, s.clock.Now())}, nil
+}
+
+// findNamed is find with the words of operations on tables: the name that is not there is said.
+func (s *Service) findNamed(caller *auth.Caller, given *string) (*engine.Table, error) {
+	t, err := s.find(caller, given)
+	if errors.Is(err, engine.ErrNoTable) {
+		name, _ := tableName(caller, given)
+		return nil, notFound("Requested resource not found: Table: %s not found", name.Table)
+	}
+	return t, err
+}
+
+// describe is the TableDescription at a moment.
+func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
+	d := &dynamodbapi.TableDescription{
+		TableName:                 &t.Name.Table,
+		TableArn:                  &t.ARN,
+		TableId:                   pointer(uuidText(t.ID)),
+		TableStatus:               pointer(status(t, now)),
+		CreationDateTime:          &t.Created,
+		AttributeDefinitions:      describeDefinitions(t.Attributes),
+		KeySchema:                 describeKeySchema(&t.Key),
+		ItemCount:                 &t.Items,
+		TableSizeBytes:            &t.Bytes,
+		DeletionProtectionEnabled: &t.DeletionProtection,
+		ProvisionedThroughput:     describeThroughput(&t.Throughput),
+		SSEDescription:            describeEncryption(&t.Encryption, now),
+	}
+	if !t.LastPayPerRequest.IsZero() {
+		mode := "PROVISIONED"
+		if t.PayPerRequest {
+			mode = "PAY_PER_REQUEST"
+		}
+		d.BillingModeSummary = &dynamodbapi.BillingModeSummary{BillingMode: &mode, LastUpdateToPayPerRequestDateTime: &t.LastPayPerRequest}
+	}
+	if t.Class != "" {
+		d.TableClassSummary = &dynamodbapi.TableClassSummary{TableClass: &t.Class}
+		if !t.ClassChanged.IsZero() {
+			d.TableClassSummary.LastUpdateDateTime = &t.ClassChanged
+		}
+	}
+	return d
+}
+
+func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.AttributeDefinition {
+	out := make([]dynamodbapi.AttributeDefinition, len(attributes))
+	for i := range attributes {
+		out[i] = dynamodbapi.AttributeDefinition{AttributeName: &attributes[i].Name, AttributeType: pointer(attributes[i].Kind.String())}
+	}
+	return out
+}
+
+func describeKeySchema(k *engine.KeySchema) []dynamodbapi.KeySchemaElement {
+	out := []dynamodbapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: pointer("HASH")}}
+	if k.Range != nil {
+		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &k.Range.Name, KeyType: pointer("RANGE")})
+	}
+	return out
+}
+
+func describeThroughput(t *engine.Throughput) *dynamodbapi.ProvisionedThroughputDescription {
+	d := &dynamodbapi.ProvisionedThroughputDescription{
+		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write, NumberOfDecreasesToday: &t.DecreasesToday,
+	}
+	if !t.LastIncrease.IsZero() {
+		d.LastIncreaseDateTime = &t.LastIncrease
+	}
+	if !t.LastDecrease.IsZero() {
+		d.LastDecreaseDateTime = &t.LastDecrease
+	}
+	return d
+}
+
+// maxListed is how many names one ListTables gives at most.
+const maxListed = 100
+
+func (s *Service) listTables(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTablesInput) (*dynamodbapi.ListTablesOutput, error) {
+	limit, after := maxListed, ""
+	if in.Limit != nil {
+		limit = int(*in.Limit)
+	}
+	if in.ExclusiveStartTableName != nil {
+		after = *in.ExclusiveStartTableName
+	}
+	names := s.engine.TableNames(caller.Account, caller.Region, after)
+	out := &dynamodbapi.ListTablesOutput{TableNames: slices.Clip(names[:min(limit, len(names))])}
+	if out.TableNames == nil {
+		out.TableNames = []string{}
+	}
+	if len(names) > limit {
+		out.LastEvaluatedTableName = &names[limit-1]
+	}
+	return out, nil
+}
+
+func pointer[T any](v T) *T { return &v }

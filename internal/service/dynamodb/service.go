@@ -1,0 +1,83 @@
+// Package dynamodb answers DynamoDB's API: an operation table, and the translation between its shapes and the engine.
+//
+// Callers may rely on this: every operation on a table's items passes TableKeys.Use with the caller before the engine is asked
+// (P2), and every error that a client may see has DynamoDB's code and words.
+package dynamodb
+
+import (
+	"context"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/clock"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/storage"
+)
+
+// TableKeys is what the database needs of the keys of its tables. Errors that the key service gave are passed on as they came.
+type TableKeys interface {
+	// Use lets the caller through to a table's rows, or says why not.
+	Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error
+	// Choose finds the key for a kind and, for customer keys, an id, ARN or alias.
+	Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind, keyID string) (engine.Key, error)
+	// Create makes the keys of a table that is about to be created under t.Encryption.Key.
+	Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error
+	// Change puts a table under another key. record makes the change durable in the table's description.
+	Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key, record func() error) error
+	// Destroy erases the keys of a table for good.
+	Destroy(ctx context.Context, id storage.TableID) error
+}
+
+// Options are what the service works with.
+type Options struct {
+	Engine *engine.Engine
+	Keys   TableKeys
+	Clock  *clock.Clock
+	// Transition is how long CREATING, UPDATING and DELETING stay visible.
+	Transition time.Duration
+	// TableQuota is how many tables an account may have per region.
+	TableQuota int
+}
+
+// Service answers operations. It is safe for concurrent use.
+type Service struct {
+	engine     *engine.Engine
+	keys       TableKeys
+	clock      *clock.Clock
+	transition time.Duration
+	tableQuota int
+}
+
+// DefaultTableQuota is DynamoDB's initial quota ("Quotas and limits: tables per account, per Region").
+const DefaultTableQuota = 2500
+
+// New returns a Service.
+func New(o Options) *Service {
+	if o.TableQuota == 0 {
+		o.TableQuota = DefaultTableQuota
+	}
+	return &Service{engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, 1), tableQuota: o.TableQuota}
+}
+
+// Table is the service's operation table on a path.
+func (s *Service) Table(path *service.Path) *service.Table {
+	return service.NewTable("dynamodb", path,
+		service.Bind(dynamodbapi.CreateTable(), createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
+			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "OnDemandThroughput", "ResourcePolicy", "StreamSpecification", "WarmThroughput"),
+		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
+		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
+		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
+			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "OnDemandThroughput", "ReplicaUpdates", "StreamSpecification", "WarmThroughput"),
+		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
+		service.Bind(dynamodbapi.PutItem(), s.putItemAccess, s.putItem).Without(legacyConditions()...),
+		service.Bind(dynamodbapi.GetItem(), s.getItemAccess, s.getItem).Without("AttributesToGet"),
+		service.Bind(dynamodbapi.DeleteItem(), s.deleteItemAccess, s.deleteItem).Without(legacyConditions()...),
+		service.Bind(dynamodbapi.Query(), s.queryAccess, s.query).Without("AttributesToGet", "ConditionalOperator", "IndexName", "KeyConditions", "QueryFilter"),
+		service.Bind(dynamodbapi.Scan(), s.scanAccess, s.scan).Without("AttributesToGet", "ConditionalOperator", "IndexName", "ScanFilter"),
+	)
+}
+
+// legacyConditions are the members of writes that expressions replaced.
+func legacyConditions() []string { return []string{"ConditionalOperator", "Expected"} }

@@ -1,0 +1,249 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/clock"
+	"github.com/sealtable/sealtable/internal/engine"
+)
+
+func (s *Service) updateTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+	t, err := s.findNamed(caller, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if in.SSESpecification != nil {
+		return s.changeKey(ctx, caller, t, in)
+	}
+	return s.changeSettings(ctx, t, in)
+}
+
+// changeKey puts the table under another key. Nothing else may come with it.
+func (s *Service) changeKey(ctx context.Context, caller *auth.Caller, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+	if changesSettings(in) {
+		return nil, invalidParameter("Server-Side Encryption modification must be the only operation in the request")
+	}
+	wanted, err := readEncryption(in.SSESpecification)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock.Now()
+	if err := s.checkKeyChange(t, wanted, now); err != nil {
+		return nil, err
+	}
+	key, err := s.chooseKey(ctx, caller, wanted)
+	if err != nil {
+		return nil, err
+	}
+	var updated *engine.Table
+	err = s.keys.Change(ctx, caller, t, key, func() error {
+		updated, err = s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+			if err := sameTable(next, t); err != nil {
+				return err
+			}
+			if err := s.checkKeyChange(next, wanted, now); err != nil {
+				return err
+			}
+			recordChange(&next.Encryption, key, now, s.transition)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, keyServiceRefusal(err)
+	}
+	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
+}
+
+func (s *Service) checkKeyChange(t *engine.Table, wanted wantedKey, now time.Time) error {
+	switch status(t, now) {
+	case "CREATING", "DELETING", "ARCHIVED":
+		return tableBusy(t, now)
+	}
+	if now.Before(t.Encryption.SettlesAt) {
+		return inUse("Attempt to change a resource which is still in use: Table: %s Server-Side Encryption is still being updated", t.Name.Table)
+	}
+	if err := checkSameKey(t.Encryption.Key, wanted); err != nil {
+		return err
+	}
+	return checkChangeQuota(&t.Encryption, wanted, now)
+}
+
+// sameTable guards against a table that was deleted and made anew under its name while a request was under way.
+func sameTable(next, t *engine.Table) error {
+	if next.ID != t.ID {
+		return notFound("Requested resource not found: Table: %s not found", t.Name.Table)
+	}
+	return nil
+}
+
+func tableBusy(t *engine.Table, now time.Time) error {
+	state := map[string]string{"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}[status(t, now)]
+	if state == "" {
+		return inUse("Attempt to change a resource which is still in use: Table: %s", t.Name.Table)
+	}
+	return inUse("Attempt to change a resource which is still in use: Table is being %s: %s", state, t.Name.Table)
+}
+
+// changesSettings says whether the request asks for anything but a change of key.
+func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
+	return in.BillingMode != nil || in.ProvisionedThroughput != nil || in.DeletionProtectionEnabled != nil || in.TableClass != nil ||
+		len(in.AttributeDefinitions) > 0
+}
+
+// changeSettings applies everything but the key.
+func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+	if !changesSettings(in) {
+		return nil, invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
+	}
+	now := s.clock.Now()
+	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+		if err := sameTable(next, t); err != nil {
+			return err
+		}
+		switch status(next, now) {
+		case "CREATING", "UPDATING", "DELETING", "ARCHIVED":
+			return tableBusy(next, now)
+		}
+		next.Updating, next.ActiveAt = true, now.Add(s.transition)
+		return applySettings(next, in, now)
+	})
+	if errors.Is(err, engine.ErrNoTable) {
+		return nil, notFound("Requested resource not found: Table: %s not found", t.Name.Table)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
+}
+
+func applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
+	if err := checkDefinitions(t, in.AttributeDefinitions); err != nil {
+		return err
+	}
+	if in.DeletionProtectionEnabled != nil {
+		t.DeletionProtection = *in.DeletionProtectionEnabled
+	}
+	if in.TableClass != nil {
+		t.Class, t.ClassChanged = *in.TableClass, now
+	}
+	if in.BillingMode != nil && (*in.BillingMode == "PAY_PER_REQUEST") != t.PayPerRequest {
+		return readBilling(t, in.BillingMode, in.ProvisionedThroughput, now)
+	}
+	if in.ProvisionedThroughput == nil {
+		return nil
+	}
+	if t.PayPerRequest {
+		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	}
+	return changeThroughput(t, *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits, now)
+}
+
+// checkDefinitions lets a request repeat the table's attribute definitions: without a new index there is nothing to define.
+func checkDefinitions(t *engine.Table, given []dynamodbapi.AttributeDefinition) error {
+	definitions, err := readDefinitions(given)
+	if err != nil || len(given) == 0 {
+		return err
+	}
+	for _, d := range definitions {
+		if !slices.Contains(t.Attributes, d) {
+			return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
+				strings.Join(definedNames(definitions), ", "), strings.Join(definedNames(t.Key.Attributes()), ", "))
+		}
+	}
+	return nil
+}
+
+// changeThroughput keeps count of the decreases of the day, which start anew at midnight UTC.
+func changeThroughput(t *engine.Table, read, write int64, now time.Time) error {
+	p := &t.Throughput
+	if read == p.Read && write == p.Write {
+		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: %d. Requested ReadCapacityUnits: %d. Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+			p.Read, read, p.Write, write)
+	}
+	if read > p.Read || write > p.Write {
+		p.LastIncrease = now
+	}
+	if read < p.Read || write < p.Write {
+		if p.DecreasesCountedOn.Format(time.DateOnly) != now.Format(time.DateOnly) {
+			p.DecreasesToday = 0
+		}
+		p.LastDecrease, p.DecreasesCountedOn = now, now
+		p.DecreasesToday++
+	}
+	p.Read, p.Write = read, write
+	return nil
+}
+
+func (s *Service) deleteTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteTableInput) (*dynamodbapi.DeleteTableOutput, error) {
+	t, err := s.findNamed(caller, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock.Now()
+	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+		if err := sameTable(next, t); err != nil {
+			return err
+		}
+		if err := checkDeletable(next, now); err != nil {
+			return err
+		}
+		next.Deleting = true
+		return nil
+	})
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return &dynamodbapi.DeleteTableOutput{TableDescription: describe(updated, now)}, s.finishDeletion(ctx, updated, now)
+}
+
+func checkDeletable(t *engine.Table, now time.Time) error {
+	if t.DeletionProtection {
+		return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+	}
+	if now.Before(t.Encryption.SettlesAt) {
+		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of being updated.", t.Name.Table)
+	}
+	switch status(t, now) {
+	case "CREATING", "UPDATING", "DELETING":
+		return tableBusy(t, now)
+	}
+	return nil
+}
+
+// finishDeletion erases the table now, or when DELETING has been visible for as long as it should be.
+func (s *Service) finishDeletion(ctx context.Context, t *engine.Table, now time.Time) error {
+	ctx = context.WithoutCancel(ctx)
+	if s.transition <= 1 {
+		return refusal(s.engine.DeleteTable(ctx, t.Name, t.ID))
+	}
+	s.clock.At(now.Add(s.transition), func(time.Time) time.Time {
+		if err := s.engine.DeleteTable(ctx, t.Name, t.ID); err != nil && !errors.Is(err, engine.ErrNoTable) {
+			return s.clock.Now().Add(deletionRetry)
+		}
+		return clock.Done()
+	})
+	return nil
+}
+
+// deletionRetry is how long to wait before a deletion that failed is tried again.
+const deletionRetry = time.Minute
+
+// ResumeDeletions goes on with the deletions that a stop of the server interrupted.
+func (s *Service) ResumeDeletions(ctx context.Context) error {
+	for _, t := range s.engine.AllTables() {
+		if !t.Deleting {
+			continue
+		}
+		if err := s.finishDeletion(ctx, t, s.clock.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
