@@ -41,8 +41,7 @@ func CheckAlias(name string) error {
 	case strings.HasPrefix(name, reservedAliases):
 		return &Error{Kind: Reserved}
 	case name == aliasPrefix || strings.Contains(name, ":") || strings.Contains(name, "//"):
-		return fail(InvalidAlias, "Alias contains invalid characters. Please use only alphanumeric characters, "+
-			"forward slashes, underscores and dashes.")
+		return fail(Invalid, "%s contains invalid characters for an alias", name)
 	}
 	return nil
 }

@@ -158,4 +158,3 @@ func FuzzBlob(f *testing.F) {
 		}
 	})
 }
-

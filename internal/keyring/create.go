@@ -82,7 +82,7 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
 	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
 	if m.Manager != ManagedByCustomer {
-		m.Rotation = Rotation{Enabled: true, Period: defaultRotationPeriod, Next: now.AddDate(0, 0, defaultRotationPeriod)}
+		m.Rotation = Rotation{Enabled: true, Period: DefaultRotationPeriod, Next: now.AddDate(0, 0, DefaultRotationPeriod)}
 	}
 	if err := m.compile(); err != nil {
 		return nil, err

@@ -21,7 +21,6 @@ const (
 	CiphertextAccess                  // a ciphertext of a key that is not within reach
 	AlreadyExists                     // the alias is taken
 	Reserved                          // the alias belongs to a service
-	InvalidAlias                      // the alias may not be called so
 	Unsupported                       // the operation or the parameter does not fit the key
 	LimitExceeded                     // a quota is reached
 	BadTags                           // the tags break a rule

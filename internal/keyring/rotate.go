@@ -10,17 +10,13 @@ import (
 const (
 	MinRotationPeriod     = 90   // days
 	MaxRotationPeriod     = 2560 // days
-	defaultRotationPeriod = 365  // days
+	DefaultRotationPeriod = 365  // days
 	maxOnDemandRotations  = 25
 	rotationQuietTime     = 20 * time.Minute
 )
 
-// EnableRotation rotates a key every period days from now on; 0 stands for a year. On a key that rotates already it changes the
-// period.
+// EnableRotation rotates a key every period days from now on. On a key that rotates already it changes the period.
 func (k *Keyring) EnableRotation(ctx context.Context, key *Key, period int) error {
-	if period == 0 {
-		period = defaultRotationPeriod
-	}
 	if period < MinRotationPeriod || period > MaxRotationPeriod {
 		return fail(Invalid, "RotationPeriodInDays must be between %d and %d inclusive", MinRotationPeriod, MaxRotationPeriod)
 	}

@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -113,7 +114,7 @@ func (s *teller) onKey(ctx context.Context, t *testing.T, d *datadriven.TestData
 	case "cancel-deletion":
 		return "ok", s.CancelDeletion(ctx, key)
 	case "enable-rotation":
-		return "ok", s.EnableRotation(ctx, key, number(t, d, "days"))
+		return "ok", s.EnableRotation(ctx, key, cmp.Or(number(t, d, "days"), DefaultRotationPeriod))
 	case "disable-rotation":
 		return "ok", s.DisableRotation(ctx, key)
 	case "rotate":

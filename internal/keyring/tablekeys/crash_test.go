@@ -243,3 +243,54 @@ func checkUsable(t *testing.T, o operation, r *Ring, disk *vfs.MemFS, before map
 		}
 	}
 }
+
+// A process that was killed between renaming and syncing leaves a file that power loss would undo. The next process makes it
+// durable before it gives out a key of it.
+func TestKilledBeforeTheNameWasDurable(t *testing.T) {
+	disk, watching := newDisk(t), false
+	r := newRing(t, hooked(disk, func(op errorfs.Op) error {
+		if watching && op.Kind == errorfs.OpFileSync && op.Path == dataDir+"/tables/"+tableA.String() {
+			return errPower
+		}
+		return nil
+	}))
+	create(t, r, tableA, oldARN)
+	watching = true
+	_, err := r.NewEpoch(t.Context(), tableA)
+	wantErr(t, "new epoch", err, ErrDisk)
+
+	next := newRing(t, disk)
+	if err := next.Unlock(t.Context(), tableA, (&fakeKMS{}).unwrap); err != nil {
+		t.Fatal(err)
+	}
+	if epoch, err := next.Current(tableA); epoch != 2 || err != nil {
+		t.Fatalf("the new file is not the visible one: epoch %d, %v", epoch, err)
+	}
+	crashed := newRing(t, disk.CrashClone(crashNow()))
+	if err := crashed.Unlock(t.Context(), tableA, (&fakeKMS{}).unwrap); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := dataKeys(t, crashed, tableA), dataKeys(t, next, tableA); !maps.Equal(got, want) {
+		t.Error("a data key in use was lost")
+	}
+}
+
+// When NewEpoch failed half-way the older epoch is still in use, and is not retired.
+func TestEpochInUseIsNotRetired(t *testing.T) {
+	disk, watching := newDisk(t), false
+	r := newRing(t, hooked(disk, func(op errorfs.Op) error {
+		if watching && op.Kind == errorfs.OpFileSync && op.Path == dataDir+"/tables/"+tableA.String() {
+			return errPower
+		}
+		return nil
+	}))
+	create(t, r, tableA, oldARN)
+	watching = true
+	_, err := r.NewEpoch(t.Context(), tableA)
+	watching = false
+	wantErr(t, "new epoch", err, ErrDisk)
+	if err := r.RetireEpochs(t.Context(), tableA, func(storage.Epoch) bool { return false }); err != nil {
+		t.Fatal(err)
+	}
+	checkUsable(t, operation{}, r, disk, nil)
+}

@@ -1,0 +1,121 @@
+package kms
+
+import (
+	"context"
+
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/service"
+)
+
+// The operations on aliases. Each needs its permission on the alias, where identity policies alone decide, and on every key
+// that it concerns ("Controlling access to aliases" in the AWS KMS Developer Guide).
+
+func (s *Service) bindAliases() []service.Bound {
+	return []service.Bound{
+		service.Bind(kmsapi.CreateAlias(), s.createAliasAccess, s.createAlias),
+		service.Bind(kmsapi.UpdateAlias(), s.updateAliasAccess, s.updateAlias),
+		service.Bind(kmsapi.DeleteAlias(), s.deleteAliasAccess, s.deleteAlias),
+		onAccount(kmsapi.ListAliases(), nil, s.listAliases),
+	}
+}
+
+func needAlias(caller *auth.Caller, operation, name string, needs *auth.Needs) error {
+	needs.Note("aliasName", name)
+	if err := keyring.CheckAlias(name); err != nil {
+		return translate(err)
+	}
+	needs.Add(auth.Need{Action: "kms:" + operation, Resource: scopeOf(caller).AliasARN(name), Context: &conditions{}})
+	return nil
+}
+
+// needTarget adds the permission on the key that an alias is to name, and leaves its ARN in the input.
+func (s *Service) needTarget(caller *auth.Caller, operation string, target **string, needs *auth.Needs) error {
+	needs.Note("targetKeyId", **target)
+	key, err := s.resolve(caller, operation, **target, false, false)
+	if err != nil {
+		return translate(err)
+	}
+	needs.Add(keyNeed(operation, key, &conditions{key: key}))
+	*target = new(key.ARN())
+	return nil
+}
+
+// needCurrent adds the permission on the key that an alias names now.
+func (s *Service) needCurrent(caller *auth.Caller, operation, name string, needs *auth.Needs) error {
+	key, err := s.keys.Resolve(scopeOf(caller), name, keyring.KeyOrAlias)
+	if err != nil {
+		return translate(err)
+	}
+	needs.Add(keyNeed(operation, key, &conditions{key: key}))
+	return nil
+}
+
+func (s *Service) createAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest, needs *auth.Needs) error {
+	if err := needAlias(caller, "CreateAlias", *in.AliasName, needs); err != nil {
+		return err
+	}
+	return s.needTarget(caller, "CreateAlias", &in.TargetKeyId, needs)
+}
+
+func (s *Service) createAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest) (*kmsapi.CreateAliasOutput, error) {
+	key, err := s.pinned(caller, in.TargetKeyId)
+	if err == nil {
+		err = s.keys.CreateAlias(ctx, scopeOf(caller), *in.AliasName, key)
+	}
+	return &kmsapi.CreateAliasOutput{}, translate(err)
+}
+
+func (s *Service) updateAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest, needs *auth.Needs) error {
+	if err := needAlias(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
+		return err
+	}
+	if err := s.needCurrent(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
+		return err
+	}
+	return s.needTarget(caller, "UpdateAlias", &in.TargetKeyId, needs)
+}
+
+func (s *Service) updateAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest) (*kmsapi.UpdateAliasOutput, error) {
+	key, err := s.pinned(caller, in.TargetKeyId)
+	if err == nil {
+		err = s.keys.UpdateAlias(ctx, scopeOf(caller), *in.AliasName, key)
+	}
+	return &kmsapi.UpdateAliasOutput{}, translate(err)
+}
+
+func (s *Service) deleteAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest, needs *auth.Needs) error {
+	if err := needAlias(caller, "DeleteAlias", *in.AliasName, needs); err != nil {
+		return err
+	}
+	return s.needCurrent(caller, "DeleteAlias", *in.AliasName, needs)
+}
+
+func (s *Service) deleteAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest) (*kmsapi.DeleteAliasOutput, error) {
+	return &kmsapi.DeleteAliasOutput{}, translate(s.keys.DeleteAlias(ctx, scopeOf(caller), *in.AliasName))
+}
+
+func (s *Service) listAliases(_ context.Context, caller *auth.Caller, in *kmsapi.ListAliasesRequest) (*kmsapi.ListAliasesResponse, error) {
+	after, limit, err := pageOf(in.Marker, in.Limit, 50, 100)
+	if err != nil {
+		return nil, err
+	}
+	var key *keyring.Key
+	if in.KeyId != nil {
+		if key, err = s.resolve(caller, "ListAliases", *in.KeyId, false, false); err != nil {
+			return nil, err
+		}
+	}
+	page, more := s.keys.Aliases(scopeOf(caller), key, after, limit)
+	out := &kmsapi.ListAliasesResponse{Aliases: []kmsapi.AliasListEntry{}, Truncated: new(more)}
+	for _, a := range page {
+		out.Aliases = append(out.Aliases, kmsapi.AliasListEntry{
+			AliasName: new(a.Name), AliasArn: new(a.ARN()), TargetKeyId: new(a.Target),
+			CreationDate: new(a.Created), LastUpdatedDate: new(a.Updated),
+		})
+		after = a.Name
+	}
+	out.NextMarker = marker(after, more)
+	return out, nil
+}

@@ -1,0 +1,175 @@
+package kms
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/service"
+)
+
+// keyRule says what an operation on one key has of its own.
+type keyRule[In any] struct {
+	id func(in *In) **string // the member that names the key
+	// aliases says that the key may be named by an alias.
+	aliases bool
+	// abroad says that callers of other accounts may be let in by the key's policy.
+	abroad bool
+	// grantable says that a grant can let the caller through.
+	grantable bool
+	// check, if set, refuses inputs before anybody is asked for permission.
+	check func(in *In) error
+	// describe, if set, adds the condition keys of the operation, and what the trail may show.
+	describe func(in *In, c *conditions, needs *auth.Needs)
+	// missing, if set, makes the key that a predefined alias stands for.
+	missing func(ctx context.Context, caller *auth.Caller, id string) error
+}
+
+// onKey binds an operation on one key. The access function resolves the key once and leaves its ARN in the input, so that what
+// was authorised is what runs.
+func onKey[In, Out any](
+	s *Service, op api.Operation[In, Out], rule keyRule[In],
+	run func(ctx context.Context, caller *auth.Caller, key *keyring.Key, in *In) (*Out, error),
+) *service.Endpoint[In, Out] {
+	access := func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
+		return translate(s.accessKey(ctx, caller, op.Name, keyCall{
+			member: rule.id(in), aliases: rule.aliases, abroad: rule.abroad, grantable: rule.grantable,
+			check:    bound(rule.check, in),
+			describe: func(c *conditions) { describeWith(rule.describe, in, c, needs) },
+			missing:  rule.missing,
+		}, needs))
+	}
+	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+		key, err := s.pinned(caller, *rule.id(in))
+		if err != nil {
+			return nil, translate(err)
+		}
+		out, err := run(ctx, caller, key, in)
+		if err != nil {
+			return nil, translate(err)
+		}
+		return out, nil
+	})
+}
+
+func bound[In any](check func(*In) error, in *In) func() error {
+	return func() error {
+		if check == nil {
+			return nil
+		}
+		return check(in)
+	}
+}
+
+func describeWith[In any](describe func(*In, *conditions, *auth.Needs), in *In, c *conditions, needs *auth.Needs) {
+	if describe != nil {
+		describe(in, c, needs)
+	}
+}
+
+// keyCall is a keyRule with the input filled in.
+type keyCall struct {
+	member                     **string
+	aliases, abroad, grantable bool
+	check                      func() error
+	describe                   func(c *conditions)
+	missing                    func(ctx context.Context, caller *auth.Caller, id string) error
+}
+
+func (s *Service) accessKey(ctx context.Context, caller *auth.Caller, operation string, call keyCall, needs *auth.Needs) error {
+	id := **call.member
+	needs.Note("keyId", id)
+	if err := call.check(); err != nil {
+		return err
+	}
+	if call.missing != nil {
+		if err := call.missing(ctx, caller, id); err != nil {
+			return err
+		}
+	}
+	key, err := s.resolve(caller, operation, id, call.aliases, call.abroad)
+	if err != nil {
+		return err
+	}
+	c := &conditions{key: key, named: id}
+	call.describe(c)
+	need := keyNeed(operation, key, c)
+	if call.grantable {
+		need.Granted = key.Granted(granteesOf(caller), keyring.Operation(operation), c.context)
+	}
+	needs.Add(need)
+	*call.member = new(key.ARN())
+	return nil
+}
+
+// keyNeed is the permission for an operation on a key: the key's policy is the gate.
+func keyNeed(operation string, key *keyring.Key, c *conditions) auth.Need {
+	return auth.Need{
+		Action: "kms:" + operation, Resource: key.ARN(), Policy: key.Metadata().Compiled(), Gate: true, Context: c,
+	}
+}
+
+// resolve finds a key for a caller. What is in another account and not there, or not to be reached from abroad, gets one answer,
+// so that nobody learns which keys another account has.
+func (s *Service) resolve(caller *auth.Caller, operation, id string, aliases, abroad bool) (*keyring.Key, error) {
+	forms := keyring.KeyOnly
+	if aliases {
+		forms = keyring.KeyOrAlias
+	}
+	scope := scopeOf(caller)
+	key, err := s.keys.Resolve(scope, id, forms)
+	foreign := keyring.Named(scope, id) != caller.Account
+	if foreign && (err == nil && !abroad || keyring.KindOf(err) == keyring.NotFound && !strings.HasPrefix(err.Error(), "Invalid")) {
+		return nil, unreachable(caller, operation)
+	}
+	return key, err
+}
+
+// unreachable is the answer for a key of another account.
+func unreachable(caller *auth.Caller, operation string) error {
+	return &api.Error{Code: "AccessDeniedException", Message: fmt.Sprintf("User: %s is not authorized to perform: kms:%s on this resource "+
+		"because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy "+
+		"explicitly denies access", caller.ARN, operation)}
+}
+
+// pinned is the key whose ARN the access function left in the input.
+func (s *Service) pinned(caller *auth.Caller, arn *string) (*keyring.Key, error) {
+	return s.keys.Resolve(scopeOf(caller), *arn, keyring.KeyOnly)
+}
+
+func scopeOf(caller *auth.Caller) keyring.Scope {
+	return keyring.Scope{Account: caller.Account, Region: caller.Region}
+}
+
+// granteesOf are the names under which grants may know the caller: its own, and for a session that of its role.
+func granteesOf(caller *auth.Caller) []string {
+	names := []string{caller.ARN}
+	if session, ok := strings.CutPrefix(caller.ARN, "arn:aws:sts::"+caller.Account+":assumed-role/"); ok {
+		role, _, _ := strings.Cut(session, "/")
+		names = append(names, "arn:aws:iam::"+caller.Account+":role/"+role)
+	}
+	return names
+}
+
+// onAccount binds an operation that concerns no key: identity policies alone decide.
+func onAccount[In, Out any](
+	op api.Operation[In, Out], describe func(in *In, c *conditions, needs *auth.Needs),
+	run func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error),
+) *service.Endpoint[In, Out] {
+	access := func(_ context.Context, _ *auth.Caller, in *In, needs *auth.Needs) error {
+		c := &conditions{}
+		describeWith(describe, in, c, needs)
+		needs.Add(auth.Need{Action: "kms:" + op.Name, Resource: "*", Context: c})
+		return nil
+	}
+	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+		out, err := run(ctx, caller, in)
+		if err != nil {
+			return nil, translate(err)
+		}
+		return out, nil
+	})
+}

@@ -1,0 +1,248 @@
+package kms
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/service"
+)
+
+func (s *Service) bindGrants() []service.Bound {
+	s.CreateGrant = service.Bind(kmsapi.CreateGrant(), s.createGrantAccess, s.createGrant)
+	s.RetireGrant = service.Bind(kmsapi.RetireGrant(), s.retireGrantAccess, s.retireGrant)
+	return []service.Bound{
+		s.CreateGrant, s.RetireGrant,
+		onKey(s, kmsapi.ListGrants(), keyRule[kmsapi.ListGrantsRequest]{
+			id: func(in *kmsapi.ListGrantsRequest) **string { return &in.KeyId }, abroad: true,
+		}, listGrants),
+		service.Bind(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
+		onAccount(kmsapi.ListRetirableGrants(), nil, s.listRetirable),
+	}
+}
+
+// grantOf is the grant that a request describes. Empty constraints are none.
+func grantOf(caller *auth.Caller, in *kmsapi.CreateGrantRequest) *keyring.Grant {
+	g := &keyring.Grant{
+		Name: text(in.Name), Grantee: *in.GranteePrincipal, Retiring: text(in.RetiringPrincipal), Issuer: caller.Account,
+	}
+	for _, op := range in.Operations {
+		g.Operations = append(g.Operations, keyring.Operation(op))
+	}
+	if c := in.Constraints; c != nil {
+		g.Equals, g.Subset = c.EncryptionContextEquals, c.EncryptionContextSubset
+	}
+	return g
+}
+
+// createGrantAccess needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
+func (s *Service) createGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs) error {
+	needs.Note("keyId", *in.KeyId)
+	needs.Note("granteePrincipal", *in.GranteePrincipal)
+	needs.Note("operations", in.Operations)
+	if err := s.checkTokens(in.GrantTokens); err != nil {
+		return translate(err)
+	}
+	key, err := s.resolve(caller, "CreateGrant", *in.KeyId, false, true)
+	if err != nil {
+		return translate(err)
+	}
+	g := grantOf(caller, in)
+	for _, principal := range []string{g.Grantee, g.Retiring} {
+		if err := checkPrincipal(caller, principal); err != nil {
+			return err
+		}
+	}
+	need := keyNeed("CreateGrant", key, grantConditions(caller, key, g))
+	need.Granted = key.GrantedGrant(granteesOf(caller), g)
+	needs.Add(need)
+	in.KeyId = new(key.ARN())
+	return nil
+}
+
+func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *conditions {
+	c := &conditions{key: key}
+	operations := make([]string, 0, len(g.Operations))
+	for _, op := range g.Operations {
+		operations = append(operations, string(op))
+	}
+	c.setList("kms:grantoperations", operations)
+	c.set("kms:granteeprincipal", g.Grantee)
+	c.set("kms:retiringprincipal", g.Retiring)
+	c.setBool("kms:grantisforawsresource", forService(caller))
+	switch {
+	case len(g.Equals) > 0:
+		c.set("kms:grantconstrainttype", "EncryptionContextEquals")
+	case len(g.Subset) > 0:
+		c.set("kms:grantconstrainttype", "EncryptionContextSubset")
+	}
+	return c
+}
+
+// forService says whether a service calls, for itself or on somebody's behalf.
+func forService(caller *auth.Caller) bool { return caller.Via != "" || caller.Type == auth.Service }
+
+// checkPrincipal refuses what cannot be a grantee: only a service may name a service.
+func checkPrincipal(caller *auth.Caller, principal string) error {
+	if principal == "" || strings.HasPrefix(principal, "arn:aws:iam::") || strings.HasPrefix(principal, "arn:aws:sts::") ||
+		forService(caller) && strings.HasSuffix(principal, ".amazonaws.com") {
+		return nil
+	}
+	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " + principal}
+}
+
+func (s *Service) createGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest) (*kmsapi.CreateGrantResponse, error) {
+	key, err := s.pinned(caller, in.KeyId)
+	if err != nil {
+		return nil, translate(err)
+	}
+	g := grantOf(caller, in)
+	if isTrue(in.DryRun) {
+		return nil, translate(orDryRun(key.CheckGrant(g)))
+	}
+	made, token, err := s.keys.CreateGrant(ctx, key, *g)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &kmsapi.CreateGrantResponse{GrantId: new(made.ID), GrantToken: new(token)}, nil
+}
+
+func listGrants(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.ListGrantsRequest,
+) (*kmsapi.ListGrantsResponse, error) {
+	after, limit, err := pageOf(in.Marker, in.Limit, 50, 100)
+	if err != nil {
+		return nil, err
+	}
+	page, more := key.Grants(after, limit, func(g *keyring.Grant) bool {
+		return (in.GrantId == nil || *in.GrantId == g.ID) && (in.GranteePrincipal == nil || *in.GranteePrincipal == g.Grantee)
+	})
+	return grantPage(page, more), nil
+}
+
+func grantPage(page []*keyring.Grant, more bool) *kmsapi.ListGrantsResponse {
+	out := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}, Truncated: new(more)}
+	for _, g := range page {
+		out.Grants = append(out.Grants, grantEntry(g))
+		out.NextMarker = marker(g.ID, more)
+	}
+	return out
+}
+
+func grantEntry(g *keyring.Grant) kmsapi.GrantListEntry {
+	entry := kmsapi.GrantListEntry{
+		GrantId: new(g.ID), KeyId: new(g.Scope.KeyARN(g.KeyID)), CreationDate: new(g.Created), GranteePrincipal: new(g.Grantee),
+		IssuingAccount: new("arn:aws:iam::" + g.Issuer + ":root"), Name: optional(g.Name), RetiringPrincipal: optional(g.Retiring),
+	}
+	for _, op := range g.Operations {
+		entry.Operations = append(entry.Operations, string(op))
+	}
+	if len(g.Equals) > 0 || len(g.Subset) > 0 {
+		entry.Constraints = &kmsapi.GrantConstraints{EncryptionContextEquals: g.Equals, EncryptionContextSubset: g.Subset}
+	}
+	return entry
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func (s *Service) listRetirable(
+	_ context.Context, caller *auth.Caller, in *kmsapi.ListRetirableGrantsRequest,
+) (*kmsapi.ListGrantsResponse, error) {
+	after, limit, err := pageOf(in.Marker, in.Limit, 50, 100)
+	if err != nil {
+		return nil, err
+	}
+	page, more := s.keys.RetirableGrants(scopeOf(caller), *in.RetiringPrincipal, after, limit)
+	return grantPage(page, more), nil
+}
+
+func (s *Service) revokeGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs) error {
+	needs.Note("keyId", *in.KeyId)
+	needs.Note("grantId", *in.GrantId)
+	key, err := s.resolve(caller, "RevokeGrant", *in.KeyId, false, true)
+	if err != nil {
+		return translate(err)
+	}
+	c := &conditions{key: key}
+	c.setBool("kms:grantisforawsresource", forService(caller))
+	needs.Add(keyNeed("RevokeGrant", key, c))
+	in.KeyId = new(key.ARN())
+	return nil
+}
+
+func (s *Service) revokeGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest) (*kmsapi.RevokeGrantOutput, error) {
+	return &kmsapi.RevokeGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
+}
+
+func (s *Service) endGrant(ctx context.Context, caller *auth.Caller, keyARN, grantID string, dry bool) error {
+	key, err := s.pinned(caller, &keyARN)
+	if err != nil {
+		return err
+	}
+	if dry {
+		_, err = key.Grant(grantID)
+		return orDryRun(err)
+	}
+	return s.keys.DeleteGrant(ctx, key, grantID)
+}
+
+// retireGrantAccess: the grant itself says who may retire it, its retiring principal, and its grantee where retiring is among
+// the operations. Others need kms:RetireGrant by an identity policy of the account that made the grant ("RetireGrant" in the AWS
+// KMS API Reference). The key's policy can only deny.
+func (s *Service) retireGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest, needs *auth.Needs) error {
+	key, g, err := s.grantToRetire(caller, in)
+	if err != nil {
+		return translate(err)
+	}
+	needs.Note("keyId", key.ARN())
+	needs.Note("grantId", g.ID)
+	needs.Add(auth.Need{
+		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: key.Metadata().Compiled(), Context: &conditions{key: key},
+		Granted: mayRetire(caller, g),
+	})
+	in.KeyId, in.GrantId, in.GrantToken = new(key.ARN()), new(g.ID), nil
+	return nil
+}
+
+func (s *Service) grantToRetire(caller *auth.Caller, in *kmsapi.RetireGrantRequest) (*keyring.Key, *keyring.Grant, error) {
+	if in.GrantToken != nil {
+		return s.keys.GrantOf(*in.GrantToken)
+	}
+	if in.KeyId == nil || in.GrantId == nil {
+		return nil, nil, invalid("Specify a grant token, or a key ARN and a grant ID.")
+	}
+	key, err := s.resolve(caller, "RetireGrant", *in.KeyId, false, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := key.Grant(*in.GrantId)
+	return key, g, err
+}
+
+func mayRetire(caller *auth.Caller, g *keyring.Grant) bool {
+	for _, name := range granteesOf(caller) {
+		if name == g.Retiring {
+			return true
+		}
+		if name == g.Grantee {
+			for _, op := range g.Operations {
+				if op == "RetireGrant" {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+func (s *Service) retireGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest) (*kmsapi.RetireGrantOutput, error) {
+	return &kmsapi.RetireGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
+}

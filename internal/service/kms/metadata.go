@@ -1,0 +1,67 @@
+package kms
+
+import (
+	"encoding/base64"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/arn"
+	"github.com/sealtable/sealtable/internal/keyring"
+)
+
+// metadata is a key as CreateKey and DescribeKey show it ("KeyMetadata" in the AWS KMS API Reference).
+func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
+	out := &kmsapi.KeyMetadata{
+		AWSAccountId: new(m.Scope.Account), KeyId: new(m.ID), Arn: new(m.ARN()), CreationDate: new(m.Created),
+		Enabled: new(m.State == keyring.Enabled), Description: new(m.Description), KeyUsage: new(string(m.Usage)),
+		KeyState: new(string(m.State)), Origin: new(string(m.Origin)), KeyManager: new(string(m.Manager)),
+		CustomerMasterKeySpec: new(string(m.Spec)), KeySpec: new(string(m.Spec)),
+		EncryptionAlgorithms: []string{keyring.SymmetricAlgorithm}, MultiRegion: new(m.MultiRegion != nil),
+		CurrentKeyMaterialId: new(m.CurrentMaterial()),
+	}
+	if m.State == keyring.PendingDeletion {
+		out.DeletionDate = new(m.DeletionDate)
+	}
+	if m.MultiRegion != nil {
+		out.MultiRegionConfiguration = multiRegion(m)
+	}
+	return out
+}
+
+func multiRegion(m *keyring.Metadata) *kmsapi.MultiRegionConfiguration {
+	in := func(region string) kmsapi.MultiRegionKey {
+		there := arn.New("kms", region, m.Scope.Account, "key/"+m.ID).String()
+		return kmsapi.MultiRegionKey{Arn: new(there), Region: new(region)}
+	}
+	out := &kmsapi.MultiRegionConfiguration{
+		MultiRegionKeyType: new(multiRegionType(m)), PrimaryKey: new(in(m.MultiRegion.Primary)), ReplicaKeys: []kmsapi.MultiRegionKey{},
+	}
+	for _, region := range m.MultiRegion.Replicas {
+		out.ReplicaKeys = append(out.ReplicaKeys, in(region))
+	}
+	return out
+}
+
+// pageOf reads the paging members of a listing. A limit above what the listing gives at once is cut to that.
+func pageOf(given *string, limit *int64, preset, most int) (after string, n int, err error) {
+	n = preset
+	if limit != nil {
+		n = min(int(*limit), most)
+	}
+	if given == nil {
+		return "", n, nil
+	}
+	name, err := base64.RawURLEncoding.DecodeString(*given)
+	if err != nil || len(name) == 0 {
+		return "", 0, &api.Error{Code: "InvalidMarkerException", Message: "The marker is invalid."}
+	}
+	return string(name), n, nil
+}
+
+// marker is where the next page of a listing starts, nil after the last one.
+func marker(last string, more bool) *string {
+	if !more {
+		return nil
+	}
+	return new(base64.RawURLEncoding.EncodeToString([]byte(last)))
+}

@@ -1,0 +1,318 @@
+package kms
+
+import (
+	"context"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/kmsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/keyring"
+	"github.com/sealtable/sealtable/internal/service"
+)
+
+// The cryptographic operations.
+
+func (s *Service) bindUse() []service.Bound {
+	s.Encrypt = onKey(s, kmsapi.Encrypt(), keyRule[kmsapi.EncryptRequest]{
+		id: func(in *kmsapi.EncryptRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
+		check: func(in *kmsapi.EncryptRequest) error { return s.checkTokens(in.GrantTokens) },
+		describe: func(in *kmsapi.EncryptRequest, c *conditions, needs *auth.Needs) {
+			c.describeUse(in.EncryptionContext, in.EncryptionAlgorithm, needs)
+		},
+	}, s.encrypt)
+	s.GenerateDataKey = onKey(s, kmsapi.GenerateDataKey(), keyRule[kmsapi.GenerateDataKeyRequest]{
+		id: func(in *kmsapi.GenerateDataKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
+		check: func(in *kmsapi.GenerateDataKeyRequest) error {
+			return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
+		},
+		describe: func(in *kmsapi.GenerateDataKeyRequest, c *conditions, needs *auth.Needs) {
+			c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
+		},
+	}, s.generateDataKey).Without("Recipient")
+	sealedOnly := onKey(s, kmsapi.GenerateDataKeyWithoutPlaintext(), keyRule[kmsapi.GenerateDataKeyWithoutPlaintextRequest]{
+		id:      func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) **string { return &in.KeyId },
+		aliases: true, abroad: true, grantable: true,
+		check: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) error {
+			return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
+		},
+		describe: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest, c *conditions, needs *auth.Needs) {
+			c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
+		},
+	}, s.generateSealedDataKey)
+	s.Decrypt = service.Bind(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient", "DryRunModifiers")
+	s.ReEncrypt = service.Bind(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt).Without("DryRunModifiers")
+	random := onAccount(kmsapi.GenerateRandom(), nil, generateRandom).Without("CustomKeyStoreId", "Recipient")
+	return []service.Bound{s.Encrypt, s.GenerateDataKey, sealedOnly, s.Decrypt, s.ReEncrypt, random}
+}
+
+// describeUse adds what policies and the trail see of a cryptographic operation. An encryption context is no secret.
+func (c *conditions) describeUse(context map[string]string, algorithm *string, needs *auth.Needs) {
+	c.context = context
+	if algorithm == nil {
+		algorithm = new(keyring.SymmetricAlgorithm)
+	}
+	c.set("kms:encryptionalgorithm", *algorithm)
+	if len(context) > 0 {
+		needs.Note("encryptionContext", context)
+	}
+	needs.Note("encryptionAlgorithm", *algorithm)
+}
+
+func (c *conditions) describeDataKey(context map[string]string, spec *string, bytes *int64, needs *auth.Needs) {
+	c.context = context
+	c.set("kms:encryptionalgorithm", keyring.SymmetricAlgorithm)
+	if len(context) > 0 {
+		needs.Note("encryptionContext", context)
+	}
+	if spec != nil {
+		needs.Note("keySpec", *spec)
+	}
+	if bytes != nil {
+		needs.Note("numberOfBytes", *bytes)
+	}
+}
+
+// checkTokens refuses grant tokens that name no grant. Grants here take effect at once, so that a token adds nothing to them.
+func (s *Service) checkTokens(tokens []string) error {
+	for _, token := range tokens {
+		if _, _, err := s.keys.GrantOf(token); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) checkDataKey(spec *string, bytes *int64, tokens []string) error {
+	if (spec == nil) == (bytes == nil) {
+		return invalid("Please specify either number of bytes or key spec.")
+	}
+	return s.checkTokens(tokens)
+}
+
+// checkAlgorithm refuses algorithms that the key does not have.
+func checkAlgorithm(key *keyring.Key, algorithm *string) error {
+	if algorithm == nil || *algorithm == keyring.SymmetricAlgorithm {
+		return nil
+	}
+	return &api.Error{Code: Exception(keyring.InvalidUsage),
+		Message: "Algorithm " + *algorithm + " is incompatible with key spec " + string(key.Metadata().Spec) + "."}
+}
+
+func (s *Service) encrypt(_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest) (*kmsapi.EncryptResponse, error) {
+	if err := checkAlgorithm(key, in.EncryptionAlgorithm); err != nil {
+		return nil, err
+	}
+	if isTrue(in.DryRun) {
+		return nil, orDryRun(s.keys.Try(key, "Encrypt"))
+	}
+	sealed, err := s.keys.Encrypt(key, in.Plaintext, in.EncryptionContext)
+	if err != nil {
+		return nil, err
+	}
+	return &kmsapi.EncryptResponse{
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), EncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
+	}, nil
+}
+
+func orDryRun(err error) error {
+	if err != nil {
+		return err
+	}
+	return dryRun()
+}
+
+func (s *Service) generateDataKey(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateDataKeyRequest,
+) (*kmsapi.GenerateDataKeyResponse, error) {
+	if isTrue(in.DryRun) {
+		return nil, orDryRun(s.keys.Try(key, "GenerateDataKey"))
+	}
+	plaintext, sealed, err := s.keys.DataKey(key, "GenerateDataKey", dataKeySize(in.KeySpec, in.NumberOfBytes), in.EncryptionContext)
+	if err != nil {
+		return nil, err
+	}
+	return &kmsapi.GenerateDataKeyResponse{
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), KeyMaterialId: new(sealed.MaterialID), Plaintext: plaintext,
+	}, nil
+}
+
+func (s *Service) generateSealedDataKey(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateDataKeyWithoutPlaintextRequest,
+) (*kmsapi.GenerateDataKeyWithoutPlaintextResponse, error) {
+	const op = "GenerateDataKeyWithoutPlaintext"
+	if isTrue(in.DryRun) {
+		return nil, orDryRun(s.keys.Try(key, op))
+	}
+	plaintext, sealed, err := s.keys.DataKey(key, op, dataKeySize(in.KeySpec, in.NumberOfBytes), in.EncryptionContext)
+	if err != nil {
+		return nil, err
+	}
+	clear(plaintext)
+	return &kmsapi.GenerateDataKeyWithoutPlaintextResponse{
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), KeyMaterialId: new(sealed.MaterialID),
+	}, nil
+}
+
+// dataKeySize is in bytes. The model has checked both members, and checkDataKey that there is one.
+func dataKeySize(spec *string, bytes *int64) int {
+	if bytes != nil {
+		return int(*bytes)
+	}
+	if *spec == "AES_128" {
+		return 16
+	}
+	return 32
+}
+
+// decryptAccess authorises the key that the request names, or else the one that made the ciphertext.
+func (s *Service) decryptAccess(_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs) error {
+	if err := s.checkTokens(in.GrantTokens); err != nil {
+		return translate(err)
+	}
+	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, needs)
+	if err != nil {
+		return translate(err)
+	}
+	c := &conditions{key: key.key, named: key.named}
+	c.describeUse(in.EncryptionContext, in.EncryptionAlgorithm, needs)
+	need := keyNeed("Decrypt", key.key, c)
+	need.Granted = key.key.Granted(granteesOf(caller), "Decrypt", c.context)
+	needs.Add(need)
+	return nil
+}
+
+// source is the key that is to open a ciphertext.
+type source struct {
+	key   *keyring.Key
+	named string // as the request named it; empty if it did not
+}
+
+// sourceKey finds the key for a ciphertext and leaves its ARN in member.
+func (s *Service) sourceKey(
+	caller *auth.Caller, operation string, member **string, blob []byte, algorithm *string, needs *auth.Needs,
+) (source, error) {
+	if algorithm != nil && *algorithm != keyring.SymmetricAlgorithm && *member == nil {
+		return source{}, invalid("KeyId is required to decrypt with " + *algorithm + ".")
+	}
+	if len(blob) == 0 {
+		return source{}, invalid("CiphertextBlob is required.")
+	}
+	found := source{named: text(*member)}
+	var err error
+	if found.named == "" {
+		found.key, err = s.keys.KeyOf(caller.Region, blob)
+	} else {
+		needs.Note("keyId", found.named)
+		found.key, err = s.resolve(caller, operation, found.named, true, true)
+	}
+	if err == nil {
+		*member = new(found.key.ARN())
+	}
+	return found, err
+}
+
+func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest) (*kmsapi.DecryptResponse, error) {
+	key, err := s.pinned(caller, in.KeyId)
+	if err == nil {
+		err = checkAlgorithm(key, in.EncryptionAlgorithm)
+	}
+	if err == nil && isTrue(in.DryRun) {
+		err = orDryRun(s.keys.TryDecrypt(key, "Decrypt", in.CiphertextBlob, in.EncryptionContext))
+	}
+	if err != nil {
+		return nil, translate(err)
+	}
+	opened, err := s.keys.Decrypt(key, in.CiphertextBlob, in.EncryptionContext)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &kmsapi.DecryptResponse{
+		KeyId: new(key.ARN()), Plaintext: opened.Plaintext, KeyMaterialId: new(opened.MaterialID),
+		EncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
+	}, nil
+}
+
+// reEncryptAccess needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.
+func (s *Service) reEncryptAccess(_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs) error {
+	if err := s.checkTokens(in.GrantTokens); err != nil {
+		return translate(err)
+	}
+	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, in.SourceEncryptionAlgorithm, needs)
+	if err != nil {
+		return translate(err)
+	}
+	needs.Note("destinationKeyId", *in.DestinationKeyId)
+	to, err := s.resolve(caller, "ReEncryptTo", *in.DestinationKeyId, true, true)
+	if err != nil {
+		return translate(err)
+	}
+	onSame := from.key == to
+	s.needReEncrypt(caller, "ReEncryptFrom", from.key, from.named, onSame, in.SourceEncryptionContext, needs)
+	s.needReEncrypt(caller, "ReEncryptTo", to, *in.DestinationKeyId, onSame, in.DestinationEncryptionContext, needs)
+	noteContext(needs, "sourceEncryptionContext", in.SourceEncryptionContext)
+	noteContext(needs, "destinationEncryptionContext", in.DestinationEncryptionContext)
+	in.DestinationKeyId = new(to.ARN())
+	return nil
+}
+
+func noteContext(needs *auth.Needs, name string, context map[string]string) {
+	if len(context) > 0 {
+		needs.Note(name, context)
+	}
+}
+
+func (s *Service) needReEncrypt(
+	caller *auth.Caller, operation string, key *keyring.Key, named string, onSame bool, context keyring.Context, needs *auth.Needs,
+) {
+	c := &conditions{key: key, named: named, context: context}
+	c.set("kms:encryptionalgorithm", keyring.SymmetricAlgorithm)
+	c.setBool("kms:reencryptonsamekey", onSame)
+	need := keyNeed(operation, key, c)
+	need.Granted = key.Granted(granteesOf(caller), keyring.Operation(operation), context)
+	needs.Add(need)
+}
+
+func (s *Service) reEncrypt(_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest) (*kmsapi.ReEncryptResponse, error) {
+	from, err := s.pinned(caller, in.SourceKeyId)
+	if err != nil {
+		return nil, translate(err)
+	}
+	to, err := s.pinned(caller, in.DestinationKeyId)
+	if err == nil {
+		err = checkAlgorithm(from, in.SourceEncryptionAlgorithm)
+	}
+	if err == nil {
+		err = checkAlgorithm(to, in.DestinationEncryptionAlgorithm)
+	}
+	if err == nil && isTrue(in.DryRun) {
+		err = s.tryReEncrypt(from, to, in)
+	}
+	if err != nil {
+		return nil, translate(err)
+	}
+	sealed, opened, err := s.keys.ReEncrypt(from, in.CiphertextBlob, in.SourceEncryptionContext, to, in.DestinationEncryptionContext)
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &kmsapi.ReEncryptResponse{
+		CiphertextBlob: sealed.Blob, SourceKeyId: new(from.ARN()), KeyId: new(to.ARN()),
+		SourceEncryptionAlgorithm: new(keyring.SymmetricAlgorithm), DestinationEncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
+		SourceKeyMaterialId: new(opened.MaterialID), DestinationKeyMaterialId: new(sealed.MaterialID),
+	}, nil
+}
+
+func (s *Service) tryReEncrypt(from, to *keyring.Key, in *kmsapi.ReEncryptRequest) error {
+	if err := s.keys.Try(to, "ReEncrypt"); err != nil {
+		return err
+	}
+	return orDryRun(s.keys.TryDecrypt(from, "ReEncrypt", in.CiphertextBlob, in.SourceEncryptionContext))
+}
+
+func generateRandom(_ context.Context, _ *auth.Caller, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
+	if in.NumberOfBytes == nil {
+		return nil, invalid("NumberOfBytes is required.")
+	}
+	random := make([]byte, *in.NumberOfBytes)
+	keyring.Random(random)
+	return &kmsapi.GenerateRandomResponse{Plaintext: random}, nil
+}
