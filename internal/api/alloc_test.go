@@ -24,13 +24,13 @@ func TestAllocations(t *testing.T) {
 		limit float64
 		run   func() error
 	}{
-		{"read GetItem", 6, func() error {
+		{"read GetItem", 4, func() error {
 			*get = dynamodbapi.GetItemInput{}
 			r.Reset(getBody)
 			return get.ReadJSON(r)
 		}},
 		{"validate GetItem", 0, func() error { return get.Validate() }},
-		{"read PutItem", 8, func() error {
+		{"read PutItem", 5, func() error {
 			*put = dynamodbapi.PutItemInput{}
 			r.Reset(putBody)
 			return put.ReadJSON(r)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/api/dynamodbstreamsapi"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/api/lambdaapi"
@@ -92,6 +93,18 @@ func TestEmptyBodies(t *testing.T) {
 	}
 	if got := kmsapi.DescribeKey().Append(nil, &kmsapi.DescribeKeyResponse{}); string(got) != "{}" {
 		t.Errorf("DescribeKey answers %s", got)
+	}
+}
+
+func TestStreamRecords(t *testing.T) {
+	var b attribute.Builder
+	b.Set("pk", attribute.String("x"))
+	out := &dynamodbstreamsapi.GetRecordsOutput{Records: []dynamodbstreamsapi.Record{{
+		EventID: new("1"), Dynamodb: &dynamodbstreamsapi.StreamRecord{Keys: b.Item(), SizeBytes: new(int64(3))},
+	}}}
+	want := `{"Records":[{"dynamodb":{"Keys":{"pk":{"S":"x"}},"SizeBytes":3},"eventID":"1"}]}`
+	if got := string(dynamodbstreamsapi.GetRecords().Append(nil, out)); got != want {
+		t.Errorf("got %s", got)
 	}
 }
 

@@ -1150,11 +1150,11 @@ func (x *DeleteItemInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExpressionAttributeValues":
 			if o.Take(4) {
-				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, nil)
+				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "Key":
 			if o.Take(5) {
-				x.Key, o.Err = attribute.ReadItem(r, nil)
+				x.Key, o.Err = attribute.ReadItem(r, make([]byte, 0, 64))
 			}
 		case "ReturnConsumedCapacity":
 			if o.Take(6) {
@@ -2176,7 +2176,7 @@ func (x *GetItemInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "Key":
 			if o.Take(3) {
-				x.Key, o.Err = attribute.ReadItem(r, nil)
+				x.Key, o.Err = attribute.ReadItem(r, make([]byte, 0, 64))
 			}
 		case "ProjectionExpression":
 			if o.Take(4) {
@@ -3582,11 +3582,11 @@ func (x *PutItemInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExpressionAttributeValues":
 			if o.Take(4) {
-				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, nil)
+				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "Item":
 			if o.Take(5) {
-				x.Item, o.Err = attribute.ReadItem(r, nil)
+				x.Item, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "ReturnConsumedCapacity":
 			if o.Take(6) {
@@ -3715,7 +3715,7 @@ func (x *QueryInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExclusiveStartKey":
 			if o.Take(3) {
-				x.ExclusiveStartKey, o.Err = attribute.ReadItem(r, nil)
+				x.ExclusiveStartKey, o.Err = attribute.ReadItem(r, make([]byte, 0, 64))
 			}
 		case "ExpressionAttributeNames":
 			if o.Take(4) {
@@ -3723,7 +3723,7 @@ func (x *QueryInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExpressionAttributeValues":
 			if o.Take(5) {
-				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, nil)
+				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "FilterExpression":
 			if o.Take(6) {
@@ -4496,7 +4496,7 @@ func (x *ScanInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExclusiveStartKey":
 			if o.Take(3) {
-				x.ExclusiveStartKey, o.Err = attribute.ReadItem(r, nil)
+				x.ExclusiveStartKey, o.Err = attribute.ReadItem(r, make([]byte, 0, 64))
 			}
 		case "ExpressionAttributeNames":
 			if o.Take(4) {
@@ -4504,7 +4504,7 @@ func (x *ScanInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExpressionAttributeValues":
 			if o.Take(5) {
-				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, nil)
+				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "FilterExpression":
 			if o.Take(6) {
@@ -5454,11 +5454,11 @@ func (x *UpdateItemInput) ReadJSON(r *strictjson.Reader) error {
 			}
 		case "ExpressionAttributeValues":
 			if o.Take(5) {
-				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, nil)
+				x.ExpressionAttributeValues, o.Err = attribute.ReadItem(r, make([]byte, 0, 512))
 			}
 		case "Key":
 			if o.Take(6) {
-				x.Key, o.Err = attribute.ReadItem(r, nil)
+				x.Key, o.Err = attribute.ReadItem(r, make([]byte, 0, 64))
 			}
 		case "ReturnConsumedCapacity":
 			if o.Take(7) {

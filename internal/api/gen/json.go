@@ -16,7 +16,7 @@ func (p *plan) writeRead(out *source) error {
 		if len(members) > 0 {
 			out.line("switch string(o.Name) {")
 			for i, m := range members {
-				out.line("case %q:\nif o.Take(%d) {\n%s\n}", m.name, i, p.readMember(m))
+				out.line("case %q:\nif o.Take(%d) {\n%s\n}", m.name, i, p.readMember(name, m))
 			}
 			out.line("default:\no.Unknown()\n}")
 		} else {
@@ -27,7 +27,7 @@ func (p *plan) writeRead(out *source) error {
 	return nil
 }
 
-func (p *plan) readMember(m member) string {
+func (p *plan) readMember(structure string, m member) string {
 	call := ""
 	switch m.kind {
 	case structKind:
@@ -39,11 +39,26 @@ func (p *plan) readMember(m member) string {
 	case valueKind:
 		call = "attribute.ReadValue(r, nil)"
 	case itemKind:
-		call = "attribute.ReadItem(r, nil)"
+		call = fmt.Sprintf("attribute.ReadItem(r, %s)", p.itemMemory(structure, m))
 	default:
 		call = "api.Read" + scalarName(m.kind) + "(r)"
 	}
 	return fmt.Sprintf("x.%s, o.Err = %s", m.field, call)
+}
+
+// itemMemory is what an item is read into. An input's own item starts with room for the usual one, so that it does not grow
+// step by step; items in lists do not, because a small body can hold many of them.
+func (p *plan) itemMemory(structure string, m member) string {
+	for _, op := range p.Operations {
+		if op.Input.Shape != structure {
+			continue
+		}
+		if m.shape.Name == "Key" {
+			return "make([]byte, 0, 64)"
+		}
+		return "make([]byte, 0, 512)"
+	}
+	return "nil"
 }
 
 // readElement is a function that reads an element of a list or map into its place.

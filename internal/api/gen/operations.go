@@ -9,11 +9,13 @@ import (
 // writeOperations writes the description of the service and a function for every operation.
 func (p *plan) writeOperations(out *source) error {
 	md := p.Metadata
-	out.line("// Describe describes the service and lists its operations.\nfunc Describe() api.ServiceInfo {\nreturn api.ServiceInfo{")
+	out.line("// Describe describes the service and lists its operations.")
+	out.line("func Describe() api.ServiceInfo {\nreturn api.ServiceInfo{")
 	out.line("Name: %q, FullName: %q, Protocol: %q,", md.credentialScope(), md.ServiceFullName, md.Protocol)
 	out.line("APIVersion: %q, JSONVersion: %q, TargetPrefix: %q,", md.APIVersion, md.JSONVersion, md.TargetPrefix)
 	out.line("XMLNamespace: %q,\nOperations: Operations(),\n}\n}\n", md.XMLNamespace)
-	out.line("// Operations lists the service's operations by name.\nfunc Operations() []api.OperationInfo {\nreturn []api.OperationInfo{")
+	out.line("// Operations lists the service's operations by name.")
+	out.line("func Operations() []api.OperationInfo {\nreturn []api.OperationInfo{")
 	for _, name := range sortedKeys(p.Operations) {
 		op := p.Operations[name]
 		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q, %t),", name, exported(op.Input.Shape), exported(op.Output.Shape),
@@ -50,7 +52,8 @@ func readOnly(name string) bool {
 func (p *plan) writeOperation(out *source, op *operation) error {
 	in, result := exported(op.Input.Shape), exported(op.Output.Shape)
 	out.line("func %s() api.Operation[%s, %s] {\nreturn api.Operation[%[2]s, %[3]s]{", op.Name, in, result)
-	out.line("Service: %q, Name: %q, ReadOnly: %t, Idempotent: %t,", p.Metadata.credentialScope(), op.Name, readOnly(op.Name), op.Idempotent)
+	out.line("Service: %q, Name: %q, ReadOnly: %t, Idempotent: %t,",
+		p.Metadata.credentialScope(), op.Name, readOnly(op.Name), op.Idempotent)
 	out.line("Validate: (*%s).Validate,\nPresent: (*%[1]s).Present,", in)
 	hasOutput := op.Output.Location == ""
 	if !p.isJSON() {
