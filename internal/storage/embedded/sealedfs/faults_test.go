@@ -18,6 +18,9 @@ func TestFaultAtEveryCall(t *testing.T) {
 			mem := vfs.NewMem()
 			fs := New(errorfs.Wrap(mem, fault), owner(1), &ring{seed: "one", current: 1})
 			writeErr := makeFaulty(t, fs, mem, name)
+			if fault.Load() < 0 && writeErr == nil {
+				t.Fatalf("%s: the fault of call %d was swallowed", name, at)
+			}
 			got, readErr := read(fs, name)
 			for _, err := range []error{writeErr, readErr} {
 				if errors.Is(err, ErrNotAuthentic) && writeErr == nil {
@@ -65,4 +68,30 @@ func makeFaulty(t *testing.T, fs *FS, mem vfs.FS, name string) error {
 		t.Errorf("%s: written to after %v", name, err)
 	}
 	return err
+}
+
+// wholeSync is a file of a system without sync_file_range: SyncTo syncs everything.
+type wholeSync struct{ vfs.File }
+
+func (f wholeSync) SyncTo(int64) (bool, error) { return true, f.Sync() }
+
+// TestSyncToKeepsBackTheEnd: what is still here, not in the base file, is not claimed to be synced.
+func TestSyncToKeepsBackTheEnd(t *testing.T) {
+	fs, mem := newFS()
+	header, aead, err := fs.newHeader("000001.sst", KindSegments)
+	must(t, err)
+	base, err := mem.Create("000001.sst", "")
+	must(t, err)
+	w, err := newSegmentWriter(wholeSync{base}, "000001.sst", header, aead, fs.bufs)
+	must(t, err)
+	_, err = w.Write(pattern(5000))
+	must(t, err)
+	if full, err := w.SyncTo(5000); full || err != nil {
+		t.Fatalf("SyncTo before the end was sealed: %v, %v", full, err)
+	}
+	must(t, w.Sync())
+	if full, err := w.SyncTo(5000); !full || err != nil {
+		t.Fatalf("SyncTo after Sync: %v, %v", full, err)
+	}
+	must(t, w.Close())
 }

@@ -125,13 +125,16 @@ func (w *frameWriter) SyncTo(int64) (bool, error) {
 	return full, err
 }
 
+// Close reports what failed, also the mark behind a Sync that did not.
 func (w *frameWriter) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.failed == nil {
-		w.failed = fmt.Errorf("sealedfs: %s is closed", w.path)
+	failed := w.failed
+	w.failed = fmt.Errorf("sealedfs: %s is closed", w.path)
+	if err := w.base.Close(); failed == nil {
+		failed = err
 	}
-	return w.base.Close()
+	return failed
 }
 
 func (w *frameWriter) Stat() (vfs.FileInfo, error) {
