@@ -17,7 +17,8 @@ type change struct {
 }
 
 func changes() []change {
-	file, secret := Options{}, cheap("old passphrase")
+	secret := cheap("old passphrase")
+	file := Options{cost: secret.cost}
 	return []change{
 		{"rotate", file, file, (*Root).Rotate},
 		{"rotate under a passphrase", secret, secret, (*Root).Rotate},
@@ -191,7 +192,7 @@ func checkSecret(t *testing.T, r *Root, record []byte, want string) {
 // The old file's content is overwritten once the new one is durable.
 func TestOldContentIsOverwritten(t *testing.T) {
 	disk := newCrashDisk()
-	root := must(Create("", on(Options{}, disk)))(t)
+	root := must(Create("", on(Options{cost: cheap("").cost}, disk)))(t)
 	old, err := disk.mem.Open(disk.Path(keyringName)) // stays open behind the rename
 	if err != nil {
 		t.Fatal(err)
@@ -206,4 +207,27 @@ func TestOldContentIsOverwritten(t *testing.T) {
 	if !bytes.Equal(content, make([]byte, 100)) {
 		t.Error("the file that held the bare sealing key can still be read")
 	}
+}
+
+// A process that was killed between renaming and syncing leaves a file that power loss would undo. The next process makes it
+// durable before it wraps anything under its root key.
+func TestKilledBeforeTheNameWasDurable(t *testing.T) {
+	disk := newCrashDisk()
+	root := must(Create("", on(Options{cost: cheap("").cost}, disk)))(t)
+	disk.hook = func(step string) error {
+		if step == "sync directory" {
+			return errPower
+		}
+		return nil
+	}
+	if err := root.Rotate(); !errors.Is(err, errPower) {
+		t.Fatal(err)
+	}
+	disk.hook = nil
+	next := must(Open("", on(Options{}, disk)))(t)
+	record := must(next.Wrap("test", nil, []byte("kept")))(t)
+	if version, err := RecordVersion(record); version != 2 || err != nil {
+		t.Fatalf("the new file is not the visible one: version %d, %v", version, err)
+	}
+	checkSecret(t, must(Open("", on(Options{}, disk.afterCrash(0, nil))))(t), record, "kept")
 }
