@@ -284,3 +284,20 @@ func TestCraftedSuspects(t *testing.T) {
 	}
 	mustFind(t, fs, mem, name, "crafted", slices.Concat(data, crafted))
 }
+
+// TestDamageInFrontOfATornEnd: a power cut at the end hides no damage in front of it, even where the header is another life's and no
+// frame authenticates, or where only one frame is left to declare the damaged one.
+func TestDamageInFrontOfATornEnd(t *testing.T) {
+	fs, mem := newFS()
+	const name = "000001.log"
+	write(t, fs, name, []byte("another life"))
+	other := raw(t, mem, name)[:headerSize]
+	data, _, _ := framed(t, fs, mem, name, false)
+	tornEnd := []byte{0, 0, 0, 9, 1}
+	mustFind(t, fs, mem, name, "header of another life", slices.Concat(other, data[headerSize:], tornEnd))
+
+	write(t, fs, name, []byte("one"))
+	data = slices.Concat(raw(t, mem, name), tornEnd)
+	data[headerSize+frameHead] ^= 1
+	mustFind(t, fs, mem, name, "one frame", data)
+}
