@@ -18,6 +18,11 @@ func BenchmarkCommit(b *testing.B) {
 			benchmarkCommits(b, o, writers)
 		})
 	}
+	b.Run("writers=64/nodelay", func(b *testing.B) {
+		o := testOptions(vfs.Default)
+		o.Dir, o.SegmentBytes, o.MaxDelay = b.TempDir()+"/journal", 16<<20, -1
+		benchmarkCommits(b, o, 64)
+	})
 }
 
 // BenchmarkCommitMemory shows what the journal itself costs and allocates, without a disk.

@@ -17,6 +17,8 @@ const (
 	// delayFrom is the number of commits in flight from which a group may wait for more: measured, waiting costs throughput
 	// below and gains it above.
 	delayFrom = 32
+	// minDelay is the shortest wait worth a timer; a disk that syncs faster needs no company.
+	minDelay = 20 * time.Microsecond
 )
 
 // request is one commit on its way to the disk.
@@ -140,7 +142,7 @@ func (j *Journal) gather() (own *request) {
 	own = q.pending[0]
 	target := q.flight * 3 / 4
 	wait := min(j.o.MaxDelay, j.writer.syncTime)
-	if q.flight < delayFrom || len(q.pending) >= target || wait <= 0 || q.err != nil {
+	if q.flight < delayFrom || len(q.pending) >= target || wait < minDelay || q.err != nil {
 		q.mu.Unlock()
 		return own
 	}

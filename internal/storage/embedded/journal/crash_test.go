@@ -75,8 +75,9 @@ func (c *crashTester) life(o Options) {
 	stopAt := c.rng.Uint64N(120)
 	var total atomic.Uint64
 	var wg sync.WaitGroup
-	for w := range 1 + c.rng.IntN(6) {
-		rng := rand.New(rand.NewPCG(c.rng.Uint64(), uint64(w)))
+	writers, seed := 1+c.rng.IntN(6), c.rng.Uint64()
+	for w := range writers {
+		rng := rand.New(rand.NewPCG(seed, uint64(w)))
 		wg.Go(func() {
 			for {
 				n := atomic.AddUint64(&c.commit, 1)

@@ -277,8 +277,9 @@ func (f *files) fill(path string, size int64) (err error) {
 		return err
 	}
 	zeros := make([]byte, min(size, zeroChunk))
-	for at := int64(0); at < size; at += int64(len(zeros)) {
-		if _, err := file.WriteAt(zeros[:min(size-at, int64(len(zeros)))], at); err != nil {
+	for left := size; left > 0; left -= int64(len(zeros)) {
+		clear(zeros) // a file may change what it was given to write
+		if _, err := file.Write(zeros[:min(left, int64(len(zeros)))]); err != nil {
 			return err
 		}
 	}

@@ -98,7 +98,8 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s is not authentic at offset %d: %v", e.File, e.Offset, e.Cause)
+	return fmt.Sprintf("%s is not authentic at offset %d: %v; put the file back as it was, or restore the data directory from a backup",
+		e.File, e.Offset, e.Cause)
 }
 func (e *CorruptError) Unwrap() error { return e.Cause }
 

@@ -76,8 +76,8 @@ func TestEveryFlippedBitIsFoundOrInUnusedBytes(t *testing.T) {
 	for i, path := range paths {
 		last := i == len(paths)-1
 		for at := range files[path] {
-			if !last && at > 5*pageSize || at%pageSize > 220 && at%61 != 0 {
-				continue // keep the test short: every byte of headers and directories, some of what follows
+			if !last && at > 5*pageSize || at%61 != 0 && (at%pageSize > 220 || at/pageSize == 2) {
+				continue // keep the test short: every byte of most headers and directories, some of the rest
 			}
 			original := files[path][at]
 			files[path][at] ^= 1 << (at % 8)
