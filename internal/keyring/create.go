@@ -75,8 +75,7 @@ func (n *NewKey) Check() error {
 	return nil
 }
 
-// create gives m its first version, writes it down and enters it: the material first, under a name that marks it unborn, then
-// the record, which is what makes the key exist. The caller holds the region's mu.
+// create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is what makes the key exist. The caller holds the region's mu.
 func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key, error) {
 	now := k.Clock.Now().Truncate(time.Millisecond)
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
@@ -93,7 +92,7 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key
 	}
 	m.Versions = []Version{{MaterialID: version.MaterialID, Created: now}}
 	file := &MaterialFile{KeyID: m.ID, Versions: []MaterialVersion{version}}
-	if err := k.store.write(m.ID+unbornSuffix, file); err != nil {
+	if err := k.store.writeUnborn(file); err != nil {
 		backing.forget()
 		return nil, err
 	}
@@ -111,8 +110,8 @@ func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, mo
 		backing.forget()
 		return nil, fmt.Errorf("write the record of new key %s: %w", m.ID, err)
 	}
-	if err := k.store.rename(m.ID+unbornSuffix, m.ID); err != nil {
-		k.Log.Error("the material of a new key keeps its temporary name until the next start", "key", m.arn, "error", err)
+	if err := k.store.born(m.ID); err != nil {
+		k.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
 	}
 	k.backing.store(backing.id, backing)
 	m.backing = []*backingKey{backing}

@@ -30,6 +30,18 @@ const (
 	BadGrantToken                     // not a grant token
 )
 
+func (k Kind) String() string {
+	names := [...]string{
+		"unknown", "not found", "invalid ARN", "disabled", "invalid state", "invalid usage", "incorrect key", "invalid ciphertext",
+		"ciphertext out of reach", "already exists", "reserved", "unsupported", "limit exceeded", "bad tags", "conflict", "invalid",
+		"bad grant id", "bad grant token",
+	}
+	if int(k) >= len(names) {
+		return names[0]
+	}
+	return names[k]
+}
+
 // Error is an error that a client may see. Text may be empty: then the client learns the kind and nothing else.
 type Error struct {
 	Kind Kind
@@ -38,7 +50,7 @@ type Error struct {
 
 func (e *Error) Error() string {
 	if e.Text == "" {
-		return fmt.Sprintf("keyring: error of kind %d", e.Kind)
+		return "keyring: " + e.Kind.String()
 	}
 	return e.Text
 }

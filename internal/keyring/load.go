@@ -20,7 +20,7 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 		config.Log = slog.Default()
 	}
 	k := &Keyring{Config: config, store: materialStore{fs: config.FS, dir: config.Dir, root: config.Root}}
-	if err := config.FS.MkdirAll(config.Dir, 0o700); err != nil {
+	if err := k.store.make(); err != nil {
 		return nil, fmt.Errorf("make the directory of key material: %w", err)
 	}
 	if err := k.loadRecords(ctx); err != nil {
@@ -148,9 +148,9 @@ func (k *Keyring) link(rest *loaded) {
 	}
 }
 
-// settleFiles brings the material files and the records together. A file of an unborn key becomes the key's if its record made it
-// to the catalog, and is erased otherwise: nobody can have used it. Any other file without a record is kept and reported,
-// because the catalog may be the one that is wrong.
+// settleFiles brings the material files and the records together. What is marked as unborn is a key's if its record made it to
+// the catalog, and is erased otherwise: nobody can have used it. Any other file without a record is kept and reported, because
+// the catalog may be the one that is wrong.
 func (k *Keyring) settleFiles() error {
 	files, unborn, err := k.store.list()
 	if err != nil {
@@ -161,7 +161,6 @@ func (k *Keyring) settleFiles() error {
 		if err := k.settleUnborn(id, len(known[id]) > 0); err != nil {
 			return err
 		}
-		files = append(files, id)
 	}
 	for _, id := range files {
 		if len(known[id]) == 0 && !slices.Contains(unborn, id) {
@@ -178,10 +177,12 @@ func (k *Keyring) settleFiles() error {
 }
 
 func (k *Keyring) settleUnborn(id string, recorded bool) error {
-	if recorded {
-		return k.store.rename(id+unbornSuffix, id)
+	if !recorded {
+		if err := k.store.erase(id); err != nil {
+			return err
+		}
 	}
-	return k.store.erase(id + unbornSuffix)
+	return k.store.born(id)
 }
 
 // markUnavailable shows keys as Unavailable without writing that down: it ends when the file is back at the next start.

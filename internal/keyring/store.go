@@ -9,10 +9,10 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The suffixes of files in the keys directory that are not (yet) a key's own.
+// The suffixes of files in the keys directory that are not a key's own.
 const (
 	tempSuffix   = ".tmp" // being written; never read
-	unbornSuffix = ".new" // of a key whose record may not be in the catalog; load decides
+	unbornSuffix = ".new" // empty: says that the key's record may not be in the catalog yet; load decides
 )
 
 const diskCategory vfs.DiskWriteCategory = "keyring"
@@ -72,6 +72,21 @@ func (s *materialStore) write(name string, f *MaterialFile) error {
 	return s.rename(name+tempSuffix, name)
 }
 
+// writeUnborn is write for a key that has no record yet. It is marked as such before its file appears; born takes the mark away.
+// Moving the file to its name at birth instead would do with fewer steps, but a crash can lose both names of a moved file.
+func (s *materialStore) writeUnborn(f *MaterialFile) error {
+	if err := s.writeSynced(s.path(f.KeyID+unbornSuffix), nil); err != nil {
+		return fmt.Errorf("mark new key %s: %w", f.KeyID, err)
+	}
+	if err := s.syncDir(); err != nil {
+		return err
+	}
+	return s.write(f.KeyID, f)
+}
+
+// born takes the mark of an unborn key away. If a crash brings it back, load takes it away again.
+func (s *materialStore) born(id string) error { return s.fs.Remove(s.path(id + unbornSuffix)) }
+
 func (s *materialStore) writeSynced(path string, data []byte) error {
 	file, err := s.fs.Create(path, diskCategory)
 	if err != nil {
@@ -94,8 +109,18 @@ func (s *materialStore) rename(from, to string) error {
 	return s.syncDir()
 }
 
-func (s *materialStore) syncDir() error {
-	dir, err := s.fs.OpenDir(s.dir)
+// make makes the directory, durably.
+func (s *materialStore) make() error {
+	if err := s.fs.MkdirAll(s.dir, 0o700); err != nil {
+		return err
+	}
+	return s.sync(s.fs.PathDir(s.dir))
+}
+
+func (s *materialStore) syncDir() error { return s.sync(s.dir) }
+
+func (s *materialStore) sync(path string) error {
+	dir, err := s.fs.OpenDir(path)
 	if err != nil {
 		return err
 	}

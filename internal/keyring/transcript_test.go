@@ -25,10 +25,7 @@ func TestTranscripts(t *testing.T) {
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			out, err := s.run(t, d)
 			if err != nil {
-				out = fmt.Sprintf("error %d: %s", KindOf(err), err)
-				if text := err.Error(); strings.HasPrefix(text, "keyring: error of kind") {
-					out = fmt.Sprintf("error %d, no text", KindOf(err))
-				}
+				out = fmt.Sprintf("error (%s): %s", KindOf(err), err)
 			}
 			return s.hideIDs(out) + "\n"
 		})

@@ -227,7 +227,7 @@ func (w *world) encrypt(t testing.TB, key *Key, text string, context Context) []
 func wantKind(t testing.TB, err error, want Kind) {
 	t.Helper()
 	if KindOf(err) != want {
-		t.Fatalf("got %v, want an error of kind %d", err, want)
+		t.Fatalf("got %v, want an error of kind %q", err, want)
 	}
 }
 

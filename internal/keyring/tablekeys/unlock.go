@@ -12,7 +12,8 @@ import (
 
 // Unwrap asks the key service for a table key: it decrypts ciphertext with the encryption context, and says which key did it.
 // The ring wipes tableKey.
-type Unwrap func(ctx context.Context, keyARN string, encryption map[string]string, ciphertext []byte) (tableKey []byte, keyARNUsed string, err error)
+type Unwrap func(ctx context.Context, keyARN string, encryption map[string]string, ciphertext []byte) (
+	tableKey []byte, keyARNUsed string, err error)
 
 // Unlock brings the keys of a table into memory. At most one caller at a time unwraps for a table; the others wait, and find it
 // unlocked or try for themselves, since what the key service refuses to one caller it may grant to another. When unwrapping
@@ -187,7 +188,8 @@ func (r *Ring) Describe(id storage.TableID) (Info, error) {
 		return Info{}, err
 	}
 	unlocked, _ := r.state(t)
-	info := Info{Current: Link{f.current.chain, f.current.number}, Epochs: f.current.epochs(), Generation: f.generation, Unlocked: unlocked}
+	current := Link{f.current.chain, f.current.number}
+	info := Info{Current: current, Epochs: f.current.epochs(), Generation: f.generation, Unlocked: unlocked}
 	if f.prepared != nil {
 		info.Prepared = &Link{f.prepared.chain, f.prepared.number}
 	}
