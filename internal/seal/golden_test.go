@@ -101,7 +101,8 @@ func TestGoldenFilesOpen(t *testing.T) {
 		if got := bytesOf2(t, root, Catalog); !bytes.Equal(got, readGolden(t, name+".catalog.hex")) {
 			t.Errorf("%s: the catalog key is another", name)
 		}
-		restored := must(Restore("", on(Options{cost: cheap("").cost}, newCrashDisk()), readGolden(t, name+".export.hex"), []byte("recovery passphrase")))(t)
+		elsewhere := on(Options{cost: cheap("").cost}, newCrashDisk())
+		restored := must(Restore("", elsewhere, readGolden(t, name+".export.hex"), []byte("recovery passphrase")))(t)
 		if restored.InstallationID() != root.InstallationID() {
 			t.Errorf("%s: the export is of another installation", name)
 		}

@@ -13,7 +13,8 @@ import (
 
 // The keyring file and the export are the same but for the magic; docs/format/keyring.md draws them:
 //
-//	magic 8 │ version 2 │ seal kind 1 │ installation 16 │ generation 8 │ length 2, seal parameters │ length 4, body │ SHA-256 32
+//	magic 8 │ version 2 │ seal kind 1 │ installation 16 │ generation 8 │
+//	length 2, seal parameters │ length 4, body │ SHA-256 32
 //
 // The body is sealed under the key that the seal gives, with all that stands before it as associated data.
 const (
@@ -98,7 +99,8 @@ func parseFile(path, magic string, file []byte) (*sealedFile, error) {
 }
 
 // appendFile seals c into the bytes of a file.
-func appendFile(arena *lockedmem.Arena, random io.Reader, magic string, f sealedFile, sealKey *lockedmem.Key, c *contents) ([]byte, error) {
+func appendFile(arena *lockedmem.Arena, random io.Reader, magic string, f sealedFile, sealKey *lockedmem.Key,
+	c *contents) ([]byte, error) {
 	body, err := arena.New(keySize+2+len(c.versions)*versionSize, c.write)
 	if err != nil {
 		return nil, err

@@ -163,7 +163,8 @@ func TestRefusals(t *testing.T) {
 		}, ErrNotFound, "keys restore"},
 		{"a symbolic link", Options{}, func(t *testing.T, dir string) Options {
 			real := filepath.Join(dir, "real")
-			return errOptions(t, errors.Join(os.Rename(filepath.Join(dir, keyringName), real), os.Symlink(real, filepath.Join(dir, keyringName))))
+			name := filepath.Join(dir, keyringName)
+			return errOptions(t, errors.Join(os.Rename(name, real), os.Symlink(real, name)))
 		}, ErrDisk, "symbolic"},
 		{"torn file", Options{}, func(t *testing.T, dir string) Options {
 			return errOptions(t, os.Truncate(filepath.Join(dir, keyringName), 60))
