@@ -96,7 +96,7 @@ func TestPowerLossWhileCreating(t *testing.T) {
 		for _, percent := range []int{0, 50, 100} {
 			left := disk.afterCrash(percent, random)
 			root, err := Open("", on(Options{}, left))
-			if errors.Is(err, ErrNotFound) {
+			if errors.Is(err, ErrMissing) {
 				root, err = Create("", on(Options{}, left))
 			}
 			if err != nil {

@@ -7,8 +7,8 @@ import (
 
 // What can be wrong, for errors.Is. Every one of them reaches callers inside an *Error that says what to do next.
 var (
-	// ErrNotFound says that the configuration directory holds no keyring.
-	ErrNotFound = errors.New("there is no keyring")
+	// ErrMissing says that the configuration directory holds no keyring.
+	ErrMissing = errors.New("there is no keyring")
 	// ErrExists says that a keyring would have to be overwritten.
 	ErrExists = errors.New("there is a keyring already")
 	// ErrMode says that somebody else than the owner may read or write the keyring or its directory.

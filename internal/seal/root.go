@@ -163,7 +163,7 @@ func (r *Root) open(dir string) error {
 func (r *Root) read() ([]byte, error) {
 	file, err := r.readLocked()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Kind: ErrNotFound, Path: r.dir.Path(keyringName), Hint: "give the configuration directory of the " +
+		return nil, &Error{Kind: ErrMissing, Path: r.dir.Path(keyringName), Hint: "give the configuration directory of the " +
 			"installation, or " + hintBackup}
 	}
 	return file, err

@@ -157,10 +157,10 @@ func TestRefusals(t *testing.T) {
 		{"another owner", Options{}, chown, ErrOwner, "chown"},
 		{"no file", Options{}, func(t *testing.T, dir string) Options {
 			return errOptions(t, os.Remove(filepath.Join(dir, keyringName)))
-		}, ErrNotFound, "keys restore"},
+		}, ErrMissing, "keys restore"},
 		{"no directory", Options{}, func(t *testing.T, dir string) Options {
 			return errOptions(t, os.RemoveAll(dir))
-		}, ErrNotFound, "keys restore"},
+		}, ErrMissing, "keys restore"},
 		{"a symbolic link", Options{}, func(t *testing.T, dir string) Options {
 			real := filepath.Join(dir, "real")
 			name := filepath.Join(dir, keyringName)

@@ -78,7 +78,7 @@ func (r *Root) begin() (io.Closer, *contents, error) {
 		err = &Error{Kind: ErrChanged, Path: r.dir.Path(keyringName), Hint: "start again, so that the new one is read"}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = &Error{Kind: ErrNotFound, Path: r.dir.Path(keyringName), Hint: hintBackup}
+		err = &Error{Kind: ErrMissing, Path: r.dir.Path(keyringName), Hint: hintBackup}
 	}
 	if err != nil {
 		_ = lock.Close()
