@@ -282,7 +282,8 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 		for status := range statuses {
 			count[status]++
 		}
-		if count[503] == 0 || count[503]+count[200] != 8 {
+		// A client that goes on sending for long is cut off before it reads its answer.
+		if count[503] == 0 || count[503]+count[200]+count[-1] != 8 {
 			t.Errorf("answers: %v", count)
 		}
 		waitFor(t, "reserved bytes to be given back", func() bool { return gateOf(f).unanswered.Load() == 0 })

@@ -26,6 +26,7 @@ type gate struct {
 	maxUnanswered  int64
 	unanswered     atomic.Int64
 	log            *slog.Logger
+	gulps          *sync.Pool
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
@@ -33,7 +34,7 @@ type gate struct {
 }
 
 func newGate(o Options) *gate {
-	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log, conns: map[*conn]struct{}{}}
+	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log, gulps: newGulpBuffers(), conns: map[*conn]struct{}{}}
 }
 
 // reserve takes n bytes, and says whether there were as many.
@@ -101,6 +102,7 @@ func (l *listener) Accept() (net.Conn, error) {
 		delay = time.Millisecond
 		c := &conn{Conn: accepted, gate: l.gate, ip: hostOf(accepted.RemoteAddr())}
 		c.idle.Store(true)
+		c.first.attach(accepted, l.gate.gulps)
 		if l.gate.enter(c) {
 			return c, nil
 		}
@@ -133,18 +135,34 @@ type conn struct {
 	idle     atomic.Bool // no request is being read or answered
 	linger   atomic.Bool // the last answer refused a request that may still be arriving
 	closed   atomic.Bool
-	metered  bool         // what is read counts as unanswered
+	metered  bool         // of the Fast front: what is read counts as unanswered
+	first    gulp         // of the Fast front: the first bytes of a request
 	read     int64        // bytes since the last answer
 	reserved atomic.Int64 // of the gate, for this connection
 }
 
 // Read reads, and fails when the request that is being read grows beyond the memory that is left for all of them.
 func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+	n, err := c.readSome(p)
 	if c.metered && n > 0 && !c.meter(n) {
 		return 0, errBusy
 	}
 	return n, err
+}
+
+// readSome reads what there is. A front that asks for a single byte waits for a request: it then gets the byte, and finds all that
+// came with it at its next call.
+func (c *conn) readSome(p []byte) (int, error) {
+	switch {
+	case c.first.holds():
+	case len(p) == 1 && c.metered && c.first.usable():
+		if err := c.first.fill(); err != nil {
+			return 0, err
+		}
+	default:
+		return c.Conn.Read(p)
+	}
+	return c.first.take(p), nil
 }
 
 func (c *conn) meter(n int) bool {
