@@ -33,9 +33,16 @@ func grantOf(caller *auth.Caller, in *kmsapi.CreateGrantRequest) *keyring.Grant 
 		g.Operations = append(g.Operations, keyring.Operation(op))
 	}
 	if c := in.Constraints; c != nil {
-		g.Equals, g.Subset = c.EncryptionContextEquals, c.EncryptionContextSubset
+		g.Equals, g.Subset = constraint(c.EncryptionContextEquals), constraint(c.EncryptionContextSubset)
 	}
 	return g
+}
+
+func constraint(pairs map[string]string) keyring.Context {
+	if len(pairs) == 0 {
+		return nil
+	}
+	return pairs
 }
 
 // createGrantAccess needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
