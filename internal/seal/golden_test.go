@@ -79,7 +79,7 @@ func TestGoldenFiles(t *testing.T) {
 		root := must(Create("", on(c.o, disk)))(t)
 		golden(t, c.name+".keyring.hex", must(disk.Read(keyringName))(t))
 		golden(t, c.name+".record.hex", must(root.Wrap("example", []byte("owner"), []byte("a secret")))(t))
-		golden(t, c.name+".catalog.hex", bytesOf2(t, root, Catalog))
+		golden(t, c.name+".catalog.hex", installationKey(t, root, Catalog))
 		golden(t, c.name+".export.hex", must(root.Export([]byte("recovery passphrase")))(t))
 		_ = root.Close()
 	}
@@ -98,7 +98,7 @@ func TestGoldenFilesOpen(t *testing.T) {
 		if got := bytesOf(t, key, err); string(got) != "a secret" {
 			t.Errorf("%s: the record holds something else", name)
 		}
-		if got := bytesOf2(t, root, Catalog); !bytes.Equal(got, readGolden(t, name+".catalog.hex")) {
+		if got := installationKey(t, root, Catalog); !bytes.Equal(got, readGolden(t, name+".catalog.hex")) {
 			t.Errorf("%s: the catalog key is another", name)
 		}
 		elsewhere := on(Options{cost: cheap("").cost}, newCrashDisk())

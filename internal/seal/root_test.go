@@ -53,7 +53,7 @@ func TestCreateThenOpen(t *testing.T) {
 		dir := configDir(t)
 		made := must(Create(dir, o))(t)
 		record := must(made.Wrap("test", []byte("me"), []byte("secret")))(t)
-		catalog := bytesOf2(t, made, Catalog)
+		catalog := installationKey(t, made, Catalog)
 		if err := made.Close(); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestCreateThenOpen(t *testing.T) {
 		if got := bytesOf(t, key, err); string(got) != "secret" {
 			t.Error("the secret changed")
 		}
-		if !bytes.Equal(bytesOf2(t, root, Catalog), catalog) {
+		if !bytes.Equal(installationKey(t, root, Catalog), catalog) {
 			t.Error("the installation key changed")
 		}
 		info := must(os.Stat(filepath.Join(dir, keyringName)))(t)
@@ -77,7 +77,7 @@ func TestCreateThenOpen(t *testing.T) {
 	}
 }
 
-func bytesOf2(t testing.TB, r *Root, p Purpose) []byte {
+func installationKey(t testing.TB, r *Root, p Purpose) []byte {
 	t.Helper()
 	key, err := r.InstallationKey(p)
 	return bytesOf(t, key, err)
@@ -88,7 +88,7 @@ func TestRotation(t *testing.T) {
 	root := must(Create(dir, Options{}))(t)
 	defer root.Close()
 	old := must(root.Wrap("test", nil, []byte("under version 1")))(t)
-	journal := bytesOf2(t, root, Journal)
+	journal := installationKey(t, root, Journal)
 	if err := root.Rotate(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +104,7 @@ func TestRotation(t *testing.T) {
 	for _, r := range []*Root{root, again} {
 		checkSecret(t, r, old, "under version 1")
 		checkSecret(t, r, newer, "under version 2")
-		if !bytes.Equal(bytesOf2(t, r, Journal), journal) {
+		if !bytes.Equal(installationKey(t, r, Journal), journal) {
 			t.Error("rotation changed an installation key")
 		}
 		if s := r.Status(); len(s.Versions) != 2 || s.Generation != 2 || s.Versions[0].ID == s.Versions[1].ID {
@@ -120,7 +120,7 @@ func TestInstallationKeysDiffer(t *testing.T) {
 	seen := map[string]bool{}
 	for _, r := range []*Root{one, two} {
 		for _, p := range []Purpose{Catalog, Journal, Trail, IAMSecrets} {
-			seen[string(bytesOf2(t, r, p))] = true
+			seen[string(installationKey(t, r, p))] = true
 		}
 	}
 	if len(seen) != 8 {

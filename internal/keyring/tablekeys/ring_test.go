@@ -361,3 +361,64 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		}
 	})
 }
+
+// Reading, locking and unlocking at the same time gives the right key or says that the table is locked.
+func TestConcurrentUse(t *testing.T) {
+	r := newRing(t, newDisk(t))
+	create(t, r, tableA, oldARN)
+	want := dataKeys(t, r, tableA)[1]
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for range 200 {
+				var key [32]byte
+				if err := r.Key(tableA, 1, &key); err == nil && key != want || err != nil && !errors.Is(err, ErrLocked) {
+					t.Errorf("another key, or %v", err)
+				}
+				if err := r.Unlock(t.Context(), tableA, (&fakeKMS{}).unwrap); err != nil && !errors.Is(err, ErrLocked) {
+					t.Error(err)
+				}
+				if _, err := r.Describe(tableA); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Go(func() {
+		for range 200 {
+			r.Lock(tableA)
+		}
+	})
+	group.Go(func() {
+		for range 10 {
+			if _, err := r.NewEpoch(t.Context(), tableA); err != nil && !errors.Is(err, ErrLocked) {
+				t.Error(err)
+			}
+		}
+	})
+	group.Wait()
+}
+
+func BenchmarkKey(b *testing.B) {
+	r := newRing(b, newDisk(b))
+	create(b, r, tableA, oldARN)
+	var key [32]byte
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := r.Key(tableA, 1, &key); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkUnlock(b *testing.B) {
+	r := newRing(b, newDisk(b))
+	create(b, r, tableA, oldARN)
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Lock(tableA)
+		if err := r.Unlock(b.Context(), tableA, (&fakeKMS{}).unwrap); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
