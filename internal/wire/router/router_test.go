@@ -148,15 +148,18 @@ const (
 
 func target(t string) string { return "X-Amz-Target: " + t }
 
-func TestRoutes(t *testing.T) {
+// route is a request and what its answer must be.
+type route struct {
+	name   string
+	c      call
+	status int
+	media  string
+	body   string // a part of it
+}
+
+func jsonRoutes() []route {
 	get, list := target("DynamoDB_20120810.GetItem"), target("TrentService.ListKeys")
-	cases := []struct {
-		name   string
-		c      call
-		status int
-		media  string
-		body   string // a part of it
-	}{
+	return []route{
 		{"json", call{"POST", "/", `{"TableName":"t"}`, []string{json0, date, get, scoped("dynamodb"), "User-Agent: cli/1"}}, 200,
 			"application/x-amz-json-1.0", "GetItem 123456789012 eu-west-1 10.1.2.3 cli/1 AKIDEXAMPLE"},
 		{"empty body", call{"POST", "/", "", []string{json1, date, list, scoped("kms")}}, 200, "application/x-amz-json-1.1", "ListKeys 1234"},
@@ -190,6 +193,11 @@ func TestRoutes(t *testing.T) {
 			"application/x-amz-json-1.0", `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`},
 		{"panic", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.UpdateTable"), scoped("dynamodb")}}, 500,
 			"application/x-amz-json-1.0", `InternalServerError`},
+	}
+}
+
+func otherRoutes() []route {
+	return []route{
 		{"query", call{"POST", "/", "Action=GetCallerIdentity&Version=2011-06-15", []string{form, date, scoped("sts")}}, 200, "text/xml",
 			"<ok>GetCallerIdentity 123456789012 eu-west-1 "},
 		{"query by GET", call{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", []string{date, scoped("sts")}}, 200, "text/xml", "<ok>"},
@@ -218,9 +226,12 @@ func TestRoutes(t *testing.T) {
 		{"exact", call{"GET", "/exact?x", "", nil}, 200, "", "exact"},
 		{"not exact", call{"GET", "/exact/x", "", nil}, 400, "application/x-amz-json-1.0", "MissingAuthentication"},
 	}
+}
+
+func TestRoutes(t *testing.T) {
 	var log bytes.Buffer
 	r := newRouter(&log)
-	for _, c := range cases {
+	for _, c := range append(jsonRoutes(), otherRoutes()...) {
 		t.Run(c.name, func(t *testing.T) {
 			var res wire.Response
 			res.Reset()
