@@ -1,0 +1,10 @@
+#!/bin/sh
+# The long runs: every fuzz target and every randomised test for SOAKTIME (10 minutes each by default). Seeds are printed.
+set -eu
+cd "$(dirname "$0")/.."
+export GOTOOLCHAIN=local
+time=${SOAKTIME:-10m}
+echo "== randomised tests again and again, new seeds each time"
+SEALTABLE_SOAK=$time go test -count 20 -timeout 0 ./internal/storage/... ./internal/keyring/... ./internal/seal/... ./internal/engine/... ./e2e/...
+echo "== fuzz targets, $time each"
+scripts/fuzz.sh "$time"
