@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -47,7 +48,7 @@ func (i *instance) open() error {
 		err = errors.Join(*i.failure.Load(), db.Close())
 	}
 	if err != nil {
-		return i.describe(err)
+		return i.describe(unlessEnvironment(err))
 	}
 	mark, err := readMark(db)
 	if err != nil {
@@ -57,6 +58,19 @@ func (i *instance) open() error {
 	i.table.progress.synced(mark)
 	return nil
 }
+
+// unlessEnvironment marks what keeps a store from being opened as corruption, unless the keys or the machine are to blame: Pebble
+// has many ways to say that files do not fit together.
+func unlessEnvironment(err error) error {
+	var isSealed *storage.SealedError
+	var machine syscall.Errno
+	if errors.As(err, &isSealed) || (errors.As(err, &machine) && !errors.Is(err, os.ErrNotExist)) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", errUnfit, err)
+}
+
+var errUnfit = errors.New("the table's files do not fit together")
 
 func readMark(db *pebble.DB) (journal.LSN, error) {
 	value, closer, err := db.Get([]byte(syncMark))
@@ -232,7 +246,7 @@ func (i *instance) describe(err error) error {
 // isCorruption says whether an error means that files are not what was written. A file that the table's own records name and that
 // is not there counts.
 func isCorruption(err error) bool {
-	return errors.Is(err, sealedfs.ErrNotAuthentic) || pebble.IsCorruptionError(err) ||
+	return errors.Is(err, errUnfit) || errors.Is(err, sealedfs.ErrNotAuthentic) || pebble.IsCorruptionError(err) ||
 		errors.Is(err, os.ErrNotExist) || errors.Is(err, pebble.ErrDBDoesNotExist)
 }
 

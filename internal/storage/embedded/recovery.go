@@ -42,7 +42,23 @@ func (s *Store) replay() error {
 	if err := s.journal.Replay(s.replayRecord); err != nil {
 		return err
 	}
-	return s.writeParking()
+	if err := s.writeParking(); err != nil {
+		return err
+	}
+	return s.restParked()
+}
+
+// restParked puts tables to sleep that could be opened at first and then not: the next to wake them applies what was set aside.
+func (s *Store) restParked() error {
+	var errs []error
+	for id := range s.parking.lots {
+		if t := s.lookup(id); t != nil {
+			t.gate.Lock()
+			errs = append(errs, t.rest(sealed(id, errParking)))
+			t.gate.Unlock()
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Store) replayRecord(r journal.Record) error {
@@ -116,7 +132,6 @@ func (s *Store) writeParking() error {
 		if err := journal.WriteParked(s.opts.FS, t.parkedFile(), s.opts.FrameKey, id, lot); err != nil {
 			return fmt.Errorf("set rows of table %s aside: %w", id, err)
 		}
-		t.progress.synced(lot[len(lot)-1].LSN)
 		s.parking.lots[id] = lot[:0:0] // begun, and stays so
 	}
 	s.parking.bytes = 0

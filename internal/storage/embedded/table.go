@@ -111,10 +111,25 @@ func (t *table) rouse() (*instance, error) {
 	}
 	inst := t.newInstance(keys)
 	t.held.Store(keys)
-	if err := inst.openFiles(); err != nil {
+	err = inst.openFiles()
+	if err == nil {
+		err = inst.checkAge()
+	}
+	if err != nil {
 		return nil, t.giveUp(inst, err)
 	}
 	return inst, nil
+}
+
+// checkAge finds a journal that was rolled back or lost: what a table knew when the store was opened, the journal knew too. The
+// LSNs that followed would be taken for ones that the table has.
+func (i *instance) checkAge() error {
+	mark, _ := i.table.progress.needs()
+	if i.table.store.replaying.Load() || mark <= max(i.table.store.start, i.table.store.newestLSN()) {
+		return nil
+	}
+	return &storage.CorruptError{Table: i.table.id, File: journalDir,
+		Cause: fmt.Errorf("it ends before record %d, which the table has: restore journal and tables from one backup", mark)}
 }
 
 func (t *table) newInstance(keys *heldKeys) *instance {
