@@ -62,7 +62,7 @@ func (k *Keyring) CreateAlias(ctx context.Context, scope Scope, name string, key
 	if err := key.roomForAlias(); err != nil {
 		return err
 	}
-	now := k.Clock.Now().Truncate(time.Millisecond)
+	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	return k.putAlias(ctx, r, &Alias{Scope: scope, Name: name, Target: key.id, Created: now, Updated: now})
 }
 
@@ -90,7 +90,7 @@ func (k *Keyring) UpdateAlias(ctx context.Context, scope Scope, name string, key
 		}
 	}
 	next := *alias
-	next.Target, next.Updated = key.id, k.Clock.Now().Truncate(time.Millisecond)
+	next.Target, next.Updated = key.id, k.config.Clock.Now().Truncate(time.Millisecond)
 	return k.putAlias(ctx, r, &next)
 }
 
@@ -128,7 +128,7 @@ func (k *Keyring) DeleteAlias(ctx context.Context, scope Scope, name string) err
 	if !ok {
 		return aliasMissing(scope, name)
 	}
-	if err := k.Records.Write(ctx, Change{Name: recordName("alias", scope, name)}); err != nil {
+	if err := k.config.Records.Write(ctx, Change{Name: recordName("alias", scope, name)}); err != nil {
 		return fmt.Errorf("delete the record of alias %s: %w", name, err)
 	}
 	r.aliases.remove(name)
@@ -145,7 +145,7 @@ func (k *Keyring) putAlias(ctx context.Context, r *region, a *Alias) error {
 	if err != nil {
 		return err
 	}
-	if err := k.Records.Write(ctx, record); err != nil {
+	if err := k.config.Records.Write(ctx, record); err != nil {
 		return fmt.Errorf("write the record of alias %s: %w", a.Name, err)
 	}
 	if old, ok := r.aliases.load(a.Name); ok {

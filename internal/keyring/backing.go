@@ -52,7 +52,7 @@ func (k *Keyring) bare(b *backingKey) (*lockedmem.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := file.Backing(k.Root, b.id)
+	key, err := file.Backing(k.config.Root, b.id)
 	if err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func checkNoHalfKeys(t *testing.T, k *Keyring, where string) {
 			t.Fatalf("%s: half a key: %v", where, err)
 		}
 	}
-	names, err := k.FS.List("keys")
+	names, err := k.config.FS.List("keys")
 	must(t, err)
 	for _, name := range names {
 		if strings.Contains(name, ".") || !known[name] {

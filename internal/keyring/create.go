@@ -77,7 +77,7 @@ func (n *NewKey) Check() error {
 
 // create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is what makes the key exist. The caller holds the region's mu.
 func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key, error) {
-	now := k.Clock.Now().Truncate(time.Millisecond)
+	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
 	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
 	if m.Manager != ManagedByCustomer {
@@ -104,14 +104,14 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key
 func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, more []Change) (*Key, error) {
 	record, err := m.record()
 	if err == nil {
-		err = k.Records.Write(ctx, append(more, record)...)
+		err = k.config.Records.Write(ctx, append(more, record)...)
 	}
 	if err != nil {
 		backing.forget()
 		return nil, fmt.Errorf("write the record of new key %s: %w", m.ID, err)
 	}
 	if err := k.store.born(m.ID); err != nil {
-		k.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
+		k.config.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
 	}
 	k.backing.store(backing.id, backing)
 	m.backing = []*backingKey{backing}
@@ -133,9 +133,9 @@ func (m *Metadata) compile() (err error) {
 // newVersion makes a fresh backing key for m: wrapped for its file, and ready for use.
 func (k *Keyring) newVersion(m *Metadata, now time.Time) (MaterialVersion, *backingKey, error) {
 	var version MaterialVersion
-	bare, err := k.Arena.New(bareSize, func(b []byte) (err error) {
+	bare, err := k.config.Arena.New(bareSize, func(b []byte) (err error) {
 		_, _ = rand.Read(b) // never fails: the process ends instead
-		version, err = wrapVersion(k.Root, m.ID, b, now)
+		version, err = wrapVersion(k.config.Root, m.ID, b, now)
 		return err
 	})
 	if err != nil {
@@ -165,7 +165,7 @@ func (k *Keyring) Managed(ctx context.Context, scope Scope, service string) (*Ke
 	m := &Metadata{
 		Scope: scope, ID: newKeyID(false), Description: description, Manager: ManagedByAWS, Policy: text,
 	}
-	now := k.Clock.Now().Truncate(time.Millisecond)
+	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	alias := &Alias{Scope: scope, Name: name, Target: m.ID, Created: now, Updated: now}
 	record, err := alias.record()
 	if err != nil {

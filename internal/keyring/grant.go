@@ -42,7 +42,7 @@ func (k *Keyring) CreateGrant(ctx context.Context, key *Key, g Grant) (grant *Gr
 	if err := key.CheckGrant(&g); err != nil {
 		return nil, "", err
 	}
-	g.Scope, g.KeyID, g.Created = key.scope, key.id, k.Clock.Now().Truncate(time.Millisecond)
+	g.Scope, g.KeyID, g.Created = key.scope, key.id, k.config.Clock.Now().Truncate(time.Millisecond)
 	if existing := key.grants.named(&g); existing != nil {
 		return existing, newGrantToken(existing), nil
 	}
@@ -53,7 +53,7 @@ func (k *Keyring) CreateGrant(ctx context.Context, key *Key, g Grant) (grant *Gr
 	if err != nil {
 		return nil, "", fmt.Errorf("encode a grant of key %s: %w", key.id, err)
 	}
-	if err := k.Records.Write(ctx, Change{Name: g.recordName(), Data: data}); err != nil {
+	if err := k.config.Records.Write(ctx, Change{Name: g.recordName(), Data: data}); err != nil {
 		return nil, "", fmt.Errorf("write a grant of key %s: %w", key.id, err)
 	}
 	key.grants.add(&g)
@@ -105,7 +105,7 @@ func (k *Keyring) DeleteGrant(ctx context.Context, key *Key, id string) error {
 	if err != nil {
 		return err
 	}
-	if err := k.Records.Write(ctx, Change{Name: g.recordName()}); err != nil {
+	if err := k.config.Records.Write(ctx, Change{Name: g.recordName()}); err != nil {
 		return fmt.Errorf("delete grant %s: %w", id, err)
 	}
 	key.grants.remove(g)

@@ -44,7 +44,7 @@ type Config struct {
 
 // Keyring is all keys of an installation. It is safe for concurrent use.
 type Keyring struct {
-	Config
+	config   Config
 	store    materialStore
 	regions  index[Scope, *region]
 	backing  index[BackingID, *backingKey]
@@ -103,7 +103,8 @@ func newKey(m *Metadata) *Key {
 // Revision grows with every change of any key or alias. Decisions made at one revision hold while it stays.
 func (k *Keyring) Revision() uint64 { return k.revision.Load() }
 
-// Close writes down what is not yet written and forgets all bare keys. The Keyring is not used after it.
+// Close writes down what is not yet written and forgets all bare keys. The Keyring is not used after it: close the clock before,
+// and the records after.
 func (k *Keyring) Close() error {
 	var err error
 	k.closing.Do(func() {
@@ -131,7 +132,7 @@ func (k *Keyring) change(ctx context.Context, key *Key, edit func(m *Metadata) e
 	if err != nil {
 		return err
 	}
-	if err := k.Records.Write(ctx, record); err != nil {
+	if err := k.config.Records.Write(ctx, record); err != nil {
 		return fmt.Errorf("write the record of key %s: %w", key.id, err)
 	}
 	k.show(key, &next)
@@ -147,8 +148,8 @@ func (k *Keyring) show(key *Key, m *Metadata) {
 }
 
 func (k *Keyring) notify(key *Key) {
-	if k.Changed != nil {
-		k.Changed(key)
+	if k.config.Changed != nil {
+		k.config.Changed(key)
 	}
 }
 

@@ -19,7 +19,7 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	k := &Keyring{Config: config, store: materialStore{fs: config.FS, dir: config.Dir, root: config.Root}}
+	k := &Keyring{config: config, store: materialStore{fs: config.FS, dir: config.Dir, root: config.Root}}
 	if err := k.store.make(); err != nil {
 		return nil, fmt.Errorf("make the directory of key material: %w", err)
 	}
@@ -30,9 +30,9 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 		return nil, fmt.Errorf("check the key material in %s: %w", config.Dir, err)
 	}
 	k.catchUp()
-	k.Clock.Every(usagePeriod, func(time.Time) {
+	k.config.Clock.Every(usagePeriod, func(time.Time) {
 		if err := k.flushUsage(context.Background()); err != nil {
-			k.Log.Warn("the last use of keys could not be written down; it is tried again in an hour", "error", err)
+			k.config.Log.Warn("the last use of keys could not be written down; it is tried again in an hour", "error", err)
 		}
 	})
 	return k, nil
@@ -47,7 +47,7 @@ type loaded struct {
 
 func (k *Keyring) loadRecords(ctx context.Context) error {
 	var rest loaded
-	err := k.Records.Load(ctx, func(name string, data []byte) error {
+	err := k.config.Records.Load(ctx, func(name string, data []byte) error {
 		kind, scope, within, err := splitRecordName(name)
 		if err != nil {
 			return err
@@ -164,7 +164,7 @@ func (k *Keyring) settleFiles() error {
 	}
 	for _, id := range files {
 		if len(known[id]) == 0 && !slices.Contains(unborn, id) {
-			k.Log.Warn("key material belongs to no key: it is kept; was the catalog put back from an older backup?", "key", id)
+			k.config.Log.Warn("key material belongs to no key: it is kept; was the catalog put back from an older backup?", "key", id)
 		}
 	}
 	slices.Sort(files)
@@ -192,7 +192,7 @@ func (k *Keyring) markUnavailable(keys []*Key) {
 		if m.State == PendingDeletion || m.State == PendingImport {
 			continue // nothing is missed there; a deletion was perhaps cut short and is finished when it is due
 		}
-		k.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart", "key", key.arn)
+		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart", "key", key.arn)
 		m.stored, m.State = m.State, Unavailable
 		key.current.Store(&m)
 	}
@@ -211,13 +211,14 @@ func (k *Keyring) allKeys() map[string][]*Key {
 }
 
 func (k *Keyring) catchUp() {
-	now := k.Clock.Now()
+	now := k.config.Clock.Now()
 	for _, keys := range k.allKeys() {
 		for _, key := range keys {
 			r := k.region(key.scope)
 			r.mu.Lock()
-			k.act(key, now)
-			k.arm(key)
+			if k.act(key, now) {
+				k.arm(key)
+			}
 			r.mu.Unlock()
 		}
 	}

@@ -27,7 +27,7 @@ func (k *Keyring) Enable(ctx context.Context, key *Key) error {
 		return nil
 	})
 	if err == nil {
-		k.act(key, k.Clock.Now())
+		k.act(key, k.config.Clock.Now())
 	}
 	return err
 }
@@ -63,7 +63,7 @@ func (k *Keyring) ScheduleDeletion(ctx context.Context, key *Key, days int) erro
 	}
 	return k.update(ctx, key, "ScheduleKeyDeletion", func(m *Metadata) error {
 		m.State = PendingDeletion
-		m.DeletionDate = k.Clock.Now().AddDate(0, 0, days).Truncate(time.Millisecond)
+		m.DeletionDate = k.config.Clock.Now().AddDate(0, 0, days).Truncate(time.Millisecond)
 		return nil
 	})
 }
@@ -89,7 +89,7 @@ func (k *Keyring) erase(ctx context.Context, key *Key) error {
 			b.forget()
 		}
 	}
-	if err := k.Records.Write(ctx, key.erasure()...); err != nil {
+	if err := k.config.Records.Write(ctx, key.erasure()...); err != nil {
 		return err
 	}
 	k.leave(key)

@@ -21,7 +21,7 @@ func (k *Keyring) EnableRotation(ctx context.Context, key *Key, period int) erro
 		return fail(Invalid, "RotationPeriodInDays must be between %d and %d inclusive", MinRotationPeriod, MaxRotationPeriod)
 	}
 	return k.update(ctx, key, "EnableKeyRotation", func(m *Metadata) error {
-		next := k.Clock.Now().AddDate(0, 0, period).Truncate(time.Millisecond)
+		next := k.config.Clock.Now().AddDate(0, 0, period).Truncate(time.Millisecond)
 		m.Rotation = Rotation{Enabled: true, Period: period, Next: next}
 		return nil
 	})
@@ -59,7 +59,7 @@ func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
 		return fail(LimitExceeded, "The on-demand rotations limit has been reached for the given keyId. "+
 			"No more on-demand rotations can be performed for this key: %s", key.arn)
 	}
-	now := k.Clock.Now()
+	now := k.config.Clock.Now()
 	if m.Rotation.Enabled && m.Rotation.Next.Before(now.Add(rotationQuietTime)) {
 		return fail(Conflict, "%s is about to be rotated automatically.", key.arn)
 	}
@@ -139,7 +139,7 @@ func (k *Keyring) rewrapKey(id string, key *Key) error {
 	if err != nil {
 		return err
 	}
-	if err := file.rewrap(k.Root); err != nil {
+	if err := file.rewrap(k.config.Root); err != nil {
 		return err
 	}
 	return k.store.write(id, file)

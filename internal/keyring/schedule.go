@@ -21,7 +21,7 @@ func (k *Keyring) wakeAt(key *Key, due time.Time) {
 		return
 	}
 	key.alarm = due
-	k.Clock.At(due, func(due time.Time) time.Time {
+	k.config.Clock.At(due, func(due time.Time) time.Time {
 		k.wake(key, due)
 		return time.Time{} // act and arm set the next
 	})
@@ -36,7 +36,7 @@ func (k *Keyring) wake(key *Key, due time.Time) {
 		return
 	}
 	key.alarm = time.Time{}
-	if k.act(key, due) {
+	if k.act(key, k.config.Clock.Now()) {
 		k.arm(key)
 	}
 }
@@ -57,7 +57,7 @@ func (k *Keyring) act(key *Key, now time.Time) bool {
 	if err == nil {
 		return true
 	}
-	k.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key", key.arn, "error", err)
+	k.config.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key", key.arn, "error", err)
 	k.wakeAt(key, now.Add(retryAfter))
 	return false
 }

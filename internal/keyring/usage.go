@@ -85,7 +85,7 @@ func (k *Keyring) flushUsage(ctx context.Context) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	if err := k.Records.Write(ctx, changes...); err != nil {
+	if err := k.config.Records.Write(ctx, changes...); err != nil {
 		return err
 	}
 	for _, f := range settle {

@@ -26,7 +26,7 @@ type Opened struct {
 func (k *Keyring) Encrypt(key *Key, plaintext []byte, context Context) (Sealed, error) {
 	sealed, err := k.seal(key, "Encrypt", plaintext, context)
 	if err == nil {
-		key.usage.note("Encrypt", k.Clock.Now())
+		key.usage.note("Encrypt", k.config.Clock.Now())
 	}
 	return sealed, err
 }
@@ -43,7 +43,7 @@ func (k *Keyring) DataKey(key *Key, op Operation, n int, context Context) (plain
 		lockedmem.Wipe(plaintext)
 		return nil, Sealed{}, err
 	}
-	key.usage.note(op, k.Clock.Now())
+	key.usage.note(op, k.config.Clock.Now())
 	return plaintext, sealed, nil
 }
 
@@ -51,7 +51,7 @@ func (k *Keyring) DataKey(key *Key, op Operation, n int, context Context) (plain
 func (k *Keyring) Decrypt(key *Key, blob []byte, context Context) (Opened, error) {
 	opened, err := k.open(key, "Decrypt", blob, context)
 	if err == nil {
-		key.usage.note("Decrypt", k.Clock.Now())
+		key.usage.note("Decrypt", k.config.Clock.Now())
 	}
 	return opened, err
 }
@@ -70,7 +70,7 @@ func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromContext Context, to *Key
 	if err != nil {
 		return Sealed{}, Opened{}, err
 	}
-	now := k.Clock.Now()
+	now := k.config.Clock.Now()
 	from.usage.note("ReEncrypt", now)
 	to.usage.note("ReEncrypt", now)
 	return sealed, Opened{MaterialID: opened.MaterialID}, nil
@@ -153,5 +153,5 @@ func (k *Keyring) lost(key *Key, cause error) error {
 	if key.Metadata().State == Erased {
 		return keyMissing(key.arn)
 	}
-	return unavailable(k.Log, key.arn, cause)
+	return unavailable(k.config.Log, key.arn, cause)
 }

@@ -159,7 +159,7 @@ func TestChangesAreTold(t *testing.T) {
 	w := newWorld(t)
 	key := w.newKey(t)
 	var told []State
-	w.Changed = func(k *Key) { told = append(told, k.Metadata().State) }
+	w.config.Changed = func(k *Key) { told = append(told, k.Metadata().State) }
 	before, of := w.Revision(), key.Metadata().Revision()
 	must(t, w.Disable(context.Background(), key))
 	must(t, w.SetPolicy(context.Background(), key, DefaultPolicy(east.Account)))

@@ -155,7 +155,7 @@ func (w *world) open(t testing.TB) {
 	t.Helper()
 	w.clock, w.arena, w.log = clock.New(), lockedmem.NewArena(nil), new(bytes.Buffer)
 	w.records = &recordLog{fs: w.disk}
-	k, err := Open(context.Background(), w.config())
+	k, err := Open(context.Background(), w.settings())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func (w *world) open(t testing.TB) {
 	})
 }
 
-func (w *world) config() Config {
+func (w *world) settings() Config {
 	return Config{
 		FS: w.disk, Dir: "keys", Root: w.root, Records: w.records, Clock: w.clock, Arena: w.arena,
 		Log: slog.New(slog.NewTextHandler(w.log, nil)),
@@ -192,7 +192,7 @@ func (w *world) later(t testing.TB, d time.Duration) {
 	}
 	w.clock, w.arena = clock.New(), lockedmem.NewArena(nil)
 	w.clock.Advance(d)
-	k, err := Open(context.Background(), w.config())
+	k, err := Open(context.Background(), w.settings())
 	if err != nil {
 		t.Fatal(err)
 	}
