@@ -50,6 +50,9 @@ type Service struct {
 	tableQuota int
 }
 
+// instant is a transition that nobody sees, save for the response to the request that began it.
+const instant = 10 * time.Nanosecond
+
 // DefaultTableQuota is DynamoDB's initial quota ("Quotas and limits: tables per account, per Region").
 const DefaultTableQuota = 2500
 
@@ -58,7 +61,7 @@ func New(o Options) *Service {
 	if o.TableQuota == 0 {
 		o.TableQuota = DefaultTableQuota
 	}
-	return &Service{engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, 1), tableQuota: o.TableQuota}
+	return &Service{engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant), tableQuota: o.TableQuota}
 }
 
 // Table is the service's operation table on a path.

@@ -220,7 +220,7 @@ func checkDeletable(t *engine.Table, now time.Time) error {
 // finishDeletion erases the table now, or when DELETING has been visible for as long as it should be.
 func (s *Service) finishDeletion(ctx context.Context, t *engine.Table, now time.Time) error {
 	ctx = context.WithoutCancel(ctx)
-	if s.transition <= 1 {
+	if s.transition == instant {
 		return refusal(s.engine.DeleteTable(ctx, t.Name, t.ID))
 	}
 	s.clock.At(now.Add(s.transition), func(time.Time) time.Time {
