@@ -16,8 +16,8 @@ const (
 	BeginsWith
 )
 
-// KeyClause is what a key condition asks of one top-level attribute. High is nil unless Comparison is Between. Low and High are S, N
-// or B, except that Equal takes any type; whether they fit the key is the caller's to say, who knows it.
+// KeyClause is what a key condition asks of one top-level attribute. High is nil unless Comparison is Between. Low and High are
+// S, N or B, except that Equal takes any type; whether they fit the key is the caller's to say, who knows it.
 type KeyClause struct {
 	Attribute  string
 	Comparison Comparison

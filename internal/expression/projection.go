@@ -49,8 +49,10 @@ func (p *Projection) Apply(item attribute.Item) attribute.Item {
 	if item == nil {
 		return nil
 	}
-	if selected := project(item.Value(), p.paths, 0); selected != nil {
-		return selected.Item()
+	if len(p.paths) > 0 {
+		if selected := project(item.Value(), p.paths, 0); selected != nil {
+			return selected.Item()
+		}
 	}
 	var empty attribute.Builder
 	return empty.Item()

@@ -36,8 +36,8 @@ func (s *Scope) condition(member, text string) (*Condition, error) {
 }
 
 // Holds says whether the condition is true of the item; nil is no item, which has no attributes. What is not there, or has another
-// type than the condition asks about, is no error: comparisons with it are false, <> is true. A condition that compiled always has an
-// answer, so the error is nil; it is here for callers that take conditions of other kinds too.
+// type than the condition asks about, is no error: comparisons with it are false, <> is true. A condition that compiled always has
+// an answer, so the error is nil; it is here for callers that take conditions of other kinds too.
 func (c *Condition) Holds(item attribute.Item) (bool, error) { return c.tree.holds(item, c.root), nil }
 
 // Attributes are the names of the top-level attributes that the condition looks at, each once, in the order of the text.

@@ -108,9 +108,9 @@ type tree struct {
 	redundant bool // somewhere the text has two pairs of parentheses around the same
 }
 
+// newTree makes an empty tree with room for what the text is likely to hold.
 func newTree(text string) *tree {
-	t := &tree{nodes: make([]node, 1, 2+len(text)/8), steps: make([]attribute.Step, 0, 1+len(text)/16)}
-	return t
+	return &tree{nodes: make([]node, 1, 2+len(text)/8), steps: make([]attribute.Step, 0, 1+len(text)/16)}
 }
 
 func (t *tree) add(n node) ref {
