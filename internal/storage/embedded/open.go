@@ -151,6 +151,11 @@ func (s *Store) load() (err error) {
 	}
 	s.start = s.journal.Stats().Newest
 	s.noteCommit(s.start)
+	for _, t := range s.awake.list() {
+		if err := t.awake.checkAge(); err != nil {
+			t.condemn(err)
+		}
+	}
 	return nil
 }
 

@@ -147,16 +147,25 @@ func (r *reclaim) trimMemory() {
 	}
 }
 
-// trimJournal makes tables that lag behind catch up when the journal is too long: those whose need begins in its older half.
+// trimJournal makes tables that lag behind catch up when the journal is too long: those whose need begins in its older half. What
+// broken tables need of it is set aside.
 func (r *reclaim) trimJournal() {
 	stats := r.store.journal.Stats()
 	if stats.SegmentBytes <= r.store.opts.JournalBytes || stats.Oldest == 0 {
 		return
 	}
 	middle := stats.Oldest + (stats.Newest-stats.Oldest)/2
-	for _, t := range r.store.awake.list() {
-		if from, needed := t.progress.needs(); needed && from <= middle {
+	for _, t := range r.store.allTables() {
+		from, needed := t.progress.needs()
+		switch {
+		case !needed || from > middle:
+		case t.broken.Load() == nil:
 			t.sync()
+		default:
+			if err := r.setAside(t); err != nil {
+				r.store.log.Warn("rows of a broken table cannot be set aside yet and keep the journal long",
+					"table", t.id.String(), "error", err)
+			}
 		}
 	}
 }

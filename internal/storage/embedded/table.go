@@ -22,6 +22,7 @@ type table struct {
 	gate    sync.RWMutex
 	awake   *instance // nil while asleep; guarded by gate
 	dropped bool      // guarded by gate
+	known   bool      // its age was compared with the journal's; guarded by gate
 
 	held     atomic.Pointer[heldKeys] // the keys of the instance that is awake or waking
 	broken   atomic.Pointer[error]    // why the table refuses until the store is opened anew
@@ -121,14 +122,20 @@ func (t *table) rouse() (*instance, error) {
 	return inst, nil
 }
 
-// checkAge finds a journal that was rolled back or lost: what a table knew when the store was opened, the journal knew too. The
-// LSNs that followed would be taken for ones that the table has.
+// checkAge finds a journal that was rolled back or lost: what a table knew when the store was opened, the journal knew too. Were
+// its LSNs given again, they would be taken for ones that the table has. While the journal is replayed its end is not known yet;
+// load looks at the tables that are awake by then.
 func (i *instance) checkAge() error {
-	mark, _ := i.table.progress.needs()
-	if i.table.store.replaying.Load() || mark <= max(i.table.store.start, i.table.store.newestLSN()) {
+	t := i.table
+	if t.known || t.store.replaying.Load() {
 		return nil
 	}
-	return &storage.CorruptError{Table: i.table.id, File: journalDir,
+	t.known = true
+	mark, _ := t.progress.needs()
+	if mark <= t.store.start {
+		return nil
+	}
+	return &storage.CorruptError{Table: t.id, File: journalDir,
 		Cause: fmt.Errorf("it ends before record %d, which the table has: restore journal and tables from one backup", mark)}
 }
 
