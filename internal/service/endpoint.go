@@ -10,7 +10,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"github.com/sealtable/sealtable/internal/api"
@@ -52,6 +54,8 @@ type Endpoint[In, Out any] struct {
 	access      Access[In]
 	run         Run[In, Out]
 	unsupported []string
+	lacking     string
+	refused     bool
 	path        *Path
 }
 
@@ -67,8 +71,38 @@ func (e *Endpoint[In, Out]) Without(members ...string) *Endpoint[In, Out] {
 	return e
 }
 
+// Lacking says in a few words what the handler refuses beyond members, for the page of what works. It returns e.
+func (e *Endpoint[In, Out]) Lacking(what string) *Endpoint[In, Out] {
+	e.lacking = what
+	return e
+}
+
+// Refuse binds an operation that is answered with one error, whoever asks.
+func Refuse[In, Out any](op api.Operation[In, Out], refusal *api.Error) *Endpoint[In, Out] {
+	e := Bind(op,
+		func(context.Context, *auth.Caller, *In, *auth.Needs) error { return refusal },
+		func(context.Context, *auth.Caller, *In) (*Out, error) { return nil, refusal })
+	e.refused = true
+	return e
+}
+
 // Unsupported are the members that the handler does not honour.
 func (e *Endpoint[In, Out]) Unsupported() []string { return e.unsupported }
+
+// Missing says in a few words what does not work, empty when everything does.
+func (e *Endpoint[In, Out]) Missing() string {
+	missing := e.lacking
+	if len(e.unsupported) > 0 {
+		if missing != "" {
+			missing += "; "
+		}
+		missing += "the members " + strings.Join(e.unsupported, ", ")
+	}
+	return missing
+}
+
+// Refused says whether the operation is bound only to be refused.
+func (e *Endpoint[In, Out]) Refused() bool { return e.refused }
 
 // Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an internal error.
 func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
@@ -155,6 +189,11 @@ type PanicError struct {
 	Operation string
 	Value     any
 	Stack     []byte
+}
+
+// LogValue shows the stack in logs, which Error leaves out.
+func (e *PanicError) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("panic", e.Error()), slog.String("stack", string(e.Stack)))
 }
 
 func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Operation, e.Value) }

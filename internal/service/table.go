@@ -14,6 +14,8 @@ type Bound interface {
 	ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error)
 	ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error)
 	Unsupported() []string
+	Missing() string
+	Refused() bool
 	attach(*Path)
 }
 

@@ -52,14 +52,18 @@ func (s *Service) needCurrent(caller *auth.Caller, operation, name string, needs
 	return nil
 }
 
-func (s *Service) createAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest, needs *auth.Needs) error {
+func (s *Service) createAliasAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest, needs *auth.Needs,
+) error {
 	if err := needAlias(caller, "CreateAlias", *in.AliasName, needs); err != nil {
 		return err
 	}
 	return s.needTarget(caller, "CreateAlias", &in.TargetKeyId, needs)
 }
 
-func (s *Service) createAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest) (*kmsapi.CreateAliasOutput, error) {
+func (s *Service) createAlias(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest,
+) (*kmsapi.CreateAliasOutput, error) {
 	key, err := s.pinned(caller, in.TargetKeyId)
 	if err == nil {
 		err = s.keys.CreateAlias(ctx, scopeOf(caller), *in.AliasName, key)
@@ -67,7 +71,9 @@ func (s *Service) createAlias(ctx context.Context, caller *auth.Caller, in *kmsa
 	return &kmsapi.CreateAliasOutput{}, translate(err)
 }
 
-func (s *Service) updateAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest, needs *auth.Needs) error {
+func (s *Service) updateAliasAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest, needs *auth.Needs,
+) error {
 	if err := needAlias(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
 		return err
 	}
@@ -77,7 +83,9 @@ func (s *Service) updateAliasAccess(_ context.Context, caller *auth.Caller, in *
 	return s.needTarget(caller, "UpdateAlias", &in.TargetKeyId, needs)
 }
 
-func (s *Service) updateAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest) (*kmsapi.UpdateAliasOutput, error) {
+func (s *Service) updateAlias(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest,
+) (*kmsapi.UpdateAliasOutput, error) {
 	key, err := s.pinned(caller, in.TargetKeyId)
 	if err == nil {
 		err = s.keys.UpdateAlias(ctx, scopeOf(caller), *in.AliasName, key)
@@ -85,18 +93,24 @@ func (s *Service) updateAlias(ctx context.Context, caller *auth.Caller, in *kmsa
 	return &kmsapi.UpdateAliasOutput{}, translate(err)
 }
 
-func (s *Service) deleteAliasAccess(_ context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest, needs *auth.Needs) error {
+func (s *Service) deleteAliasAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest, needs *auth.Needs,
+) error {
 	if err := needAlias(caller, "DeleteAlias", *in.AliasName, needs); err != nil {
 		return err
 	}
 	return s.needCurrent(caller, "DeleteAlias", *in.AliasName, needs)
 }
 
-func (s *Service) deleteAlias(ctx context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest) (*kmsapi.DeleteAliasOutput, error) {
+func (s *Service) deleteAlias(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest,
+) (*kmsapi.DeleteAliasOutput, error) {
 	return &kmsapi.DeleteAliasOutput{}, translate(s.keys.DeleteAlias(ctx, scopeOf(caller), *in.AliasName))
 }
 
-func (s *Service) listAliases(_ context.Context, caller *auth.Caller, in *kmsapi.ListAliasesRequest) (*kmsapi.ListAliasesResponse, error) {
+func (s *Service) listAliases(
+	_ context.Context, caller *auth.Caller, in *kmsapi.ListAliasesRequest,
+) (*kmsapi.ListAliasesResponse, error) {
 	after, limit, err := pageOf(in.Marker, in.Limit, 50, 100)
 	if err != nil {
 		return nil, err

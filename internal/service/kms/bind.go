@@ -122,7 +122,7 @@ func (s *Service) resolve(caller *auth.Caller, operation, id string, aliases, ab
 	scope := scopeOf(caller)
 	key, err := s.keys.Resolve(scope, id, forms)
 	foreign := keyring.Named(scope, id) != caller.Account
-	if foreign && (err == nil && !abroad || keyring.KindOf(err) == keyring.NotFound && !strings.HasPrefix(err.Error(), "Invalid")) {
+	if foreign && (err == nil && !abroad || keyring.KindOf(err) == keyring.NotFound) {
 		return nil, unreachable(caller, operation)
 	}
 	return key, err
@@ -130,9 +130,9 @@ func (s *Service) resolve(caller *auth.Caller, operation, id string, aliases, ab
 
 // unreachable is the answer for a key of another account.
 func unreachable(caller *auth.Caller, operation string) error {
-	return &api.Error{Code: "AccessDeniedException", Message: fmt.Sprintf("User: %s is not authorized to perform: kms:%s on this resource "+
-		"because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy "+
-		"explicitly denies access", caller.ARN, operation)}
+	const format = "User: %s is not authorized to perform: kms:%s on this resource because the resource does not exist in this " +
+		"Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
+	return &api.Error{Code: "AccessDeniedException", Message: fmt.Sprintf(format, caller.ARN, operation)}
 }
 
 // pinned is the key whose ARN the access function left in the input.

@@ -24,7 +24,7 @@ func translate(err error) error {
 // Exception is the name of the exception that clients see for a kind of error.
 func Exception(kind keyring.Kind) string {
 	switch kind {
-	case keyring.NotFound:
+	case keyring.NotFound, keyring.BadID:
 		return "NotFoundException"
 	case keyring.InvalidARN:
 		return "InvalidArnException"

@@ -46,7 +46,9 @@ func constraint(pairs map[string]string) keyring.Context {
 }
 
 // createGrantAccess needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
-func (s *Service) createGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs) error {
+func (s *Service) createGrantAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs,
+) error {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("granteePrincipal", *in.GranteePrincipal)
 	needs.Note("operations", in.Operations)
@@ -101,7 +103,9 @@ func checkPrincipal(caller *auth.Caller, principal string) error {
 	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " + principal}
 }
 
-func (s *Service) createGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest) (*kmsapi.CreateGrantResponse, error) {
+func (s *Service) createGrant(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest,
+) (*kmsapi.CreateGrantResponse, error) {
 	key, err := s.pinned(caller, in.KeyId)
 	if err != nil {
 		return nil, translate(err)
@@ -171,7 +175,9 @@ func (s *Service) listRetirable(
 	return grantPage(page, more), nil
 }
 
-func (s *Service) revokeGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs) error {
+func (s *Service) revokeGrantAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs,
+) error {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("grantId", *in.GrantId)
 	key, err := s.resolve(caller, "RevokeGrant", *in.KeyId, false, true)
@@ -185,7 +191,9 @@ func (s *Service) revokeGrantAccess(_ context.Context, caller *auth.Caller, in *
 	return nil
 }
 
-func (s *Service) revokeGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest) (*kmsapi.RevokeGrantOutput, error) {
+func (s *Service) revokeGrant(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest,
+) (*kmsapi.RevokeGrantOutput, error) {
 	return &kmsapi.RevokeGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
 }
 
@@ -204,7 +212,9 @@ func (s *Service) endGrant(ctx context.Context, caller *auth.Caller, keyARN, gra
 // retireGrantAccess: the grant itself says who may retire it, its retiring principal, and its grantee where retiring is among
 // the operations. Others need kms:RetireGrant by an identity policy of the account that made the grant ("RetireGrant" in the AWS
 // KMS API Reference). The key's policy can only deny.
-func (s *Service) retireGrantAccess(_ context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest, needs *auth.Needs) error {
+func (s *Service) retireGrantAccess(
+	_ context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest, needs *auth.Needs,
+) error {
 	key, g, err := s.grantToRetire(caller, in)
 	if err != nil {
 		return translate(err)
@@ -250,6 +260,8 @@ func mayRetire(caller *auth.Caller, g *keyring.Grant) bool {
 	return false
 }
 
-func (s *Service) retireGrant(ctx context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest) (*kmsapi.RetireGrantOutput, error) {
+func (s *Service) retireGrant(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest,
+) (*kmsapi.RetireGrantOutput, error) {
 	return &kmsapi.RetireGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
 }

@@ -119,7 +119,9 @@ func newKeyOf(in *kmsapi.CreateKeyRequest) (keyring.NewKey, error) {
 	return n, n.Check()
 }
 
-func (s *Service) createKey(ctx context.Context, caller *auth.Caller, in *kmsapi.CreateKeyRequest) (*kmsapi.CreateKeyResponse, error) {
+func (s *Service) createKey(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateKeyRequest,
+) (*kmsapi.CreateKeyResponse, error) {
 	n, err := newKeyOf(in)
 	if err == nil && in.Policy != nil {
 		err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey), isTrue(in.BypassPolicyLockoutSafetyCheck))
@@ -145,7 +147,9 @@ func (s *Service) makeManaged(ctx context.Context, caller *auth.Caller, id strin
 	return err
 }
 
-func describeKey(_ context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.DescribeKeyRequest) (*kmsapi.DescribeKeyResponse, error) {
+func describeKey(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.DescribeKeyRequest,
+) (*kmsapi.DescribeKeyResponse, error) {
 	return &kmsapi.DescribeKeyResponse{KeyMetadata: metadata(key.Metadata())}, nil
 }
 
@@ -164,11 +168,15 @@ func (s *Service) listKeys(_ context.Context, caller *auth.Caller, in *kmsapi.Li
 	return out, nil
 }
 
-func (s *Service) enableKey(ctx context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.EnableKeyRequest) (*kmsapi.EnableKeyOutput, error) {
+func (s *Service) enableKey(
+	ctx context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.EnableKeyRequest,
+) (*kmsapi.EnableKeyOutput, error) {
 	return &kmsapi.EnableKeyOutput{}, s.keys.Enable(ctx, key)
 }
 
-func (s *Service) disableKey(ctx context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.DisableKeyRequest) (*kmsapi.DisableKeyOutput, error) {
+func (s *Service) disableKey(
+	ctx context.Context, _ *auth.Caller, key *keyring.Key, _ *kmsapi.DisableKeyRequest,
+) (*kmsapi.DisableKeyOutput, error) {
 	return &kmsapi.DisableKeyOutput{}, s.keys.Disable(ctx, key)
 }
 
@@ -279,10 +287,7 @@ func unsupportedOperations() []service.Bound {
 }
 
 func refused[In, Out any](op api.Operation[In, Out]) *service.Endpoint[In, Out] {
-	no := func() error {
-		return &api.Error{Code: Exception(keyring.Unsupported), Message: "Operation " + op.Name + " is not supported by this installation."}
-	}
-	return service.Bind(op,
-		func(context.Context, *auth.Caller, *In, *auth.Needs) error { return no() },
-		func(context.Context, *auth.Caller, *In) (*Out, error) { return nil, no() })
+	return service.Refuse(op, &api.Error{
+		Code: Exception(keyring.Unsupported), Message: "Operation " + op.Name + " is not supported by this installation.",
+	})
 }

@@ -47,4 +47,3 @@ func TestEveryMemberCounts(t *testing.T) {
 		t.Error(f)
 	}
 }
-

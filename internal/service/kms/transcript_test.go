@@ -83,7 +83,8 @@ func newTeller(t *testing.T) *teller {
 	}
 	c, arena := clock.New(), lockedmem.NewArena(nil)
 	keys, err := keyring.Open(context.Background(), keyring.Config{
-		FS: vfs.NewMem(), Dir: "keys", Root: sealRoot{root}, Records: records{}, Clock: c, Arena: arena, Log: slog.New(slog.DiscardHandler),
+		FS: vfs.NewMem(), Dir: "keys", Root: sealRoot{root}, Records: records{}, Clock: c, Arena: arena,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -98,7 +98,9 @@ func checkAlgorithm(key *keyring.Key, algorithm *string) error {
 		Message: "Algorithm " + *algorithm + " is incompatible with key spec " + string(key.Metadata().Spec) + "."}
 }
 
-func (s *Service) encrypt(_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest) (*kmsapi.EncryptResponse, error) {
+func (s *Service) encrypt(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest,
+) (*kmsapi.EncryptResponse, error) {
 	if err := checkAlgorithm(key, in.EncryptionAlgorithm); err != nil {
 		return nil, err
 	}
@@ -272,7 +274,9 @@ func (s *Service) needReEncrypt(
 	needs.Add(need)
 }
 
-func (s *Service) reEncrypt(_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest) (*kmsapi.ReEncryptResponse, error) {
+func (s *Service) reEncrypt(
+	_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest,
+) (*kmsapi.ReEncryptResponse, error) {
 	from, err := s.pinned(caller, in.SourceKeyId)
 	if err != nil {
 		return nil, translate(err)
