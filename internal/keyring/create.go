@@ -75,7 +75,8 @@ func (n *NewKey) Check() error {
 	return nil
 }
 
-// create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is what makes the key exist. The caller holds the region's mu.
+// create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is
+// what makes the key exist. The caller holds the region's mu.
 func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key, error) {
 	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)

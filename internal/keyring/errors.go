@@ -12,6 +12,7 @@ type Kind uint8
 // The kinds of errors that a client may see.
 const (
 	NotFound          Kind = iota + 1 // no such key, alias or grant
+	BadID                             // not an identifier of a key in this Region; clients see it as not found
 	InvalidARN                        // an ARN, but not one of a key
 	Disabled                          // the key is disabled
 	InvalidState                      // the state of the key forbids the operation
@@ -26,15 +27,14 @@ const (
 	BadTags                           // the tags break a rule
 	Conflict                          // another change is too near
 	Invalid                           // a parameter breaks a rule
-	BadGrantID                        // no such grant on the key
 	BadGrantToken                     // not a grant token
 )
 
 func (k Kind) String() string {
 	names := [...]string{
-		"unknown", "not found", "invalid ARN", "disabled", "invalid state", "invalid usage", "incorrect key", "invalid ciphertext",
-		"ciphertext out of reach", "already exists", "reserved", "unsupported", "limit exceeded", "bad tags", "conflict", "invalid",
-		"bad grant id", "bad grant token",
+		"unknown", "not found", "bad id", "invalid ARN", "disabled", "invalid state", "invalid usage", "incorrect key",
+		"invalid ciphertext", "ciphertext out of reach", "already exists", "reserved", "unsupported", "limit exceeded", "bad tags",
+		"conflict", "invalid", "bad grant token",
 	}
 	if int(k) >= len(names) {
 		return names[0]

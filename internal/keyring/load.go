@@ -164,7 +164,8 @@ func (k *Keyring) settleFiles() error {
 	}
 	for _, id := range files {
 		if len(known[id]) == 0 && !slices.Contains(unborn, id) {
-			k.config.Log.Warn("key material belongs to no key: it is kept; was the catalog put back from an older backup?", "key", id)
+			k.config.Log.Warn("key material belongs to no key and is kept: was the catalog put back from an older backup?",
+				"key", id)
 		}
 	}
 	slices.Sort(files)
@@ -192,7 +193,8 @@ func (k *Keyring) markUnavailable(keys []*Key) {
 		if m.State == PendingDeletion || m.State == PendingImport {
 			continue // nothing is missed there; a deletion was perhaps cut short and is finished when it is due
 		}
-		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart", "key", key.arn)
+		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart",
+			"key", key.arn)
 		m.stored, m.State = m.State, Unavailable
 		key.current.Store(&m)
 	}

@@ -33,7 +33,7 @@ func (k *Keyring) resolveARN(scope Scope, id string, forms Forms) (*Key, error) 
 		return nil, fail(InvalidARN, "Invalid arn %s", id)
 	}
 	if a.Region != scope.Region {
-		return nil, fail(NotFound, "Invalid arn %s", a.Region)
+		return nil, fail(BadID, "Invalid arn %s", a.Region)
 	}
 	owner := Scope{Account: a.Account, Region: a.Region}
 	if name, ok := a.Child("key"); ok {
@@ -47,7 +47,7 @@ func (k *Keyring) resolveARN(scope Scope, id string, forms Forms) (*Key, error) 
 
 func (k *Keyring) resolveID(scope Scope, id string) (*Key, error) {
 	if !wellFormed(id) {
-		return nil, fail(NotFound, "Invalid keyId '%s'", id)
+		return nil, fail(BadID, "Invalid keyId '%s'", id)
 	}
 	if r, ok := k.regions.load(scope); ok {
 		if key, ok := r.keys.load(id); ok {

@@ -52,8 +52,6 @@ func Exception(kind keyring.Kind) string {
 		return "TagException"
 	case keyring.Conflict:
 		return "ConflictException"
-	case keyring.BadGrantID:
-		return "InvalidGrantIdException"
 	case keyring.BadGrantToken:
 		return "InvalidGrantTokenException"
 	}
