@@ -231,8 +231,8 @@ func (t *table) tryRest() bool {
 }
 
 // makeRoom puts tables to sleep while more than MaxOpenTables are awake, those first that were not used since they were last
-// passed over. Tables in use are left alone.
-func (s *Store) makeRoom() {
+// passed over. Tables in use are left alone, and so is the one that the room is for: its caller would wake it again at once.
+func (s *Store) makeRoom(comer *table) {
 	limit := s.opts.MaxOpenTables
 	if s.awake.size() <= limit {
 		return
@@ -242,7 +242,7 @@ func (s *Store) makeRoom() {
 			if s.awake.size() <= limit {
 				return
 			}
-			if !t.touched.Swap(false) {
+			if t != comer && !t.touched.Swap(false) {
 				t.tryRest()
 			}
 		}

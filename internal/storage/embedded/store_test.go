@@ -20,7 +20,7 @@ const dataDir = "/data"
 func small(fs vfs.FS, keys storage.Keys) embedded.Options {
 	return embedded.Options{
 		FS: fs, Dir: dataDir, Keys: keys, FrameKey: [32]byte{1, 2, 3},
-		CacheBytes: 1 << 20, MemTableBudget: 2 << 20, MaxOpenTables: 5, JournalBytes: 4 << 20,
+		CacheBytes: 1 << 20, MemTableBudget: 2 << 20, MaxOpenTables: 2, JournalBytes: 4 << 20,
 	}
 }
 

@@ -51,7 +51,7 @@ func (t *table) enter() (*instance, error) {
 		if err := t.wake(); err != nil {
 			return nil, err
 		}
-		t.store.makeRoom()
+		t.store.makeRoom(t)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sealtable/sealtable/internal/storage"
 )
@@ -164,8 +165,8 @@ func testSealUnderLoad(t *testing.T, c Config) {
 				}
 			}
 		})
-		group.Go(func() { b.readWhileSealed(ctx, id) })
 	}
+	group.Go(func() { b.readWhileSealed(ctx, id) })
 	for i := range 30 {
 		b.keys.Switch(id, false)
 		if err := b.store.SealTable(t.Context(), id); err != nil {
@@ -176,7 +177,7 @@ func testSealUnderLoad(t *testing.T, c Config) {
 		}
 		b.keys.Switch(id, true)
 		for n := b.number(row(id, "0", "")); b.number(row(id, "0", "")) < n+3; {
-			continue
+			time.Sleep(100 * time.Microsecond) // let the writers have the processor
 		}
 	}
 	cancel()

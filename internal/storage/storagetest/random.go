@@ -56,7 +56,7 @@ func testRandomOperations(t *testing.T, c Config) {
 	}
 	grow()
 	grow()
-	steps := 500
+	steps := 1000
 	if testing.Short() {
 		steps = 150
 	}
