@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -54,7 +55,8 @@ func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition
 			return err
 		}
 		if found {
-			if change.Old, err = storedItem(row.Table, stored); err != nil {
+			// The transaction's memory ends with it, and Old is given out.
+			if change.Old, err = storedItem(row.Table, bytes.Clone(stored)); err != nil {
 				return err
 			}
 		}
@@ -72,7 +74,7 @@ func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition
 	return change, nil
 }
 
-// holds checks a condition. The error takes a copy of the item along, as the transaction's memory ends with it.
+// holds checks a condition.
 func holds(condition Condition, current attribute.Item) error {
 	if condition == nil {
 		return nil
@@ -81,7 +83,7 @@ func holds(condition Condition, current attribute.Item) error {
 	if err != nil || ok {
 		return err
 	}
-	return &ConditionError{Current: current.Clone()}
+	return &ConditionError{Current: current}
 }
 
 func replace(tx storage.Tx, row storage.Row, change Change) error {
