@@ -51,6 +51,10 @@ const maxAdvance = 20 * 365 * 24 * time.Hour
 
 // serveClock shows the clock, or moves it forward; it answers when what fell due is done.
 func (s *Server) serveClock(req *wire.Request, res *wire.Response) {
+	if _, fromPage := req.Header("origin"); fromPage {
+		answer(res, http.StatusForbidden, map[string]any{"message": "the clock is not for web pages"})
+		return
+	}
 	if req.Method() == http.MethodPost {
 		d, ok := readAdvance(req.Body())
 		if !ok || d < 0 || d > maxAdvance {
