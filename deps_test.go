@@ -39,9 +39,10 @@ const direction = `
 	storage/embedded: storage storage/embedded/sealedfs storage/embedded/journal clock
 	catalog: storage
 
-	seal: lockedmem
+	seal/envelope: lockedmem
+	seal: lockedmem seal/envelope
 	keyring: lockedmem clock arn auth/policy
-	keyring/tablekeys: keyring lockedmem storage seal
+	keyring/tablekeys: keyring lockedmem storage seal seal/envelope
 
 	custody: engine auth clock storage keyring/tablekeys lockedmem
 	engine: attribute expression storage clock arn
@@ -57,12 +58,12 @@ const direction = `
 	wire/front: wire
 	wire/router: wire wire/awsjson wire/awsquery wire/restjson api auth auth/sigv4 clock strictjson
 
-	inspect: seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
+	inspect: arn lockedmem seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine custody keyring keyring/tablekeys seal storage storage/embedded catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
-	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli
 `
