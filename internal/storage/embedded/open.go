@@ -53,6 +53,7 @@ func Open(opts Options) (*Store, error) {
 	}
 	s.reclaim = newReclaim(s)
 	s.txs.New = func() any { return &tx{store: s} }
+	s.keys.New = func() any { return new([]byte) }
 	s.cache = pebble.NewCache(opts.CacheBytes)
 	s.files = pebble.NewFileCache(runtime.GOMAXPROCS(0), max(opts.MaxOpenTables, 64))
 	s.compactions = newCompactions(opts.compactions())

@@ -25,8 +25,10 @@ func (s *Store) Get(ctx context.Context, row storage.Row, dst []byte) (value []b
 		return dst, false, err
 	}
 	defer t.leave()
-	var space [256]byte
-	return inst.get(appendRowKey(space[:0], row.Collection, row.Partition, row.Sort), dst)
+	key := s.keys.Get().(*[]byte)
+	defer s.keys.Put(key)
+	*key = appendRowKey((*key)[:0], row.Collection, row.Partition, row.Sort)
+	return inst.get(*key, dst)
 }
 
 // get appends the value of a key to dst.

@@ -48,7 +48,8 @@ type Store struct {
 	replaying atomic.Bool
 	parking   parking
 	closed    atomic.Bool
-	txs       sync.Pool
+	txs       sync.Pool // of *tx
+	keys      sync.Pool // of *[]byte, for row keys
 }
 
 var _ storage.Store = (*Store)(nil)
