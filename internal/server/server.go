@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/sealtable/sealtable/internal/auth/authorizer"
 	"github.com/sealtable/sealtable/internal/auth/credentials"
@@ -70,6 +71,7 @@ type Server struct {
 	dynamodb *dynamodb.Service
 	handler  wire.Handler
 	fronts   *fronts
+	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
 
 	ready   atomic.Bool
@@ -98,6 +100,7 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		{"trail", s.openTrail},
 		{"keys", s.openKeys},
 		{"tables", s.openTables},
+		{"metrics and profiles", s.openAdmin},
 		{"services", s.openServices},
 		{"background work", s.openSweeps},
 		{"listeners", s.openFronts},
@@ -217,7 +220,7 @@ func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
 }
 
 func (s *Server) openServices(ctx context.Context) error {
-	path := &service.Path{Authorizer: authorizer.New(authorizer.RootOnly{}, s.clock), Recorder: s.trail}
+	path := &service.Path{Authorizer: authorizer.New(authorizer.RootOnly{}, s.clock), Recorder: s.recorder()}
 	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock})
 	s.custody = custody.New(custody.Options{
 		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,

@@ -175,6 +175,9 @@ func (s *Store) TableStats(ctx context.Context, id storage.TableID) (storage.Sta
 // JournalStats reports what the journal costs.
 func (s *Store) JournalStats() journal.Stats { return s.journal.Stats() }
 
+// OpenTables is the number of tables that are awake.
+func (s *Store) OpenTables() int { return s.awake.size() }
+
 // Close writes all rows to the tables' own files, so that the next Open has nothing to replay. Calls in progress are waited for;
 // iterators that are still open end with ErrClosed.
 func (s *Store) Close() error {
