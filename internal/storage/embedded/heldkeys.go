@@ -12,8 +12,9 @@ import (
 // heldKeys are the data keys of one open table. What was once given is held until forget, so that background work never fails
 // half-way because a key was switched off; nothing of the table can be read or written without them afterwards.
 type heldKeys struct {
-	source storage.Keys
-	id     storage.TableID
+	source  storage.Keys
+	id      storage.TableID
+	rotated func(storage.TableID) // told when there is a new epoch to seal under
 
 	mu      sync.Mutex
 	current storage.Epoch
@@ -25,8 +26,8 @@ var errKeysForgotten = errors.New("the table was closed and its keys were forgot
 
 // holdKeys asks for the table's current key, which must be had, and for the earlier ones, which are asked for again when a file
 // turns out to need them.
-func holdKeys(source storage.Keys, id storage.TableID) (*heldKeys, error) {
-	h := &heldKeys{source: source, id: id, keys: make(map[storage.Epoch]*[storage.KeySize]byte)}
+func holdKeys(source storage.Keys, id storage.TableID, rotated func(storage.TableID)) (*heldKeys, error) {
+	h := &heldKeys{source: source, id: id, rotated: rotated, keys: make(map[storage.Epoch]*[storage.KeySize]byte)}
 	current, err := source.Current(id)
 	if err != nil {
 		return nil, sealed(id, err)
@@ -53,6 +54,7 @@ func (h *heldKeys) Current() (storage.Epoch, error) {
 	}
 	if epoch, err := h.source.Current(h.id); err == nil && epoch != h.current && h.fetch(epoch) == nil {
 		h.current = epoch
+		h.rotated(h.id)
 	}
 	return h.current, nil
 }

@@ -3,7 +3,9 @@ package embedded_test
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -159,6 +161,42 @@ func TestManyEmptyTables(t *testing.T) {
 		t.Fatalf("%d tables, %v", len(ids), err)
 	}
 	mustPut(t, s, storage.TableID{1, 7}, "k", "v")
+}
+
+// TestCostOfOpenTables counts descriptors and goroutines on the real disk.
+func TestCostOfOpenTables(t *testing.T) {
+	if _, err := os.ReadDir("/proc/self/fd"); err != nil {
+		t.Skip("there is no list of descriptors here")
+	}
+	o := small(vfs.Default, storagetest.NewKeys())
+	o.Dir, o.MaxOpenTables = t.TempDir(), 100
+	s := mustOpen(t, o)
+	defer s.Close()
+	before, routines := descriptors(t), runtime.NumGoroutine()
+	const tables = 60
+	for i := range tables {
+		id := storage.TableID{byte(i + 1)}
+		if err := errors.Join(s.CreateTable(t.Context(), id), put(t, s, id, "k", "v"), s.SealTable(t.Context(), id)); err != nil {
+			t.Fatal(err)
+		}
+		mustGet(t, s, id, "k", "v")
+		mustPut(t, s, id, "k", "w")
+	}
+	if n := descriptors(t) - before; n > 2*tables {
+		t.Errorf("%d tables hold %d descriptors", tables, n)
+	}
+	if n := runtime.NumGoroutine() - routines; n > 3*tables {
+		t.Errorf("%d tables have %d goroutines", tables, n)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(entries)
 }
 
 // TestFilesAreAccountedFor has every file of a directory named, and authenticated by what its kind says.

@@ -24,9 +24,9 @@ type Options struct {
 	Logger   *slog.Logger
 	Clock    *clock.Clock // the time for putting idle tables to sleep; none sleeps of idleness without it
 
-	CacheBytes     int64         // decrypted blocks of all tables: 256 MiB
+	CacheBytes     int64         // decrypted blocks and memtables of all tables, 256 KiB at least for each that is awake: 256 MiB
 	MemTableBudget int64         // rows of all tables that wait to be written to their files: 256 MiB
-	MaxOpenTables  int           // tables awake at the same time, beyond those in use: 1000
+	MaxOpenTables  int           // tables awake at the same time, beyond those in use: 500
 	IdleAfter      time.Duration // when a table that nobody uses goes to sleep: 5 minutes
 	JournalBytes   int64         // size of the journal from which tables that lag behind are made to catch up: 512 MiB
 
@@ -38,7 +38,7 @@ type Options struct {
 func (o *Options) setDefaults() {
 	setDefault(&o.CacheBytes, 256<<20)
 	setDefault(&o.MemTableBudget, 256<<20)
-	setDefault(&o.MaxOpenTables, 1000)
+	setDefault(&o.MaxOpenTables, 500)
 	setDefault(&o.IdleAfter, 5*time.Minute)
 	setDefault(&o.JournalBytes, 512<<20)
 	if o.Logger == nil {
