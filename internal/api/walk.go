@@ -1,7 +1,6 @@
 package api
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +18,7 @@ const maxViolations = 10
 type Walk struct {
 	steps   []step
 	found   []violation
-	paths   map[string]struct{} // nil: checking
+	paths   []string // nil: checking
 	display *display            // nil until a value must be displayed
 }
 
@@ -46,11 +45,14 @@ type violation struct {
 }
 
 // NewListing returns a Walk that collects paths.
-func NewListing() Walk { return Walk{paths: map[string]struct{}{}} }
+func NewListing() Walk { return Walk{paths: make([]string, 0, 8)} }
 
 // Paths are the dotted paths of the members that are set, sorted, in the model's spelling. Elements of lists and maps share the
 // path of their list or map. An empty list or map counts as not set.
-func (w *Walk) Paths() []string { return slices.Sorted(maps.Keys(w.paths)) }
+func (w *Walk) Paths() []string {
+	slices.Sort(w.paths)
+	return slices.Compact(w.paths)
+}
 
 // Err is nil when no constraint was violated, and otherwise an *Error with the given code that lists the violations in the order
 // in which the members stand in the model, at most ten of them.
@@ -123,15 +125,19 @@ func lowerFirst(name string) string {
 	return strings.ToLower(name[:1]) + name[1:]
 }
 
-// list notes that the member called name is set.
+// list notes that the member called name is set. Of the input itself, the name is the path.
 func (w *Walk) list(name string) {
+	if len(w.steps) == 0 {
+		w.paths = append(w.paths, name)
+		return
+	}
 	var b []byte
 	for _, s := range w.steps {
 		if s.kind == memberStep && s.name != "" {
 			b = appendPart(b, s.name)
 		}
 	}
-	w.paths[string(appendPart(b, name))] = struct{}{}
+	w.paths = append(w.paths, string(appendPart(b, name)))
 }
 
 // absent handles what all kinds of members share. It says whether there is a value to look at.

@@ -27,14 +27,30 @@ type Decide func(current attribute.Item) (next attribute.Item, err error)
 
 // Put stores an item in place of the one with its key.
 func (e *Engine) Put(ctx context.Context, t *Table, item attribute.Item, condition Condition) (Change, error) {
-	row, err := t.rowOf(item, make([]byte, 0, 64))
+	row, err := t.rowOfNew(item)
 	if err != nil {
 		return Change{}, err
 	}
-	if item.Size() > MaxItemSize {
-		return Change{}, ErrItemTooLarge
-	}
 	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil })
+}
+
+// Overwrite is Put for a caller that does not ask what was there before: it saves reading it, which for a large table is a
+// read of the disk.
+func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) error {
+	row, err := t.rowOfNew(item)
+	if err != nil {
+		return err
+	}
+	return e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error { return tx.Put(row, item) })
+}
+
+// rowOfNew finds the place of an item that is about to be stored, and refuses one that is too large.
+func (t *Table) rowOfNew(item attribute.Item) (storage.Row, error) {
+	row, err := t.rowOf(item, make([]byte, 0, 64))
+	if err == nil && item.Size() > MaxItemSize {
+		err = ErrItemTooLarge
+	}
+	return row, err
 }
 
 // Delete removes the item with a key, if it is there.
@@ -46,7 +62,7 @@ func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condi
 	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil })
 }
 
-// write is the one path of single-item writes: hold the row, read, check, decide, store.
+// write is the path of single-item writes that depend on what is there: hold the row, read, check, decide, store.
 func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition, decide Decide) (Change, error) {
 	var change Change
 	err := e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {

@@ -63,12 +63,14 @@ func (g *signature) lifetime() (time.Duration, error) {
 // readTime reads the date in ISO 8601 basic form, or in a form that RFC 9110 allows for the Date header.
 func (g *signature) readTime() error {
 	var ok bool
-	if g.time, ok = parseBasic(g.date); !ok {
-		var err error
-		if g.time, err = http.ParseTime(string(g.date)); err != nil {
-			return incomplete("Date must be in ISO-8601 'basic format'. Got '", string(g.date),
-				"'. See http://en.wikipedia.org/wiki/ISO_8601")
-		}
+	if g.time, ok = parseBasic(g.date); ok {
+		copy(g.stamp[:], g.date)
+		return nil
+	}
+	var err error
+	if g.time, err = http.ParseTime(string(g.date)); err != nil {
+		return incomplete("Date must be in ISO-8601 'basic format'. Got '", string(g.date),
+			"'. See http://en.wikipedia.org/wiki/ISO_8601")
 	}
 	g.time.AppendFormat(g.stamp[:0], basicFormat)
 	return nil

@@ -24,7 +24,7 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, err
 	}
-	change, err := s.engine.Put(ctx, t, in.Item, condition)
+	change, err := s.put(ctx, t, in, condition, returnOld)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
@@ -36,6 +36,14 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 		out.Attributes = change.Old
 	}
 	return out, nil
+}
+
+// put stores the item, and reads what was there before only if the answer depends on it.
+func (s *Service) put(ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition, wantsOld bool) (engine.Change, error) {
+	if condition == nil && !wantsOld && !wantsCapacity(in.ReturnConsumedCapacity) {
+		return engine.Change{New: in.Item}, s.engine.Overwrite(ctx, t, in.Item)
+	}
+	return s.engine.Put(ctx, t, in.Item, condition)
 }
 
 func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput) (*dynamodbapi.DeleteItemOutput, error) {
