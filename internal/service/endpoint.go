@@ -141,11 +141,12 @@ func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in
 // ServeJSON reads the input from r, invokes the operation and appends the output to dst.
 func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error) {
 	in := new(In)
-	if err := e.op.Read(r, in); err != nil {
-		return dst, err
+	err := e.op.Read(r, in)
+	if err == nil {
+		err = r.End()
 	}
-	if err := r.End(); err != nil {
-		return dst, err
+	if err != nil {
+		return dst, e.unreadable(caller, err)
 	}
 	out, err := e.Invoke(ctx, caller, in)
 	if err != nil {
@@ -154,11 +155,19 @@ func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, 
 	return e.op.Append(dst, out), nil
 }
 
+// unreadable records a call whose input could not even be read (P9), and gives back why.
+func (e *Endpoint[In, Out]) unreadable(caller *auth.Caller, err error) error {
+	e.path.Recorder.Record(Record{
+		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: new(auth.Needs), Err: err,
+	})
+	return err
+}
+
 // ServeForm reads the input from a form, invokes the operation and appends the XML of the output to dst.
 func (e *Endpoint[In, Out]) ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error) {
 	in := new(In)
 	if err := e.op.ReadForm(form, in); err != nil {
-		return dst, err
+		return dst, e.unreadable(caller, err)
 	}
 	out, err := e.Invoke(ctx, caller, in)
 	if err != nil {
