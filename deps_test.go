@@ -30,7 +30,7 @@ const direction = `
 	auth/credentials:
 	auth/authorizer: auth auth/policy arn clock
 	trail: auth service clock strictjson
-	service: api auth strictjson
+	service: api attribute auth strictjson
 
 	storage:
 	storage/storagetest: storage clock
@@ -52,7 +52,7 @@ const direction = `
 	service/sts: service api api/stsapi api/membercheck auth arn
 
 	wire: auth
-	wire/awsjson: wire api auth strictjson
+	wire/awsjson: wire api attribute auth strictjson
 	wire/awsquery: wire api auth
 	wire/restjson: wire api auth strictjson
 	wire/front: wire

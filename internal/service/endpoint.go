@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
@@ -157,10 +158,27 @@ func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, 
 
 // unreadable records a call whose input could not even be read (P9), and gives back why.
 func (e *Endpoint[In, Out]) unreadable(caller *auth.Caller, err error) error {
+	err = &InputError{Cause: err}
 	e.path.Recorder.Record(Record{
 		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: new(auth.Needs), Err: err,
 	})
 	return err
+}
+
+// InputError is why the input of a call could not be read.
+type InputError struct{ Cause error }
+
+func (e *InputError) Error() string { return e.Cause.Error() }
+func (e *InputError) Unwrap() error { return e.Cause }
+
+// code tells a body that breaks a rule from one that is not of the model's form.
+func (e *InputError) code() string {
+	var unknown *api.UnknownMemberError
+	var rule *attribute.ValidationError
+	if errors.As(e.Cause, &unknown) || errors.As(e.Cause, &rule) {
+		return "ValidationException"
+	}
+	return "SerializationException"
 }
 
 // ServeForm reads the input from a form, invokes the operation and appends the XML of the output to dst.
@@ -211,6 +229,7 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic in %s: %v", e.Op
 func CodeOf(err error) string {
 	var known *api.Error
 	var denied *auth.DeniedError
+	var input *InputError
 	switch {
 	case err == nil:
 		return ""
@@ -218,6 +237,8 @@ func CodeOf(err error) string {
 		return known.Code
 	case errors.As(err, &denied):
 		return "AccessDenied"
+	case errors.As(err, &input):
+		return input.code()
 	}
 	return "InternalFailure"
 }
