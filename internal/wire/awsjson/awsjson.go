@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
@@ -96,6 +97,8 @@ func explainInput(err error) (*api.Error, bool) {
 	var unknown *api.UnknownMemberError
 	var twice *api.DuplicateMemberError
 	var blob *api.BlobError
+	var noValue *attribute.SerializationError
+	var badValue *attribute.ValidationError
 	switch {
 	case errors.As(err, &wrongType):
 		return serialization(describe(wrongType)), true
@@ -108,6 +111,10 @@ func explainInput(err error) (*api.Error, bool) {
 		return serialization("Duplicate member '" + twice.Member + "' in " + twice.Shape), true
 	case errors.As(err, &blob):
 		return serialization("Only base-64-encoded strings are convertible to bytes"), true
+	case errors.As(err, &noValue):
+		return serialization(noValue.Message), true
+	case errors.As(err, &badValue):
+		return &api.Error{Code: "ValidationException", Message: badValue.Message}, true
 	}
 	return nil, false
 }

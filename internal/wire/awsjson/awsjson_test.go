@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
@@ -86,6 +87,11 @@ func TestErrors(t *testing.T) {
 			`{"__type":"com.amazon.coral.service#SerializationException","message":"Duplicate member 'Key' in GetItemInput"}`},
 		{"syntax", strictjson.NewReader([]byte("x")).End(), DynamoDB, `{"__type":"com.amazon.coral.service#SerializationException",` +
 			`"message":"Unexpected token received from parser at byte 0: something follows the value"}`},
+		// What is wrong with a value in a request was once answered as an internal error, and logged.
+		{"no attribute value", &attribute.SerializationError{Message: "m"}, DynamoDB,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"m"}`},
+		{"bad attribute value", fmt.Errorf("wrapped: %w", &attribute.ValidationError{Message: "m"}), DynamoDB,
+			`{"__type":"com.amazon.coral.validate#ValidationException","message":"m"}`},
 	}
 	for _, c := range cases {
 		e, ok := Explain(c.err)
