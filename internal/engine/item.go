@@ -47,10 +47,25 @@ func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) e
 // rowOfNew finds the place of an item that is about to be stored, and refuses one that is too large.
 func (t *Table) rowOfNew(item attribute.Item) (storage.Row, error) {
 	row, err := t.rowOf(item, make([]byte, 0, 64))
-	if err == nil && item.Size() > MaxItemSize {
+	if err == nil && TooLarge(item) {
 		err = ErrItemTooLarge
 	}
 	return row, err
+}
+
+// TooLarge says whether an item is larger than a table may hold. The size is counted only where the encoding, which is never less
+// than half of it, leaves a doubt.
+func TooLarge(item attribute.Item) bool {
+	return len(item) > MaxItemSize/2 && item.Size() > MaxItemSize
+}
+
+// Update stores what decide makes of the item with a key.
+func (e *Engine) Update(ctx context.Context, t *Table, key attribute.Item, condition Condition, decide Decide) (Change, error) {
+	row, err := t.rowOfKey(key, make([]byte, 0, 64))
+	if err != nil {
+		return Change{}, err
+	}
+	return e.write(ctx, row, condition, bounded(decide))
 }
 
 // Delete removes the item with a key, if it is there.

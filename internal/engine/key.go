@@ -66,6 +66,12 @@ func (t *Table) rowOfKey(key attribute.Item, buf []byte) (storage.Row, error) {
 	return row, err
 }
 
+// CheckKey says whether key is a key of the table, of an item that is there or not.
+func (t *Table) CheckKey(key attribute.Item) error {
+	_, err := t.rowOfKey(key, nil)
+	return err
+}
+
 func (t *Table) keyLen() int {
 	if t.Key.Range == nil {
 		return 1

@@ -15,8 +15,11 @@ const MaxPageSize = 1 << 20
 // ErrStartKey says that the start key of a page is not a key of the table.
 var ErrStartKey = errors.New("engine: the start key does not fit")
 
-// ErrStartKeyOutside says that the start key is a key of the table, but not of the partition or range that is read.
-var ErrStartKeyOutside = errors.New("engine: the start key lies outside the range")
+// ErrStartKeyOutside says that the start key is a key of the table, but of another partition than the one that is read.
+var ErrStartKeyOutside = errors.New("engine: the start key lies in another partition")
+
+// ErrStartKeyRange says that the start key is of the partition that is read, but not within the bounds of the sort key.
+var ErrStartKeyRange = errors.New("engine: the start key lies outside the range")
 
 // Comparison is how a query bounds the sort key.
 type Comparison int
@@ -154,8 +157,11 @@ func (t *Table) startAfter(read *storage.PartitionRead, start attribute.Item) er
 	if err != nil {
 		return ErrStartKey
 	}
-	if !bytes.Equal(row.Partition, read.Partition) || !within(read, row.Sort) {
+	if !bytes.Equal(row.Partition, read.Partition) {
 		return ErrStartKeyOutside
+	}
+	if !within(read, row.Sort) {
+		return ErrStartKeyRange
 	}
 	if read.Reverse {
 		read.High = beyond(row.Sort)
