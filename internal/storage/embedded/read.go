@@ -202,9 +202,9 @@ func (it *iterator) Err() error {
 	return it.err
 }
 
-// Close implements storage.Iterator.
+// Close implements storage.Iterator. Until its Pebble iterator is closed it stays known, for whoever closes the table.
 func (it *iterator) Close() error {
-	it.inst.readers.remove(it)
+	defer it.inst.readers.remove(it)
 	return it.end(nil)
 }
 
