@@ -29,6 +29,9 @@ func (s *Statement) compilePrincipals(raw *rawStatement, kind Kind, _ bool) erro
 		if element != nil {
 			return syntaxError("a statement has both Principal and NotPrincipal")
 		}
+		if kind == Trust || s.Effect == Allow {
+			return syntaxError("NotPrincipal is only for statements that deny, in policies of resources")
+		}
 		element, s.notPrincipals = raw.notPrincipal, true
 	}
 	if kind == Identity {
@@ -61,7 +64,7 @@ func (s *Statement) compileActions(raw *rawStatement, _ Kind, _ bool) error {
 		return syntaxError("a statement has no action")
 	}
 	for _, name := range names {
-		if _, operation, ok := strings.Cut(name, ":"); name != "*" && (!ok || operation == "") {
+		if service, operation, ok := strings.Cut(name, ":"); name != "*" && (!ok || service == "" || operation == "") {
 			return syntaxError("action %q is not SERVICE:OPERATION", name)
 		}
 		s.actions = append(s.actions, compileWildcard(name))
@@ -90,10 +93,11 @@ func (s *Statement) compileResources(raw *rawStatement, kind Kind, variables boo
 		return &ParseError{Problem: NoResource, Detail: "a statement has no resource"}
 	}
 	for _, name := range names {
-		if !looksLikeARN(name) {
-			return syntaxError("resource %q is neither an ARN nor *", name)
+		pattern, err := compileResource(name, variables)
+		if err != nil {
+			return err
 		}
-		s.resources = append(s.resources, compileResource(name, variables))
+		s.resources = append(s.resources, pattern)
 	}
 	return nil
 }
@@ -119,19 +123,24 @@ func (raw *rawCondition) compile(variables bool) (condition, error) {
 	}
 	c := condition{key: strings.ToLower(raw.key), quantifier: op.quantifier, ifExists: op.ifExists, negated: op.negated}
 	if op.base == "Null" {
-		if len(raw.values) != 1 {
-			return c, syntaxError("Null takes one value")
-		}
-		c.null = true
-		if c.wantNull, ok = parseBool(raw.values[0]); !ok {
-			return c, syntaxError("Null takes true or false")
-		}
-		return c, nil
+		return raw.compileNull(c)
 	}
 	for _, value := range raw.values {
 		if o, ok := compileOperand(op.base, value, variables); ok {
 			c.operands = append(c.operands, o)
 		}
+	}
+	return c, nil
+}
+
+func (raw *rawCondition) compileNull(c condition) (condition, error) {
+	c.null = true
+	for _, value := range raw.values {
+		absent, ok := parseBool(value)
+		if !ok {
+			return c, syntaxError("Null takes true or false")
+		}
+		c.holdsAbsent, c.holdsPresent = c.holdsAbsent || absent, c.holdsPresent || !absent
 	}
 	return c, nil
 }

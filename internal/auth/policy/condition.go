@@ -17,9 +17,9 @@ type condition struct {
 	quantifier quantifier
 	ifExists   bool
 	negated    bool // a Not… operator: the value must match none of the operands
-	null       bool // the Null operator, whose operand is wantNull
-	wantNull   bool
 	operands   []operand
+	// null is the Null operator: does it hold for a key that the request does not have, and for one that it has?
+	null, holdsAbsent, holdsPresent bool
 }
 
 // operand tests one value of the request against one value of the policy.
@@ -29,10 +29,11 @@ type operand interface {
 
 func (c *condition) holds(r *Request) bool {
 	values, present := lookup(r, c.key)
+	present = present && len(values) > 0
 	if c.null {
-		return (!present || len(values) == 0) == c.wantNull
+		return present && c.holdsPresent || !present && c.holdsAbsent
 	}
-	if !present || len(values) == 0 {
+	if !present || c.quantifier != single && every(values, isEmpty) {
 		return c.holdsWithout()
 	}
 	switch c.quantifier {
@@ -46,6 +47,9 @@ func (c *condition) holds(r *Request) bool {
 	}
 	return !every(values, func(v string) bool { return !c.fits(v, r) })
 }
+
+// isEmpty is for set operators, to which a set of nothing but empty strings is the empty set.
+func isEmpty(value string) bool { return value == "" }
 
 // holdsWithout is the outcome for a key that the request does not have.
 func (c *condition) holdsWithout() bool {
@@ -91,31 +95,53 @@ type operator struct {
 	ifExists   bool
 }
 
+// parseOperator reads the name of an operator, whose case does not matter.
 func parseOperator(name string) (operator, bool) {
 	var op operator
-	switch {
-	case strings.HasPrefix(name, "ForAnyValue:"):
-		op.quantifier, name = forAny, strings.TrimPrefix(name, "ForAnyValue:")
-	case strings.HasPrefix(name, "ForAllValues:"):
-		op.quantifier, name = forAll, strings.TrimPrefix(name, "ForAllValues:")
+	name = strings.ToLower(name)
+	if rest, ok := strings.CutPrefix(name, "foranyvalue:"); ok {
+		op.quantifier, name = forAny, rest
+	} else if rest, ok := strings.CutPrefix(name, "forallvalues:"); ok {
+		op.quantifier, name = forAll, rest
 	}
-	name, op.ifExists = strings.CutSuffix(name, "IfExists")
+	name, op.ifExists = strings.CutSuffix(name, "ifexists")
+	if op.base = positiveOperator(name); op.base != "" {
+		return op, op.base != "Null" || !op.ifExists && op.quantifier == single
+	}
+	op.base, op.negated = negatedOperator(name), true
+	return op, op.base != ""
+}
+
+func positiveOperator(name string) string {
+	for _, base := range []string{
+		"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool", "BinaryEquals", "IpAddress", "Null",
+		"NumericEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals",
+		"DateEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals",
+	} {
+		if strings.EqualFold(name, base) {
+			return base
+		}
+	}
+	return ""
+}
+
+// negatedOperator gives the positive operator that a negated one turns round.
+func negatedOperator(name string) string {
 	switch name {
-	case "StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike", "NumericNotEquals", "DateNotEquals", "ArnNotEquals",
-		"ArnNotLike":
-		op.negated, op.base = true, strings.Replace(name, "Not", "", 1)
-		return op, true
-	case "NotIpAddress":
-		op.negated, op.base = true, "IpAddress"
-		return op, true
-	case "StringEquals", "StringEqualsIgnoreCase", "StringLike", "NumericEquals", "NumericLessThan", "NumericLessThanEquals",
-		"NumericGreaterThan", "NumericGreaterThanEquals", "DateEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan",
-		"DateGreaterThanEquals", "Bool", "BinaryEquals", "IpAddress", "ArnEquals", "ArnLike":
-		op.base = name
-		return op, true
-	case "Null":
-		op.base = name
-		return op, !op.ifExists && op.quantifier == single
+	case "stringnotequals":
+		return "StringEquals"
+	case "stringnotequalsignorecase":
+		return "StringEqualsIgnoreCase"
+	case "stringnotlike":
+		return "StringLike"
+	case "arnnotequals", "arnnotlike":
+		return "ArnLike"
+	case "numericnotequals":
+		return "NumericEquals"
+	case "datenotequals":
+		return "DateEquals"
+	case "notipaddress":
+		return "IpAddress"
 	}
-	return op, false
+	return ""
 }

@@ -60,7 +60,7 @@ func Decide(r *Request, p *Policies) Decision {
 	if r.Principal.Service != "" {
 		return verdict(on.match == byName, FromResource, on.sid)
 	}
-	if r.Principal.Account != p.ResourceAccount {
+	if r.Principal.Account == "" || r.Principal.Account != p.ResourceAccount {
 		return crossAccount(r, p, on)
 	}
 	if on.match == byName {
@@ -143,7 +143,7 @@ func explicitDeny(r *Request, p *Policies) (Decision, bool) {
 			return Decision{Explicit: true, Origin: FromSession, Sid: s.Sid}, true
 		}
 	}
-	if s := resourceDeny(r, p.OnResource); s != nil {
+	if s := resourceDeny(r, p); s != nil {
 		return Decision{Explicit: true, Origin: FromResource, Sid: s.Sid}, true
 	}
 	return Decision{}, false
@@ -160,12 +160,12 @@ func firstApplying(r *Request, p *Policy, effect Effect) *Statement {
 }
 
 // resourceDeny is the first denying statement that applies; a deny on an account is one on everybody in it.
-func resourceDeny(r *Request, p *Policy) *Statement {
-	if p == nil {
+func resourceDeny(r *Request, p *Policies) *Statement {
+	if p.OnResource == nil {
 		return nil
 	}
-	for i := range p.Statements {
-		if s := &p.Statements[i]; s.Effect == Deny && s.matchPrincipal(&r.Principal) != noMatch && s.applies(r) {
+	for i := range p.OnResource.Statements {
+		if s := &p.OnResource.Statements[i]; s.Effect == Deny && s.denies(&r.Principal, p.Boundary != nil) && s.applies(r) {
 			return s
 		}
 	}
@@ -188,7 +188,7 @@ func resourceAllow(r *Request, p *Policy) allowance {
 		if s.Effect != Allow {
 			continue
 		}
-		if m := s.matchPrincipal(&r.Principal); m > best.match && s.applies(r) {
+		if m := s.principals.match(&r.Principal); m > best.match && s.applies(r) {
 			best = allowance{m, s.Sid}
 		}
 	}

@@ -19,16 +19,13 @@ func compileOperand(base, value string, variables bool) (operand, bool) {
 		}
 		return exactText{value, base == "StringEqualsIgnoreCase"}, true
 	case "StringLike":
-		if t, ok := compileTemplate(value, variables); ok {
-			return templatePattern{t, false}, true
-		}
-		return likeText{compileWildcard(value)}, true
+		return likeText{compileGlob(value, variables)}, true
 	case "ArnEquals", "ArnLike":
-		if t, ok := compileTemplate(value, variables); ok {
-			return templatePattern{t, true}, true
-		}
-		return likeARN{compileARN(value)}, true
+		return likeARN{compileARN(value, variables)}, true
 	case "Bool":
+		if t, ok := compileTemplate(value, variables); ok {
+			return templateBool{t}, true
+		}
 		b, ok := parseBool(value)
 		return boolean(b), ok
 	case "BinaryEquals":
@@ -68,30 +65,29 @@ func (o templateText) match(value string, r *Request) bool {
 	return ok && exactText{text, o.foldCase}.match(value, r)
 }
 
-type likeText struct{ wildcard }
+type likeText struct{ glob }
 
-func (o likeText) match(value string, _ *Request) bool { return o.wildcard.match(value, false) }
+func (o likeText) match(value string, r *Request) bool {
+	fits, _ := o.glob.match(value, r)
+	return fits
+}
 
 type likeARN struct{ arnPattern }
 
-func (o likeARN) match(value string, _ *Request) bool { return o.arnPattern.match(value) }
-
-type templatePattern struct {
-	template
-	arn bool
+func (o likeARN) match(value string, r *Request) bool {
+	fits, _ := o.arnPattern.match(value, r)
+	return fits
 }
 
-func (o templatePattern) match(value string, r *Request) bool {
-	text, ok := o.pattern(r)
+type templateBool struct{ template }
+
+func (o templateBool) match(value string, r *Request) bool {
+	text, ok := o.text(r)
 	if !ok {
 		return false
 	}
-	if o.arn {
-		pattern := compileARN(text)
-		return pattern.match(value)
-	}
-	pattern := compileWildcard(text)
-	return pattern.match(value, false)
+	b, ok := parseBool(text)
+	return ok && boolean(b).match(value, r)
 }
 
 type boolean bool

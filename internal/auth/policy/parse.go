@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
@@ -67,6 +69,9 @@ func Parse(text []byte, kind Kind) (*Policy, error) {
 	if len(raw.statements) == 0 {
 		return nil, syntaxError("there is no statement")
 	}
+	if err := raw.checkSids(kind); err != nil {
+		return nil, err
+	}
 	for i := range raw.statements {
 		s, err := raw.statements[i].compile(kind, p.Version == newVersion)
 		if err != nil {
@@ -77,8 +82,33 @@ func Parse(text []byte, kind Kind) (*Policy, error) {
 	return p, nil
 }
 
+// checkSids keeps IAM's rules for policies that IAM stores: letters and digits, and none twice ("IAM JSON policy elements: Sid").
+// Other services allow more.
+func (d *document) checkSids(kind Kind) error {
+	if kind != Identity && kind != Trust {
+		return nil
+	}
+	seen := map[string]bool{}
+	for i := range d.statements {
+		sid := d.statements[i].sid
+		if strings.IndexFunc(sid, func(c rune) bool { return !isAlphanumeric(c) }) >= 0 {
+			return syntaxError("statement IDs (SID) must be alpha-numeric, not %q", sid)
+		}
+		if sid != "" && seen[sid] {
+			return syntaxError("statement IDs (SID) in a single policy must be unique; %q is not", sid)
+		}
+		seen[sid] = true
+	}
+	return nil
+}
+
+func isAlphanumeric(c rune) bool {
+	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
 func asSyntax(err error) error {
-	if known, ok := err.(*ParseError); ok {
+	var known *ParseError
+	if errors.As(err, &known) {
 		return known
 	}
 	return &ParseError{Problem: Syntax, Detail: err.Error()}
@@ -137,15 +167,15 @@ func (s *rawStatement) read(r *strictjson.Reader) error {
 		case "NotPrincipal":
 			s.notPrincipal, err = readPrincipal(r)
 		case "Action":
-			s.action, err = readTexts(r)
+			s.action, err = readTexts(r, readText)
 		case "NotAction":
-			s.notAction, err = readTexts(r)
+			s.notAction, err = readTexts(r, readText)
 		case "Resource":
 			s.hasResource = true
-			s.resource, err = readTexts(r)
+			s.resource, err = readTexts(r, readText)
 		case "NotResource":
 			s.hasResource = true
-			s.notResource, err = readTexts(r)
+			s.notResource, err = readTexts(r, readText)
 		case "Condition":
 			s.conditions, err = readConditions(r)
 		default:
@@ -166,7 +196,7 @@ func readPrincipal(r *strictjson.Reader) (*rawPrincipal, error) {
 		return p, err
 	}
 	err := eachMember(r, func(kind string) error {
-		names, err := readTexts(r)
+		names, err := readTexts(r, readText)
 		for _, name := range names {
 			p.entries = append(p.entries, [2]string{kind, name})
 		}
@@ -179,7 +209,7 @@ func readConditions(r *strictjson.Reader) ([]rawCondition, error) {
 	var conditions []rawCondition
 	err := eachMember(r, func(operator string) error {
 		return eachMember(r, func(key string) error {
-			values, err := readTexts(r)
+			values, err := readTexts(r, readValue)
 			conditions = append(conditions, rawCondition{operator, key, values})
 			return err
 		})
@@ -227,10 +257,10 @@ func oneOrMore(r *strictjson.Reader, kind strictjson.Kind, read func() error) er
 	}
 }
 
-func readTexts(r *strictjson.Reader) ([]string, error) {
+func readTexts(r *strictjson.Reader, readOne func(*strictjson.Reader) (string, error)) ([]string, error) {
 	var texts []string
 	read := func() error {
-		text, err := readText(r)
+		text, err := readOne(r)
 		texts = append(texts, text)
 		return err
 	}
@@ -242,8 +272,13 @@ func readTexts(r *strictjson.Reader) ([]string, error) {
 	return texts, err
 }
 
-// readText reads a string. Booleans and numbers count as their text, as people write them in conditions.
 func readText(r *strictjson.Reader) (string, error) {
+	s, err := r.ReadString()
+	return string(s), err
+}
+
+// readValue reads a value of a condition, where booleans and numbers need no quotation marks.
+func readValue(r *strictjson.Reader) (string, error) {
 	switch r.Kind() {
 	case strictjson.True, strictjson.False:
 		b, err := r.ReadBool()
@@ -252,6 +287,5 @@ func readText(r *strictjson.Reader) (string, error) {
 		n, err := r.ReadNumber("String")
 		return string(n), err
 	}
-	s, err := r.ReadString()
-	return string(s), err
+	return readText(r)
 }

@@ -6,7 +6,8 @@
 // the product of the two lengths; and a policy that Parse accepted cannot make Decide fail or panic.
 //
 // The rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference") with KMS's exception
-// ("Key policies in AWS KMS"): a key's own policy is the gate, and not even the account's root user has an implicit right.
+// ("Key policies in AWS KMS"): a key's own policy is the gate, and not even the account's root user has an implicit right. DESIGN.md
+// gives the order of a decision.
 package policy
 
 import "slices"
@@ -45,8 +46,8 @@ type Statement struct {
 // Context gives the values of condition keys. A key that the request does not have gives ok false; a key that it has with no
 // values gives an empty slice.
 type Context interface {
-	// Values returns the values of a condition key, which is asked for in lower case, save for the part behind the colon of a
-	// map-like key such as kms:encryptioncontext:appname, which is in lower case too.
+	// Values returns the values of a condition key, which is asked for in lower case; so is the last part of a map-like key such
+	// as kms:encryptioncontext:appname or aws:principaltag/team. The slice must stay as it is until the decision is made.
 	Values(key string) (values []string, ok bool)
 }
 
@@ -56,18 +57,6 @@ type Request struct {
 	Action    string // service:Operation
 	Resource  string // an ARN, or "*"
 	Context   Context
-}
-
-// Value returns the value of a single-valued condition key.
-func (r *Request) value(key string) (string, bool) {
-	if r.Context == nil {
-		return "", false
-	}
-	values, ok := r.Context.Values(key)
-	if !ok || len(values) != 1 {
-		return "", false
-	}
-	return values[0], true
 }
 
 // Principals returns the ARNs, account ids, unique ids and services that the policy names, each once, in the order of the document.
@@ -101,16 +90,20 @@ func (s *Statement) matchesAction(action string) bool {
 	return s.notActions
 }
 
+// matchesResource does not let a variable without a value widen a statement: NotResource then fits only if that denies.
 func (s *Statement) matchesResource(r *Request) bool {
 	if s.noResource {
 		return false
 	}
+	unresolved := false
 	for i := range s.resources {
-		if s.resources[i].match(r) {
+		fits, resolved := s.resources[i].match(r)
+		if fits {
 			return !s.notResources
 		}
+		unresolved = unresolved || !resolved
 	}
-	return s.notResources
+	return s.notResources && (!unresolved || s.Effect == Deny)
 }
 
 func (s *Statement) conditionsHold(r *Request) bool {

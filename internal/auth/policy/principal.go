@@ -18,10 +18,20 @@ type Principal struct {
 
 // isRoot says whether the principal is its account's root user.
 func (p *Principal) isRoot() bool {
-	return p.Account != "" && p.ARN == rootARN(p.Account)
+	account, ok := strings.CutSuffix(p.ARN, rootSuffix)
+	if !ok || p.Account == "" {
+		return false
+	}
+	account, ok = strings.CutPrefix(account, rootPrefix)
+	return ok && account == p.Account
 }
 
-func rootARN(account string) string { return "arn:" + arn.Partition + ":iam::" + account + ":root" }
+const (
+	rootPrefix = "arn:" + arn.Partition + ":iam::"
+	rootSuffix = ":root"
+)
+
+func rootARN(account string) string { return rootPrefix + account + rootSuffix }
 
 // match says how a Principal element fits a principal. The order is that of strength: a later one says more.
 type match int
@@ -84,14 +94,31 @@ func roleID(userID string) string {
 	return id
 }
 
-// matchPrincipal says how the statement's principal element fits. A NotPrincipal fits whom it does not name in any way: neither
-// the principal, nor its role, nor its account.
-func (s *Statement) matchPrincipal(who *Principal) match {
-	m := s.principals.match(who)
-	if s.notPrincipals {
-		return matchIf(m == noMatch, byName)
+// denies says whether a denying statement's principal element fits; bounded is whether the principal has a permissions boundary. A
+// NotPrincipal spares only whom it names in full: the session and its role and their account. It never spares a principal with a
+// boundary ("AWS JSON policy elements: NotPrincipal").
+func (s *Statement) denies(who *Principal, bounded bool) bool {
+	if !s.notPrincipals {
+		return s.principals.match(who) != noMatch
 	}
-	return m
+	return bounded || !s.principals.spares(who)
+}
+
+// spares says whether everything that a principal is, is named.
+func (p *principals) spares(who *Principal) bool {
+	switch {
+	case p.everyone:
+		return true
+	case who.Service != "":
+		return slices.Contains(p.services, who.Service)
+	case !slices.Contains(p.accounts, who.Account):
+		return false
+	case who.isRoot():
+		return true
+	case who.RoleARN != "" && !slices.Contains(p.arns, who.RoleARN) && !p.hasID(roleID(who.UserID)):
+		return false
+	}
+	return slices.Contains(p.arns, who.ARN) || p.hasID(who.UserID)
 }
 
 // add files one entry of an element of the given type (AWS, Service, …). ok is false when no principal can look like that.
@@ -101,10 +128,10 @@ func (p *principals) add(kind, name string) (ok bool) {
 		return p.addAWS(name)
 	case "Service":
 		p.services = append(p.services, name)
-		return name != ""
+		return strings.Contains(name, ".") && !strings.ContainsAny(name, "*?:/ ")
 	case "Federated", "CanonicalUser":
 		p.others = append(p.others, name)
-		return name != ""
+		return name != "" && !strings.ContainsAny(name, "*?")
 	}
 	return false
 }
@@ -123,27 +150,28 @@ func (p *principals) addAWS(name string) bool {
 		return true
 	}
 	a, ok := arn.Parse(name)
-	if !ok || a.Service != "iam" && a.Service != "sts" || a.Region != "" || !isAccountID(a.Account) || strings.ContainsAny(name, "*?") {
+	if !ok || a.Partition != arn.Partition || a.Region != "" || !isAccountID(a.Account) || strings.ContainsAny(name, "*?") {
 		return false
 	}
 	if a.Service == "iam" && a.Resource == "root" {
 		p.accounts = append(p.accounts, a.Account)
 		return true
 	}
-	kind, rest, ok := strings.Cut(a.Resource, "/")
-	if !ok || rest == "" || !principalKind(a.Service, kind) {
-		return false
-	}
 	p.arns = append(p.arns, name)
-	return true
+	return namesPrincipal(a.Service, a.Resource)
 }
 
-func principalKind(service, kind string) bool {
+// namesPrincipal says whether the resource of an ARN is a user, a role or a session.
+func namesPrincipal(service, resource string) bool {
+	kind, name, _ := strings.Cut(resource, "/")
+	last := name[strings.LastIndexByte(name, '/')+1:]
 	switch kind {
 	case "user", "role":
-		return service == "iam"
-	case "assumed-role", "federated-user":
-		return service == "sts"
+		return service == "iam" && last != ""
+	case "federated-user":
+		return service == "sts" && last != ""
+	case "assumed-role":
+		return service == "sts" && strings.Count(name, "/") == 1 && name[0] != '/' && last != ""
 	}
 	return false
 }

@@ -3,11 +3,12 @@ package policy
 import "strings"
 
 // template is a text with policy variables, as ${aws:username}. Version 2012-10-17 policies have them in resources and in the values
-// of string and ARN conditions ("IAM policy elements: Variables and tags").
+// of string, ARN and Bool conditions ("IAM policy elements: Variables and tags").
 type template []templatePart
 
 type templatePart struct {
 	literal  string
+	plain    bool   // the literal comes from ${*}, ${?} or ${$}: no wildcard
 	variable string // a condition key in lower case; empty for a literal part
 	fallback *string
 }
@@ -20,16 +21,13 @@ func compileTemplate(text string, variables bool) (template, bool) {
 	var t template
 	for text != "" {
 		before, after, found := strings.Cut(text, "${")
+		name, rest, closed := strings.Cut(after, "}")
+		if !found || !closed {
+			t = append(t, templatePart{literal: text})
+			break
+		}
 		if before != "" {
 			t = append(t, templatePart{literal: before})
-		}
-		if !found {
-			break
-		}
-		name, rest, closed := strings.Cut(after, "}")
-		if !closed {
-			t = append(t, templatePart{literal: "${" + after})
-			break
 		}
 		t = append(t, compileVariable(name))
 		text = rest
@@ -40,73 +38,91 @@ func compileTemplate(text string, variables bool) (template, bool) {
 func compileVariable(name string) templatePart {
 	switch name {
 	case "*", "?", "$":
-		return templatePart{literal: escapeSpecial(name)}
+		return templatePart{literal: name, plain: true}
 	}
 	key, fallback, has := strings.Cut(name, ",")
 	part := templatePart{variable: strings.ToLower(strings.TrimSpace(key))}
-	if has {
-		value := strings.Trim(strings.TrimSpace(fallback), "'")
+	if part.variable == "" {
+		part.variable = name + "${}" // a key that no request has
+	}
+	if value, quoted := unquote(strings.TrimSpace(fallback)); has && quoted {
 		part.fallback = &value
 	}
 	return part
 }
 
-// Stars and question marks that come from ${*}, ${?} or from the value of a variable must not act as wildcards. In patterns these
-// bytes, which no valid UTF-8 text holds, stand for them.
-const (
-	literalStar     = 0xfe
-	literalQuestion = 0xff
-)
-
-func escapeSpecial(s string) string {
-	if !strings.ContainsAny(s, "*?") {
-		return s
+// unquote takes the single quotes off a default value; one without them is no default.
+func unquote(s string) (string, bool) {
+	if len(s) < 2 || s[0] != '\'' || s[len(s)-1] != '\'' {
+		return "", false
 	}
-	return replaceBytes(s, '*', literalStar, '?', literalQuestion)
+	return s[1 : len(s)-1], true
 }
 
-func unescapeSpecial(s string) string {
-	return replaceBytes(s, literalStar, '*', literalQuestion, '?')
-}
-
-func replaceBytes(s string, from1, to1, from2, to2 byte) string {
+// escapeSpecial makes a text match as it stands. ok is false for one that holds a byte with a meaning in patterns, which no text
+// can hold.
+func escapeSpecial(s string) (escaped string, ok bool) {
+	if !hasSpecial(s) {
+		return s, true
+	}
 	b := []byte(s)
 	for i, c := range b {
 		switch c {
-		case from1:
-			b[i] = to1
-		case from2:
-			b[i] = to2
+		case '*':
+			b[i] = literalStar
+		case '?':
+			b[i] = literalQuestion
+		case literalStar, literalQuestion:
+			return "", false
 		}
 	}
-	return string(b)
+	return string(b), true
 }
 
-// expand fills the variables in. ok is false when one has no value, or several.
-func (t template) expand(r *Request, clean func(string) string) (text string, ok bool) {
+// value is what a part that is a variable stands for. Only keys with exactly one value count; a default stands in for a key that
+// the request does not have.
+func (part *templatePart) value(r *Request) (string, bool) {
+	values, present := lookup(r, part.variable)
+	switch {
+	case len(values) == 1:
+		return values[0], true
+	case (!present || len(values) == 0) && part.fallback != nil:
+		return *part.fallback, true
+	}
+	return "", false
+}
+
+// text is the expansion for an exact comparison. ok is false when a variable has no value, or several.
+func (t template) text(r *Request) (text string, ok bool) {
 	var b strings.Builder
-	for _, part := range t {
-		if part.variable == "" {
-			b.WriteString(part.literal)
-			continue
-		}
-		value, has := r.value(part.variable)
-		if !has {
-			if part.fallback == nil {
+	for i := range t {
+		value := t[i].literal
+		if t[i].variable != "" {
+			if value, ok = t[i].value(r); !ok {
 				return "", false
 			}
-			value = *part.fallback
 		}
-		b.WriteString(clean(value))
+		b.WriteString(value)
 	}
 	return b.String(), true
 }
 
-// text is the expansion for an exact comparison.
-func (t template) text(r *Request) (string, bool) {
-	s, ok := t.expand(r, func(v string) string { return v })
-	return unescapeSpecial(s), ok
-}
-
 // pattern is the expansion for a comparison with wildcards: only those that the policy's author wrote count.
-func (t template) pattern(r *Request) (string, bool) { return t.expand(r, escapeSpecial) }
+func (t template) pattern(r *Request) (text string, ok bool) {
+	var b strings.Builder
+	for i := range t {
+		value := t[i].literal
+		if t[i].variable != "" {
+			if value, ok = t[i].value(r); !ok {
+				return "", false
+			}
+		}
+		if t[i].variable != "" || t[i].plain {
+			if value, ok = escapeSpecial(value); !ok {
+				return "", false
+			}
+		}
+		b.WriteString(value)
+	}
+	return b.String(), true
+}

@@ -2,8 +2,7 @@ package policy
 
 import (
 	"strings"
-
-	"github.com/sealtable/sealtable/internal/arn"
+	"unicode/utf8"
 )
 
 // wildcard is a pattern in which * stands for any characters and ? for one, compiled into the pieces between the stars.
@@ -18,6 +17,13 @@ func compileWildcard(text string) wildcard {
 	}
 	return wildcard{text: text, pieces: strings.Split(text, "*")}
 }
+
+// Stars and question marks that come from ${*}, ${?} or from the value of a variable must not act as wildcards. In patterns these
+// bytes, which no valid UTF-8 text holds, stand for them.
+const (
+	literalStar     = 0xfe
+	literalQuestion = 0xff
+)
 
 // hasSpecial says whether a pattern holds a wildcard, or one of the bytes that stand for a literal star or question mark.
 func hasSpecial(s string) bool {
@@ -34,59 +40,96 @@ func hasSpecial(s string) bool {
 // the leftmost place where it fits, which leaves the most for those behind it: no way needs to be tried twice.
 func (w *wildcard) match(s string, foldCase bool) bool {
 	if w.pieces == nil {
-		return len(s) == len(w.text) && fits(s, w.text, foldCase)
+		return len(s) == len(w.text) && fitsStart(s, w.text, foldCase) == len(s)
 	}
 	first, last := w.pieces[0], w.pieces[len(w.pieces)-1]
-	if len(w.pieces) == 1 {
-		return len(s) == len(first) && fits(s, first, foldCase)
+	at := fitsStart(s, first, foldCase)
+	if at < 0 || len(w.pieces) == 1 {
+		return at == len(s)
 	}
-	if len(s) < len(first)+len(last) || !fits(s[:len(first)], first, foldCase) || !fits(s[len(s)-len(last):], last, foldCase) {
+	s = s[at:]
+	if at = fitsEnd(s, last, foldCase); at < 0 {
 		return false
 	}
-	s = s[len(first) : len(s)-len(last)]
+	s = s[:at]
 	for _, piece := range w.pieces[1 : len(w.pieces)-1] {
-		at := indexPiece(s, piece, foldCase)
-		if at < 0 {
+		if at = beyondPiece(s, piece, foldCase); at < 0 {
 			return false
 		}
-		s = s[at+len(piece):]
+		s = s[at:]
 	}
 	return true
 }
 
-func indexPiece(s, piece string, foldCase bool) int {
+// beyondPiece finds the leftmost place where a piece fits, and gives the offset behind it, or -1.
+func beyondPiece(s, piece string, foldCase bool) int {
 	if !foldCase && !hasSpecial(piece) {
-		return strings.Index(s, piece)
-	}
-	for at := 0; at+len(piece) <= len(s); at++ {
-		if fits(s[at:at+len(piece)], piece, foldCase) {
-			return at
+		if at := strings.Index(s, piece); at >= 0 {
+			return at + len(piece)
 		}
+		return -1
 	}
-	return -1
+	for at := 0; ; {
+		if n := fitsStart(s[at:], piece, foldCase); n >= 0 {
+			return at + n
+		}
+		if at == len(s) {
+			return -1
+		}
+		_, width := utf8.DecodeRuneInString(s[at:])
+		at += width
+	}
 }
 
-// fits compares two strings of one length byte by byte; ? in the pattern fits any byte.
-func fits(s, pattern string, foldCase bool) bool {
+// fitsStart says how many bytes at the start of s a pattern without stars takes, or -1 if it does not fit; ? takes one character.
+func fitsStart(s, pattern string, foldCase bool) int {
+	at := 0
 	for i := range len(pattern) {
-		a := s[i]
-		switch b := pattern[i]; b {
-		case '?':
-		case literalStar:
-			if a != '*' {
-				return false
-			}
-		case literalQuestion:
-			if a != '?' {
-				return false
-			}
-		default:
-			if a != b && (!foldCase || lower(a) != lower(b)) {
-				return false
-			}
+		if at == len(s) {
+			return -1
 		}
+		if pattern[i] == '?' {
+			_, width := utf8.DecodeRuneInString(s[at:])
+			at += width
+			continue
+		}
+		if !same(s[at], pattern[i], foldCase) {
+			return -1
+		}
+		at++
 	}
-	return true
+	return at
+}
+
+// fitsEnd says at which offset a pattern without stars that takes the end of s begins, or -1 if it does not fit.
+func fitsEnd(s, pattern string, foldCase bool) int {
+	at := len(s)
+	for i := len(pattern) - 1; i >= 0; i-- {
+		if at == 0 {
+			return -1
+		}
+		if pattern[i] == '?' {
+			_, width := utf8.DecodeLastRuneInString(s[:at])
+			at -= width
+			continue
+		}
+		if !same(s[at-1], pattern[i], foldCase) {
+			return -1
+		}
+		at--
+	}
+	return at
+}
+
+// same compares a byte with one of a pattern.
+func same(a, pattern byte, foldCase bool) bool {
+	switch pattern {
+	case literalStar:
+		return a == '*'
+	case literalQuestion:
+		return a == '?'
+	}
+	return a == pattern || foldCase && lower(a) == lower(pattern)
 }
 
 func lower(c byte) byte {
@@ -96,79 +139,28 @@ func lower(c byte) byte {
 	return c
 }
 
-// resourcePattern is one entry of Resource or NotResource.
-type resourcePattern struct {
-	all     bool // "*"
-	arn     arnPattern
-	dynamic template // set instead of arn when the pattern holds policy variables
+// glob is a wildcard that may hold policy variables.
+type glob struct {
+	fixed     wildcard
+	variables template // set instead of fixed when there are any
 }
 
-func compileResource(text string, variables bool) resourcePattern {
-	if text == "*" {
-		return resourcePattern{all: true}
-	}
+func compileGlob(text string, variables bool) glob {
 	if t, ok := compileTemplate(text, variables); ok {
-		return resourcePattern{dynamic: t}
+		return glob{variables: t}
 	}
-	return resourcePattern{arn: compileARN(text)}
+	return glob{fixed: compileWildcard(text)}
 }
 
-func (p *resourcePattern) match(r *Request) bool {
-	switch {
-	case p.all:
-		return true
-	case p.dynamic != nil:
-		text, ok := p.dynamic.pattern(r)
-		if !ok {
-			return false
-		}
-		pattern := compileARN(text)
-		return pattern.match(r.Resource)
+// match says whether all of s fits. resolved is false when a variable has no value; then nothing fits.
+func (g *glob) match(s string, r *Request) (fits, resolved bool) {
+	if g.variables == nil {
+		return g.fixed.match(s, false), true
 	}
-	return p.arn.match(r.Resource)
-}
-
-// arnPattern matches an ARN part by part, so that a star in one part does not reach into the next; the last part takes the rest.
-type arnPattern struct {
-	whole wildcard // used when the pattern is not of six parts
-	parts []wildcard
-}
-
-const arnParts = 6
-
-func compileARN(text string) arnPattern {
-	parts := strings.SplitN(text, ":", arnParts)
-	if len(parts) < arnParts {
-		return arnPattern{whole: compileWildcard(text)}
+	text, ok := g.variables.pattern(r)
+	if !ok {
+		return false, false
 	}
-	p := arnPattern{parts: make([]wildcard, arnParts)}
-	for i, part := range parts {
-		p.parts[i] = compileWildcard(part)
-	}
-	return p
-}
-
-func (p *arnPattern) match(s string) bool {
-	if p.parts == nil {
-		return p.whole.match(s, false)
-	}
-	for i := range p.parts[:arnParts-1] {
-		part, rest, ok := strings.Cut(s, ":")
-		if !ok || !p.parts[i].match(part, false) {
-			return false
-		}
-		s = rest
-	}
-	return p.parts[arnParts-1].match(s, false)
-}
-
-// looksLikeARN says whether a resource entry has the form that IAM demands: an ARN, perhaps with wildcards, or "*".
-func looksLikeARN(s string) bool {
-	if s == "*" {
-		return true
-	}
-	if _, ok := arn.Parse(s); ok {
-		return true
-	}
-	return strings.HasPrefix(s, "arn:") && strings.ContainsAny(s, "*?")
+	w := compileWildcard(text)
+	return w.match(s, false), true
 }
