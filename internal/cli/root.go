@@ -52,7 +52,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(newDev(), newServe(), newEnv(), newVersion())
+	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newVersion())
 	return root
 }
 

@@ -1,0 +1,161 @@
+package report
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealtable/sealtable/internal/audit"
+)
+
+// sample is a source of a few facts, one of them unfriendly.
+type sample struct{}
+
+func (sample) Read(_ context.Context, sink audit.Sink) error {
+	sink.Scope(audit.Scope{Account: "111122223333", Caller: "arn:aws:iam::111122223333:user/auditor", RegionsFrom: audit.RegionsListed, Notes: []string{"a note"}})
+	denied := &audit.Problem{Kind: audit.Denied, Action: "dynamodb:ListTables", Code: "AccessDeniedException", Message: "User: x is not authorized"}
+	sink.Table(audit.Table{Region: "eu-west-1", Name: "orders", Status: "ACTIVE"})
+	sink.Table(audit.Table{Region: "us-east-1", Name: "carts", Status: "ACTIVE"})
+	sink.Table(audit.Table{Region: "us-east-1", Name: "\x1b[2Jevil\n", Status: "ACTIVE"})
+	sink.Table(audit.Table{Region: "us-east-1", Name: "users", Status: "ACTIVE", SSEType: "KMS", SSEStatus: "ENABLED",
+		Key: &audit.Key{ARN: "arn:aws:kms:us-east-1:111122223333:key/k", Manager: "CUSTOMER", State: "Enabled"}})
+	for _, name := range []string{"eu-west-1", "us-east-1"} {
+		sink.Region(audit.Region{Name: name, Outcome: audit.RegionAudited})
+	}
+	sink.Region(audit.Region{Name: "ap-east-1", Outcome: audit.RegionSkipped, Note: "not enabled for the account"})
+	sink.Region(audit.Region{Name: "sa-east-1", Outcome: audit.RegionFailed, Problem: denied})
+	sink.Region(audit.Region{Name: "us-west-1", Outcome: audit.RegionFailed, Problem: denied})
+	return nil
+}
+
+func judge(t *audit.Table) []audit.Finding {
+	f := audit.Finding{Rule: "R-1", Status: audit.Pass, Severity: audit.High, Resource: t.Resource(), Message: "Fine."}
+	if t.KeyClass == audit.AWSOwned {
+		f.Status, f.Message, f.Remedy, f.Commands = audit.Fail, "Too weak.", "Strengthen it.", []string{"aws strengthen " + t.Name}
+	}
+	return []audit.Finding{f}
+}
+
+func newSample(t *testing.T) *audit.Report {
+	t.Helper()
+	r, err := audit.Run(t.Context(), sample{}, judge, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Rules = []audit.Rule{audit.CoverageRule(), {ID: "R-1", Title: "Strong", Severity: audit.High, Why: "Because."}}
+	return r
+}
+
+const wantText = `Account 111122223333, as arn:aws:iam::111122223333:user/auditor
+Regions: 2 of 5 audited (all of the account)
+
+REGION     TABLE      KEY        KEY STATE  TABLE STATUS  RESULT
+eu-west-1  orders     aws-owned  -          ACTIVE        FAIL    R-1
+us-east-1  ?[2Jevil?  aws-owned  -          ACTIVE        FAIL    R-1
+us-east-1  carts      aws-owned  -          ACTIVE        FAIL    R-1
+us-east-1  users      customer   Enabled    ACTIVE        PASS
+
+HIGH  R-1  Strong
+  Too weak.
+  -> Strengthen it.
+     eu-west-1/orders
+       aws strengthen orders
+     us-east-1/?[2Jevil?
+       aws strengthen ?[2Jevil?
+     us-east-1/carts
+       aws strengthen carts
+
+ERROR  COVERAGE  Every region in scope could be read
+  dynamodb:ListTables is not allowed (AccessDeniedException)
+  User: x is not authorized
+  -> Allow dynamodb:ListTables to the principal that audits.
+     sa-east-1
+     us-west-1
+
+Note: a note
+Note: ap-east-1: skipped: not enabled for the account
+4 tables: 1 PASS, 3 FAIL, 0 ERROR
+Findings: 0 critical, 3 high, 0 medium, 0 low; 1 checks passed, 2 could not be made
+This audit is incomplete: what stands under ERROR is not known to be well.
+`
+
+func TestText(t *testing.T) {
+	var out bytes.Buffer
+	if err := Text(&out, newSample(t), Style{}); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.TrimRight(line, " \n"))
+	}
+	if diff := cmp.Diff(strings.TrimSuffix(wantText, "\n"), strings.Join(got, "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestColorsAreThereAndNothingElse(t *testing.T) {
+	var plain, colored bytes.Buffer
+	r := newSample(t)
+	if err := Text(&plain, r, Style{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := Text(&colored, r, Style{Color: true}); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(plain.Bytes(), []byte("\x1b")) || !bytes.Contains(colored.Bytes(), []byte("\x1b[31mFAIL\x1b[0m")) {
+		t.Error("colours where there should be none, or none where there should be some")
+	}
+	bare := strings.NewReplacer("\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[0m", "").Replace(colored.String())
+	if diff := cmp.Diff(plain.String(), bare); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// The layout that docs/audit.md promises.
+func TestJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := JSON(&out, newSample(t)); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(out.Bytes(), []byte("\x1b")) {
+		t.Error("a control character came through")
+	}
+	var r struct {
+		Schema  string
+		Summary struct {
+			Complete bool
+			Regions  map[string]int
+			Tables   map[string]int
+			Findings map[string]int
+			Failures map[string]int
+		}
+		Tables []struct {
+			Name     string
+			KeyClass string `json:"key_class"`
+			Key      *struct{ ARN, Manager, State string }
+		}
+		Regions  []struct{ Name, Outcome string }
+		Findings []struct {
+			ID, Rule, Status, Severity, Message, Remedy string
+			Commands                                    []string
+			Resource                                    struct{ Region, Table, ARN, Account string }
+			Problem                                     *struct{ Kind, Action, Code, Message string }
+		}
+	}
+	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
+		t.Fatal(err)
+	}
+	if r.Schema != "sealtable.audit/1" || r.Summary.Complete || r.Summary.Failures["high"] != 3 || r.Summary.Tables["FAIL"] != 3 || r.Summary.Regions["skipped"] != 1 {
+		t.Errorf("schema %q, summary %+v", r.Schema, r.Summary)
+	}
+	if last := r.Tables[3]; last.Name != "users" || last.KeyClass != "customer" || last.Key == nil || last.Key.State != "Enabled" {
+		t.Errorf("the last table is %+v", last)
+	}
+	if f := r.Findings[3]; f.Rule != "COVERAGE" || f.Status != "ERROR" || f.Problem == nil || f.Problem.Kind != "denied" || f.Problem.Action != "dynamodb:ListTables" {
+		t.Errorf("the region's finding is %+v", f)
+	}
+}
