@@ -47,7 +47,7 @@ const direction = `
 	custody: engine auth clock storage keyring/tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
-	service/dynamodb: service api api/dynamodbapi api/membercheck attribute expression engine storage auth auth/policy arn clock
+	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression engine storage auth auth/policy arn clock
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/sts: service api api/stsapi api/membercheck auth arn
 

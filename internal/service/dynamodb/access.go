@@ -58,6 +58,10 @@ func (s *Service) getItemAccess(_ context.Context, caller *auth.Caller, in *dyna
 	return s.need(caller, "dynamodb:GetItem", in.TableName, needs)
 }
 
+func (s *Service) updateItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput, needs *auth.Needs) error {
+	return s.need(caller, "dynamodb:UpdateItem", in.TableName, needs)
+}
+
 func (s *Service) deleteItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput, needs *auth.Needs) error {
 	return s.need(caller, "dynamodb:DeleteItem", in.TableName, needs)
 }

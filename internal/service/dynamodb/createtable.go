@@ -45,18 +45,21 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 		return nil, wanted, err
 	}
 	now := s.clock.Now()
-	t := &engine.Table{Name: name, ARN: tableARN(name), Created: now, ActiveAt: now.Add(s.transition), Tags: map[string]string{}}
+	t := &engine.Table{Name: name, ARN: tableARN(name), Created: now, ActiveAt: now.Add(s.transition)}
 	if _, err := rand.Read(t.ID[:]); err != nil {
 		return nil, wanted, fmt.Errorf("making a table id: %w", err)
 	}
 	t.ID[6], t.ID[8] = t.ID[6]&0x0f|0x40, t.ID[8]&0x3f|0x80
+	if err := checkRequired(in); err != nil {
+		return nil, wanted, err
+	}
+	if err := readBilling(t, in.BillingMode, in.ProvisionedThroughput, now); err != nil {
+		return nil, wanted, err
+	}
 	if t.Attributes, err = readDefinitions(in.AttributeDefinitions); err != nil {
 		return nil, wanted, err
 	}
 	if t.Key, err = readKeySchema(in.KeySchema, t.Attributes); err != nil {
-		return nil, wanted, err
-	}
-	if err := readBilling(t, in.BillingMode, in.ProvisionedThroughput, now); err != nil {
 		return nil, wanted, err
 	}
 	if wanted, err = readEncryption(in.SSESpecification); err != nil {
@@ -68,10 +71,24 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 	if in.TableClass != nil {
 		t.Class = *in.TableClass
 	}
-	for _, tag := range in.Tags {
-		t.Tags[*tag.Key] = *tag.Value
+	t.Tags, err = addTags(nil, in.Tags)
+	return t, wanted, err
+}
+
+// checkRequired refuses a request that lacks what every table of its own has. The model requires it of no request, because those
+// for replicas of a table elsewhere go without.
+func checkRequired(in *dynamodbapi.CreateTableInput) error {
+	const required = "Member must not be null"
+	switch {
+	case in.AttributeDefinitions == nil && in.KeySchema == nil:
+		return invalid("2 validation errors detected: Value null at 'attributeDefinitions' failed to satisfy constraint: %s; "+
+			"Value null at 'keySchema' failed to satisfy constraint: %s", required, required)
+	case in.AttributeDefinitions == nil:
+		return brokenConstraint("null", "attributeDefinitions", required)
+	case in.KeySchema == nil:
+		return brokenConstraint("null", "keySchema", required)
 	}
-	return t, wanted, nil
+	return nil
 }
 
 // checkRoomFor says early what the engine would say in the end, before a key is touched.

@@ -8,15 +8,10 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/expression"
 )
 
 func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutItemInput) (*dynamodbapi.PutItemOutput, error) {
-	returnOld, err := readReturnValues(in.ReturnValues)
-	if err != nil {
-		return nil, err
-	}
-	condition, err := readCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	condition, err := checkPut(in)
 	if err != nil {
 		return nil, err
 	}
@@ -24,18 +19,42 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, err
 	}
-	change, err := s.put(ctx, t, in, condition, returnOld)
+	wantsOld := wantsOld(in.ReturnValues)
+	change, err := s.put(ctx, t, in, condition, wantsOld)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
 	out := &dynamodbapi.PutItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, t, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
 		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
 	}
-	if returnOld {
+	if wantsOld {
 		out.Attributes = change.Old
 	}
 	return out, nil
+}
+
+// checkPut checks what needs no table, in DynamoDB's order, and compiles the condition.
+func checkPut(in *dynamodbapi.PutItemInput) (engine.Condition, error) {
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	if err := c.checkForms(); err != nil {
+		return nil, err
+	}
+	if err := checkReturnValues(in.ReturnValues); err != nil {
+		return nil, err
+	}
+	if err := checkItemSize(in.Item); err != nil {
+		return nil, err
+	}
+	return c.compile()
+}
+
+// checkItemSize refuses an item before anybody looks for its table.
+func checkItemSize(item attribute.Item) error {
+	if engine.TooLarge(item) {
+		return refusal(engine.ErrItemTooLarge)
+	}
+	return nil
 }
 
 // put stores the item, and reads what was there before only if the answer depends on it.
@@ -47,11 +66,7 @@ func (s *Service) put(ctx context.Context, t *engine.Table, in *dynamodbapi.PutI
 }
 
 func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput) (*dynamodbapi.DeleteItemOutput, error) {
-	returnOld, err := readReturnValues(in.ReturnValues)
-	if err != nil {
-		return nil, err
-	}
-	condition, err := readCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
+	condition, err := checkDelete(in)
 	if err != nil {
 		return nil, err
 	}
@@ -64,17 +79,29 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
 	out := &dynamodbapi.DeleteItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, t, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
 		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
 	}
-	if returnOld {
+	if wantsOld(in.ReturnValues) {
 		out.Attributes = change.Old
 	}
 	return out, nil
 }
 
+func checkDelete(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	if err := c.checkForms(); err != nil {
+		return nil, err
+	}
+	if err := checkReturnValues(in.ReturnValues); err != nil {
+		return nil, err
+	}
+	return c.compile()
+}
+
 func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.GetItemInput) (*dynamodbapi.GetItemOutput, error) {
-	projection, err := readProjection(in.ProjectionExpression, in.ExpressionAttributeNames)
+	selected := projected{in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet}
+	projection, err := selected.compile()
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +115,7 @@ func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	}
 	out := &dynamodbapi.GetItemOutput{Item: item}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, t, readUnits(item.Size(), isTrue(in.ConsistentRead)))
+		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(item.Size(), isTrue(in.ConsistentRead)))
 	}
 	if projection != nil && item != nil {
 		out.Item = projection.Apply(item)
@@ -102,56 +129,15 @@ func collectionMetrics(_ *string) *dynamodbapi.ItemCollectionMetrics { return ni
 
 func isTrue(b *bool) bool { return b != nil && *b }
 
-// readReturnValues reads the ReturnValues of an operation that can give back only what was there before.
-func readReturnValues(given *string) (old bool, err error) {
-	switch {
-	case given == nil || *given == "NONE":
-		return false, nil
-	case *given == "ALL_OLD":
-		return true, nil
+// checkReturnValues is for operations that can give back only what was there before.
+func checkReturnValues(given *string) error {
+	if given == nil || *given == "NONE" || *given == "ALL_OLD" {
+		return nil
 	}
-	return false, invalid("ReturnValues can only be ALL_OLD or NONE")
+	return invalid("ReturnValues can only be ALL_OLD or NONE")
 }
 
-// readCondition compiles a ConditionExpression; nil is no condition.
-func readCondition(text *string, names map[string]string, values attribute.Item) (engine.Condition, error) {
-	if text == nil && names == nil && values == nil {
-		return nil, nil
-	}
-	scope := expression.NewScope(names, values)
-	var condition engine.Condition
-	if text != nil {
-		compiled, err := scope.Condition(*text)
-		if err != nil {
-			return nil, expressionRefusal(err)
-		}
-		condition = compiled.Holds
-	}
-	return condition, expressionRefusal(scope.Finish())
-}
-
-func readProjection(text *string, names map[string]string) (*expression.Projection, error) {
-	if text == nil && names == nil {
-		return nil, nil
-	}
-	scope := expression.NewScope(names, nil)
-	var projection *expression.Projection
-	var err error
-	if text != nil {
-		if projection, err = scope.Projection(*text); err != nil {
-			return nil, expressionRefusal(err)
-		}
-	}
-	return projection, expressionRefusal(scope.Finish())
-}
-
-func expressionRefusal(err error) error {
-	var wrong *expression.Error
-	if errors.As(err, &wrong) {
-		return invalid("%s", wrong.Message)
-	}
-	return err
-}
+func wantsOld(given *string) bool { return given != nil && *given == "ALL_OLD" }
 
 // writeRefusal words why a write did not happen. A failed condition takes the item along when the request asks for it.
 func writeRefusal(err error, returnItem *string, otherwise func(error) error) error {
@@ -159,9 +145,15 @@ func writeRefusal(err error, returnItem *string, otherwise func(error) error) er
 	if !errors.As(err, &failed) {
 		return otherwise(expressionRefusal(err))
 	}
-	item := attribute.Item(nil)
-	if returnItem != nil && *returnItem == "ALL_OLD" {
-		item = failed.Current
+	return dynamodbapi.ConditionalCheckFailedException(conditionFailed, failedItem(failed, returnItem))
+}
+
+const conditionFailed = "The conditional request failed"
+
+// failedItem is the item that failed a condition, if the request asks for it.
+func failedItem(failed *engine.ConditionError, returnItem *string) attribute.Item {
+	if wantsOld(returnItem) {
+		return failed.Current
 	}
-	return dynamodbapi.ConditionalCheckFailedException("The conditional request failed", item)
+	return nil
 }

@@ -17,7 +17,7 @@ const (
 // tableName reads a TableName, which may be a name or the table's ARN.
 func tableName(caller *auth.Caller, given *string) (engine.Name, error) {
 	if given == nil {
-		return engine.Name{}, invalid("1 validation error detected: Value null at 'tableName' failed to satisfy constraint: Member must not be null")
+		return engine.Name{}, brokenConstraint("null", "tableName", "Member must not be null")
 	}
 	name := engine.Name{Account: caller.Account, Region: caller.Region, Table: *given}
 	if strings.HasPrefix(*given, "arn:") {
@@ -42,7 +42,7 @@ func checkName(name string) error {
 	}
 	for i := range len(name) {
 		if !nameCharacter(name[i]) {
-			return invalid("Invalid table/index name.  Table/index names must be between 3 and 255 characters long, and may contain only the characters a-z, A-Z, 0-9, '_', '-', and '.'")
+			return brokenConstraint("'"+name+"'", "tableName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
 	}
 	return nil

@@ -22,6 +22,11 @@ func invalidParameter(format string, args ...any) error {
 	return invalid("One or more parameter values were invalid: "+format, args...)
 }
 
+// brokenConstraint is invalid with the words for a member that breaks the model, where the model itself does not say so.
+func brokenConstraint(value, member, demand string) error {
+	return invalid("1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", value, member, demand)
+}
+
 func notFound(format string, args ...any) error {
 	return &api.Error{Code: "ResourceNotFoundException", Message: fmt.Sprintf(format, args...)}
 }
@@ -44,6 +49,8 @@ func refusal(err error) error {
 		return invalid("The provided starting key is invalid")
 	case errors.Is(err, engine.ErrStartKeyOutside):
 		return invalid("The provided starting key is outside query boundaries based on provided conditions")
+	case errors.Is(err, engine.ErrStartKeyRange):
+		return invalid("The provided starting key does not match the range key predicate")
 	case errors.Is(err, engine.ErrNoTable), errors.Is(err, storage.ErrNoTable):
 		return notFound("Requested resource not found")
 	}
@@ -77,6 +84,14 @@ func lookupRefusal(err error) error {
 	var key *engine.KeyError
 	if errors.As(err, &key) && (key.Problem == engine.KeyWrongKind || key.Problem == engine.KeyMissing) {
 		return invalid("The provided key element does not match the schema")
+	}
+	return refusal(err)
+}
+
+// scanRefusal is refusal with the words for a start key of a scan.
+func scanRefusal(err error) error {
+	if errors.Is(err, engine.ErrStartKey) {
+		return invalid("The provided starting key is invalid: The provided key element does not match the schema")
 	}
 	return refusal(err)
 }

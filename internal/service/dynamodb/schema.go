@@ -44,15 +44,10 @@ func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine
 	if err := checkKeyOrder(elements); err != nil {
 		return schema, err
 	}
-	names := make([]string, len(elements))
 	for i, e := range elements {
-		names[i] = *e.AttributeName
-	}
-	for i, name := range names {
-		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool { return a.Name == name })
+		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool { return a.Name == *e.AttributeName })
 		if at < 0 {
-			return schema, invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
-				strings.Join(names, ", "), strings.Join(definedNames(definitions), ", "))
+			return schema, invalid("Invalid KeySchema: Some index key attribute have no definition")
 		}
 		if i == 0 {
 			schema.Hash = definitions[at]
@@ -60,7 +55,7 @@ func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine
 			schema.Range = &definitions[at]
 		}
 	}
-	if len(definitions) != len(names) {
+	if len(definitions) != len(elements) {
 		return schema, invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
 	}
 	return schema, nil
@@ -68,18 +63,27 @@ func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine
 
 func checkKeyOrder(elements []dynamodbapi.KeySchemaElement) error {
 	switch {
+	case len(elements) > 2:
+		return brokenConstraint("'"+showKeySchema(elements)+"'", "keySchema", "Member must have length less than or equal to 2")
 	case *elements[0].KeyType != "HASH":
 		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	case len(elements) == 1:
 		return nil
 	case *elements[1].KeyType != "RANGE":
 		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-	case len(elements) > 2:
-		return invalid("1 validation error detected: Value at 'keySchema' failed to satisfy constraint: Member must have length less than or equal to 2")
 	case *elements[0].AttributeName == *elements[1].AttributeName:
 		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	}
 	return nil
+}
+
+// showKeySchema shows a list as the messages about broken constraints do.
+func showKeySchema(elements []dynamodbapi.KeySchemaElement) string {
+	shown := make([]string, len(elements))
+	for i, e := range elements {
+		shown[i] = "KeySchemaElement(attributeName=" + *e.AttributeName + ", keyType=" + *e.KeyType + ")"
+	}
+	return "[" + strings.Join(shown, ", ") + "]"
 }
 
 func definedNames(definitions []engine.KeyAttribute) []string {
@@ -103,7 +107,23 @@ func readBilling(t *engine.Table, mode *string, throughput *dynamodbapi.Provisio
 	if throughput == nil {
 		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
 	}
+	if err := checkThroughput(throughput); err != nil {
+		return err
+	}
 	t.PayPerRequest = false
 	t.Throughput.Read, t.Throughput.Write = *throughput.ReadCapacityUnits, *throughput.WriteCapacityUnits
+	return nil
+}
+
+// maxUnits is the most that a request may name, far above what any quota allows.
+const maxUnits = 1_000_000_000_000
+
+func checkThroughput(p *dynamodbapi.ProvisionedThroughput) error {
+	switch {
+	case *p.ReadCapacityUnits > maxUnits:
+		return invalid("Given value %d for ReadCapacityUnits is out of bounds", *p.ReadCapacityUnits)
+	case *p.WriteCapacityUnits > maxUnits:
+		return invalid("Given value %d for WriteCapacityUnits is out of bounds", *p.WriteCapacityUnits)
+	}
 	return nil
 }

@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"slices"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
@@ -12,15 +11,7 @@ import (
 )
 
 func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput) (*dynamodbapi.QueryOutput, error) {
-	if in.KeyConditionExpression == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
-	}
-	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	condition, err := scope.KeyCondition(*in.KeyConditionExpression)
-	if err != nil {
-		return nil, expressionRefusal(err)
-	}
-	shape, err := readShape(scope, in.FilterExpression, in.ProjectionExpression, in.Select)
+	shape, condition, err := checkQuery(in)
 	if err != nil {
 		return nil, err
 	}
@@ -39,21 +30,66 @@ func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbap
 	q.Page = shape.page(in.Limit, in.ExclusiveStartKey)
 	page, err := s.engine.Query(ctx, t, q)
 	if err != nil {
-		return nil, searchRefusal(err)
+		return nil, lookupRefusal(expressionRefusal(err))
 	}
 	out := &dynamodbapi.QueryOutput{
 		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
 	}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, t, readUnits(page.Size, isTrue(in.ConsistentRead)))
+		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(page.Size, isTrue(in.ConsistentRead)))
 	}
 	return out, nil
 }
 
+// checkQuery checks what needs no table, in DynamoDB's order.
+func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondition, error) {
+	err := checkForms([]parameter{
+		{"ProjectionExpression", in.ProjectionExpression != nil}, {"FilterExpression", in.FilterExpression != nil},
+		{"KeyConditionExpression", in.KeyConditionExpression != nil},
+	}, []parameter{
+		{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil},
+		{"ConditionalOperator", in.ConditionalOperator != nil},
+		// KeyConditions go with the other expressions, though not with an expression in their own place.
+		{"KeyConditions", in.KeyConditions != nil && in.KeyConditionExpression != nil},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression", "KeyConditionExpression")
+	shape, err := readShape(scope, &shaped{
+		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
+		legacyFilter: in.QueryFilter, legacyName: "QueryFilter", operator: in.ConditionalOperator, selected: in.Select,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	condition, err := readKeyCondition(scope, in)
+	if err != nil {
+		return nil, nil, expressionRefusal(err)
+	}
+	if err := scope.Finish(); err != nil {
+		return nil, nil, expressionRefusal(err)
+	}
+	if condition == nil {
+		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+	}
+	return shape, condition, nil
+}
+
+// readKeyCondition compiles the key condition in either form; nil when there is none.
+func readKeyCondition(scope *expression.Scope, in *dynamodbapi.QueryInput) (*expression.KeyCondition, error) {
+	if in.KeyConditionExpression != nil {
+		return scope.KeyCondition(*in.KeyConditionExpression)
+	}
+	if in.KeyConditions != nil {
+		return expression.LegacyKeyConditions(legacyConditions(in.KeyConditions))
+	}
+	return nil, nil
+}
+
 func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput) (*dynamodbapi.ScanOutput, error) {
-	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	shape, err := readShape(scope, in.FilterExpression, in.ProjectionExpression, in.Select)
+	shape, err := checkScan(in)
 	if err != nil {
 		return nil, err
 	}
@@ -68,16 +104,37 @@ func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi
 	request.Page = shape.page(in.Limit, in.ExclusiveStartKey)
 	page, err := s.engine.Scan(ctx, t, request)
 	if err != nil {
-		return nil, searchRefusal(err)
+		return nil, scanRefusal(expressionRefusal(err))
 	}
 	out := &dynamodbapi.ScanOutput{
 		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
 	}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, t, readUnits(page.Size, isTrue(in.ConsistentRead)))
+		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(page.Size, isTrue(in.ConsistentRead)))
 	}
 	return out, nil
+}
+
+func checkScan(in *dynamodbapi.ScanInput) (*resultShape, error) {
+	err := checkForms([]parameter{
+		{"ProjectionExpression", in.ProjectionExpression != nil}, {"FilterExpression", in.FilterExpression != nil},
+	}, []parameter{
+		{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil},
+		{"ConditionalOperator", in.ConditionalOperator != nil},
+	})
+	if err != nil {
+		return nil, err
+	}
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression")
+	shape, err := readShape(scope, &shaped{
+		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
+		legacyFilter: in.ScanFilter, operator: in.ConditionalOperator, selected: in.Select,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return shape, expressionRefusal(scope.Finish())
 }
 
 // readSegment reads the share of a parallel scan.
@@ -93,94 +150,6 @@ func readSegment(segment, total *int64) (engine.Scan, error) {
 		return engine.Scan{}, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", *segment, *total)
 	}
 	return engine.Scan{Segment: int(*segment), Total: int(*total)}, nil
-}
-
-// resultShape is what a query or scan does with the items that it reads.
-type resultShape struct {
-	filter     *expression.Condition
-	projection *expression.Projection
-	countOnly  bool
-}
-
-func readShape(scope *expression.Scope, filter, projection, selected *string) (*resultShape, error) {
-	shape := &resultShape{}
-	var err error
-	if filter != nil {
-		if shape.filter, err = scope.Filter(*filter); err != nil {
-			return nil, expressionRefusal(err)
-		}
-	}
-	if projection != nil {
-		if shape.projection, err = scope.Projection(*projection); err != nil {
-			return nil, expressionRefusal(err)
-		}
-	}
-	if err := scope.Finish(); err != nil {
-		return nil, expressionRefusal(err)
-	}
-	return shape, shape.selectItems(selected, projection != nil)
-}
-
-// selectItems applies Select, which must agree with whether there is a projection.
-func (r *resultShape) selectItems(selected *string, projected bool) error {
-	if selected == nil {
-		return nil
-	}
-	switch *selected {
-	case "SPECIFIC_ATTRIBUTES":
-		if !projected {
-			return invalidParameter("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
-		}
-		return nil
-	case "ALL_PROJECTED_ATTRIBUTES":
-		return invalidParameter("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
-	case "COUNT":
-		r.countOnly = true
-	}
-	if projected {
-		return invalid("Cannot specify the ProjectionExpression when choosing to get %s", map[bool]string{true: "only the Count", false: "ALL_ATTRIBUTES"}[r.countOnly])
-	}
-	return nil
-}
-
-// checkFilter keeps key attributes out of a query's filter: they belong into the key condition.
-func (r *resultShape) checkFilter(key *engine.KeySchema) error {
-	if r.filter == nil {
-		return nil
-	}
-	for _, attribute := range key.Attributes() {
-		if slices.Contains(r.filter.Attributes(), attribute.Name) {
-			return invalid("Filter Expression can only contain non-primary key attributes: Primary key attribute: %s", attribute.Name)
-		}
-	}
-	return nil
-}
-
-func (r *resultShape) page(limit *int64, start attribute.Item) engine.PageRequest {
-	p := engine.PageRequest{Start: start}
-	if limit != nil {
-		p.Limit = int(*limit)
-	}
-	if r.filter != nil {
-		p.Filter = r.filter.Holds
-	}
-	return p
-}
-
-// items are the page's items as the request wants them; an empty list is a list.
-func (r *resultShape) items(page *engine.Page) []attribute.Item {
-	if r.countOnly {
-		return nil
-	}
-	if page.Items == nil {
-		return []attribute.Item{}
-	}
-	if r.projection != nil {
-		for i, item := range page.Items {
-			page.Items[i] = r.projection.Apply(item)
-		}
-	}
-	return page.Items
 }
 
 // keyQuery fits a key condition to the table's key.
@@ -239,5 +208,3 @@ func checkOperands(key *engine.KeySchema, q *engine.Query) error {
 	}
 	return nil
 }
-
-func searchRefusal(err error) error { return refusal(expressionRefusal(err)) }

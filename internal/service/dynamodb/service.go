@@ -74,13 +74,11 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
 			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "OnDemandThroughput", "ReplicaUpdates", "StreamSpecification", "WarmThroughput"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
-		service.Bind(dynamodbapi.PutItem(), s.putItemAccess, s.putItem).Without(legacyConditions()...),
-		service.Bind(dynamodbapi.GetItem(), s.getItemAccess, s.getItem).Without("AttributesToGet"),
-		service.Bind(dynamodbapi.DeleteItem(), s.deleteItemAccess, s.deleteItem).Without(legacyConditions()...),
-		service.Bind(dynamodbapi.Query(), s.queryAccess, s.query).Without("AttributesToGet", "ConditionalOperator", "IndexName", "KeyConditions", "QueryFilter"),
-		service.Bind(dynamodbapi.Scan(), s.scanAccess, s.scan).Without("AttributesToGet", "ConditionalOperator", "IndexName", "ScanFilter"),
+		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),
+		service.Bind(reads(dynamodbapi.GetItem()), s.getItemAccess, s.getItem),
+		service.Bind(reads(dynamodbapi.UpdateItem()), s.updateItemAccess, s.updateItem),
+		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
+		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query).Without("IndexName"),
+		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan).Without("IndexName"),
 	)
 }
-
-// legacyConditions are the members of writes that expressions replaced.
-func legacyConditions() []string { return []string{"ConditionalOperator", "Expected"} }

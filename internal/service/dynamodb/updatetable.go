@@ -14,6 +14,9 @@ import (
 )
 
 func (s *Service) updateTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+	if err := checkTableUpdate(in); err != nil {
+		return nil, err
+	}
 	t, err := s.findNamed(caller, in.TableName)
 	if err != nil {
 		return nil, err
@@ -24,11 +27,23 @@ func (s *Service) updateTable(ctx context.Context, caller *auth.Caller, in *dyna
 	return s.changeSettings(ctx, t, in)
 }
 
+// checkTableUpdate checks what needs no table.
+func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
+	switch {
+	case in.SSESpecification == nil && !changesSettings(in):
+		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
+	case in.SSESpecification != nil && changesSettings(in):
+		return invalidParameter("Server-Side Encryption modification must be the only operation in the request")
+	case in.BillingMode != nil && *in.BillingMode == "PAY_PER_REQUEST" && in.ProvisionedThroughput != nil:
+		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+	case in.ProvisionedThroughput != nil:
+		return checkThroughput(in.ProvisionedThroughput)
+	}
+	return nil
+}
+
 // changeKey puts the table under another key. Nothing else may come with it.
 func (s *Service) changeKey(ctx context.Context, caller *auth.Caller, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
-	if changesSettings(in) {
-		return nil, invalidParameter("Server-Side Encryption modification must be the only operation in the request")
-	}
 	wanted, err := readEncryption(in.SSESpecification)
 	if err != nil {
 		return nil, err
@@ -99,9 +114,6 @@ func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
 
 // changeSettings applies everything but the key.
 func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
-	if !changesSettings(in) {
-		return nil, invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
-	}
 	now := s.clock.Now()
 	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
 		if err := sameTable(next, t); err != nil {

@@ -1,0 +1,157 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/expression"
+)
+
+func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput) (*dynamodbapi.UpdateItemOutput, error) {
+	u, err := checkUpdate(in)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.use(ctx, caller, in.TableName)
+	if err != nil {
+		return nil, err
+	}
+	if err := u.fit(t, in.Key); err != nil {
+		return nil, err
+	}
+	change, err := s.engine.Update(ctx, t, in.Key, u.condition, u.decide)
+	if err != nil {
+		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, updateRefusal)
+	}
+	return &dynamodbapi.UpdateItemOutput{
+		Attributes:            u.returned(in.ReturnValues, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
+		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
+	}, nil
+}
+
+// itemUpdate is an update that was read from a request. It is good for one call.
+type itemUpdate struct {
+	update    *expression.Update // nil makes an item of the key alone where there is none
+	condition engine.Condition
+	// onlyDeletes says that a legacy update only takes away, which makes no item where there is none.
+	onlyDeletes bool
+	key         attribute.Item
+	touched     *expression.Projection
+}
+
+// checkUpdate checks what needs no table, in DynamoDB's order, and compiles update and condition.
+func checkUpdate(in *dynamodbapi.UpdateItemInput) (*itemUpdate, error) {
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	err := checkForms(
+		[]parameter{{"UpdateExpression", in.UpdateExpression != nil}, {"ConditionExpression", in.ConditionExpression != nil}},
+		[]parameter{{"AttributeUpdates", in.AttributeUpdates != nil}, {"Expected", in.Expected != nil}, {"ConditionalOperator", in.ConditionalOperator != nil}})
+	if err != nil {
+		return nil, err
+	}
+	if in.AttributeUpdates == nil && in.Expected == nil && in.ConditionalOperator == nil {
+		return compileUpdate(in.UpdateExpression, &c)
+	}
+	return legacyUpdate(in.AttributeUpdates, &c)
+}
+
+// compileUpdate compiles an UpdateExpression and the ConditionExpression beside it, which share their placeholders.
+func compileUpdate(text *string, c *conditioned) (u *itemUpdate, err error) {
+	u = &itemUpdate{}
+	scope := expression.NewScope(c.names, c.values, "UpdateExpression", "ConditionExpression")
+	if text != nil {
+		if u.update, err = scope.Update(*text); err != nil {
+			return nil, expressionRefusal(err)
+		}
+	}
+	if u.condition, err = c.within(scope); err != nil {
+		return nil, err
+	}
+	return u, expressionRefusal(scope.Finish())
+}
+
+func legacyUpdate(given map[string]dynamodbapi.AttributeValueUpdate, c *conditioned) (u *itemUpdate, err error) {
+	u = &itemUpdate{onlyDeletes: len(given) > 0}
+	updates := make(map[string]expression.LegacyUpdate, len(given))
+	for name, update := range given {
+		updates[name] = expression.LegacyUpdate{Action: text(update.Action), Value: update.Value}
+		u.onlyDeletes = u.onlyDeletes && text(update.Action) == "DELETE"
+	}
+	if given != nil {
+		if u.update, err = expression.AttributeUpdates(updates); err != nil {
+			return nil, expressionRefusal(err)
+		}
+	}
+	// compile also refuses placeholders, which nothing here can use.
+	u.condition, err = c.compile()
+	return u, err
+}
+
+// fit checks the key and that the update leaves it alone, before any condition is asked.
+func (u *itemUpdate) fit(t *engine.Table, key attribute.Item) error {
+	if err := t.CheckKey(key); err != nil {
+		return lookupRefusal(err)
+	}
+	u.key = key
+	if u.update == nil {
+		return nil
+	}
+	for _, name := range u.update.Attributes() {
+		if key.Get(name) != nil {
+			return invalidParameter("Cannot update attribute %s. This attribute is part of the key", name)
+		}
+	}
+	return nil
+}
+
+// decide implements engine.Decide.
+func (u *itemUpdate) decide(current attribute.Item) (next attribute.Item, err error) {
+	switch {
+	case current == nil && u.onlyDeletes:
+		return nil, nil
+	case u.update != nil:
+		next, u.touched, err = u.update.Apply(current, u.key)
+		return next, err
+	case current == nil:
+		return u.key, nil
+	}
+	return current, nil
+}
+
+// returned is what ReturnValues asks for; nil where nothing is selected.
+func (u *itemUpdate) returned(given *string, change engine.Change) attribute.Item {
+	var item attribute.Item
+	switch text(given) {
+	case "ALL_OLD":
+		item = change.Old
+	case "ALL_NEW":
+		item = change.New
+	case "UPDATED_OLD":
+		item = u.selectTouched(change.Old)
+	case "UPDATED_NEW":
+		item = u.selectTouched(change.New)
+	}
+	if item.Len() == 0 {
+		return nil
+	}
+	return item
+}
+
+func (u *itemUpdate) selectTouched(item attribute.Item) attribute.Item {
+	if u.touched == nil {
+		return nil
+	}
+	return u.touched.Apply(item)
+}
+
+// updateRefusal is lookupRefusal with the words for an item that an update made too large.
+func updateRefusal(err error) error {
+	if errors.Is(err, engine.ErrItemTooLarge) {
+		return invalid("Item size to update has exceeded the maximum allowed size")
+	}
+	return lookupRefusal(err)
+}
