@@ -25,7 +25,7 @@ func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
 	tables := s.engine.AllTables()
 	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) {
 		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			next.Encryption.InaccessibleSince = time.Time{}
+			next.Encryption.InaccessibleSince, next.Encryption.ArchivedAt = time.Time{}, time.Time{}
 			if !accessible {
 				next.Encryption.InaccessibleSince = now
 			}
@@ -38,7 +38,8 @@ func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
 	s.archive(ctx, tables, now)
 }
 
-// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are.
+// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are, and are back when the key
+// is; DynamoDB would want them restored from a backup.
 func (s *Server) archive(ctx context.Context, tables []*engine.Table, now time.Time) {
 	for _, t := range tables {
 		since := t.Encryption.InaccessibleSince

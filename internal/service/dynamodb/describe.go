@@ -28,10 +28,10 @@ func status(t *engine.Table, now time.Time) string {
 	return "ACTIVE"
 }
 
-// takesItems says whether a table has items to read and write, as far as its life goes.
+// takesItems says whether a table has items to read and write, as far as its life goes. An archived table is refused by its key.
 func (s *Service) takesItems(t *engine.Table) bool {
 	switch status(t, s.clock.Now()) {
-	case "CREATING", "DELETING", "ARCHIVED":
+	case "CREATING", "DELETING":
 		return false
 	}
 	return true
@@ -70,6 +70,7 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		DeletionProtectionEnabled: &t.DeletionProtection,
 		ProvisionedThroughput:     describeThroughput(&t.Throughput),
 		SSEDescription:            describeEncryption(&t.Encryption, now),
+		ArchivalSummary:           describeArchival(&t.Encryption),
 	}
 	if !t.LastPayPerRequest.IsZero() {
 		mode := "PROVISIONED"
@@ -85,6 +86,14 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		}
 	}
 	return d
+}
+
+// describeArchival names no backup: the rows stay, sealed, where they are, and are back when the key is.
+func describeArchival(e *engine.Encryption) *dynamodbapi.ArchivalSummary {
+	if e.ArchivedAt.IsZero() {
+		return nil
+	}
+	return &dynamodbapi.ArchivalSummary{ArchivalDateTime: &e.ArchivedAt, ArchivalReason: pointer("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
 }
 
 func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.AttributeDefinition {
