@@ -45,23 +45,24 @@ func splitARN(text string, variables bool) []string {
 	return append(parts, text[start:])
 }
 
+// match says whether s fits. resolved is false when any variable has no value, whether or not the rest fits.
 func (p *arnPattern) match(s string, r *Request) (fits, resolved bool) {
 	if p.parts == nil {
 		return p.whole.match(s, r)
 	}
+	fits, resolved = true, true
 	for i := range p.parts {
-		part := s
+		part, rest, more := s, "", true
 		if i < arnParts-1 {
-			var ok bool
-			if part, s, ok = strings.Cut(s, ":"); !ok {
-				return false, true
-			}
+			part, rest, more = strings.Cut(s, ":")
 		}
-		if fits, resolved = p.parts[i].match(part, r); !fits {
-			return false, resolved
+		if !fits && p.parts[i].variables == nil {
+			continue
 		}
+		partFits, partResolved := p.parts[i].match(part, r)
+		fits, resolved, s = fits && more && partFits, resolved && partResolved, rest
 	}
-	return true, true
+	return fits, resolved
 }
 
 // resourcePattern is one entry of Resource or NotResource. As an ARN condition it goes part by part, but a star that ends a part
