@@ -1,7 +1,9 @@
 // Package authorizer decides calls by the installation's policies.
 //
 // Callers may rely on this: whoever is not known to the identity source has no identity policy, and what no policy allows is
-// refused (P6). The root user of an account may do everything in its account, except with resources whose own policy is the gate.
+// refused (P6). The root user of an account may do everything in its account, except with resources whose own policy is the gate
+// or denies it; in other accounts it may do nothing that they do not let it. A resource that cannot be placed in an account is
+// nobody's. A service that calls by itself, on nobody's behalf, has only what resources' own policies and grants give it.
 package authorizer
 
 import (
@@ -14,7 +16,7 @@ import (
 	"github.com/sealtable/sealtable/internal/clock"
 )
 
-// Identity is what is attached to a principal.
+// Identity is what is attached to a principal. It is read-only once given.
 type Identity struct {
 	Policies []policy.Attached
 	Boundary *policy.Policy
@@ -48,17 +50,17 @@ func New(identities Identities, c *clock.Clock) *Authorizer {
 
 // Authorize refuses with the first need that is not granted.
 func (a *Authorizer) Authorize(_ context.Context, caller *auth.Caller, needs *auth.Needs) error {
-	var identity Identity
-	known := false
-	for _, need := range needs.All() {
-		if ownsAll(caller, &need) {
+	var r *requestContext
+	all := needs.All()
+	for i := range all {
+		if ownsAll(caller, &all[i]) {
 			continue
 		}
-		if !known {
-			identity, known = a.identities.Identity(caller), true
+		if r == nil {
+			r = &requestContext{caller: caller, identity: a.identities.Identity(caller), now: a.clock.Now()}
 		}
-		if d := a.decide(caller, &need, identity); !d.Allowed {
-			return &auth.DeniedError{Caller: caller, Need: need, Decision: d}
+		if d := r.decide(&all[i]); !d.Allowed {
+			return &auth.DeniedError{Caller: caller, Need: all[i], Decision: d}
 		}
 	}
 	return nil
@@ -69,32 +71,42 @@ func ownsAll(caller *auth.Caller, need *auth.Need) bool {
 	return caller.Type == auth.Root && need.Policy == nil && !need.Gate && resourceAccount(caller, need.Resource) == caller.Account
 }
 
-func (a *Authorizer) decide(caller *auth.Caller, need *auth.Need, identity Identity) policy.Decision {
-	request := policy.Request{
-		Principal: policy.Principal{Account: caller.Account, ARN: caller.ARN, UserID: caller.UserID, RoleARN: identity.RoleARN},
-		Action:    need.Action,
-		Resource:  need.Resource,
-		Context:   &requestContext{caller: caller, need: need, identity: &identity, now: a.clock.Now()},
-	}
-	return policy.Decide(&request, &policy.Policies{
-		Identity:        identity.Policies,
-		Unrestricted:    caller.Type == auth.Root,
-		Boundary:        identity.Boundary,
-		Session:         identity.Session,
+func (c *requestContext) decide(need *auth.Need) policy.Decision {
+	c.need, c.used = need, 0
+	c.resourceAccount = resourceAccount(c.caller, need.Resource)
+	c.request = policy.Request{Principal: c.principal(), Action: need.Action, Resource: need.Resource, Context: c}
+	c.policies = policy.Policies{
+		Identity:        c.identity.Policies,
+		Unrestricted:    c.caller.Type == auth.Root,
+		Boundary:        c.identity.Boundary,
+		Session:         c.identity.Session,
 		OnResource:      need.Policy,
-		ResourceAccount: resourceAccount(caller, need.Resource),
+		ResourceAccount: c.resourceAccount,
 		Gate:            need.Gate,
 		Granted:         need.Granted,
-	})
+	}
+	return policy.Decide(&c.request, &c.policies)
 }
 
-// resourceAccount is the account in the resource's ARN, and the caller's where it names none.
+func (c *requestContext) principal() policy.Principal {
+	if c.caller.Type == auth.Service {
+		return policy.Principal{Service: c.caller.ARN}
+	}
+	return policy.Principal{Account: c.caller.Account, ARN: c.caller.ARN, UserID: c.caller.UserID, RoleARN: c.identity.RoleARN}
+}
+
+// resourceAccount is the account in the resource's ARN. What belongs to no account in particular (an action without a resource, a
+// resource that every account shares, such as AWS's own policies) counts as the caller's. An ARN that is none is nobody's.
 func resourceAccount(caller *auth.Caller, resource string) string {
 	if !strings.HasPrefix(resource, "arn:") {
 		return caller.Account
 	}
-	if a, ok := arn.Parse(resource); ok && a.Account != "" {
-		return a.Account
+	a, ok := arn.Parse(resource)
+	switch {
+	case !ok:
+		return ""
+	case a.Account == "", a.Account == "aws":
+		return caller.Account
 	}
-	return caller.Account
+	return a.Account
 }
