@@ -88,11 +88,7 @@ func TestText(t *testing.T) {
 	if err := Text(&out, newSample(t), Style{}); err != nil {
 		t.Fatal(err)
 	}
-	var got []string
-	for line := range strings.Lines(out.String()) {
-		got = append(got, strings.TrimRight(line, " \n"))
-	}
-	if diff := cmp.Diff(strings.TrimSuffix(wantText, "\n"), strings.Join(got, "\n")); diff != "" {
+	if diff := cmp.Diff(wantText, out.String()); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -69,6 +69,7 @@ func (p *printer) tables() {
 	statuses, failed := p.report.TableStatuses(), p.failedRules()
 	t := table.NewWriter()
 	t.SetStyle(plainStyle())
+	t.SuppressTrailingSpaces()
 	t.AppendHeader(table.Row{"region", "table", "key", "key state", "table status", "result", ""})
 	for i := range p.report.Tables {
 		facts := &p.report.Tables[i]

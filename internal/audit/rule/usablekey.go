@@ -89,13 +89,13 @@ func deletion(k *audit.Key) string {
 func afterwards(t *audit.Table) string {
 	switch {
 	case t.ArchivedAt != nil:
-		return " It was archived on " + day(*t.ArchivedAt) + "."
+		return " The table was archived on " + day(*t.ArchivedAt) + "."
 	case t.Status == "ARCHIVED", t.Status == "ARCHIVING":
-		return " It has been archived."
+		return " The table has been archived."
 	case t.InaccessibleSince != nil:
-		return fmt.Sprintf(" It has been inaccessible since %s and is archived on %s.", day(*t.InaccessibleSince), day(t.InaccessibleSince.Add(archiveAfter)))
+		return fmt.Sprintf(" The table has been inaccessible since %s and is archived on %s.", day(*t.InaccessibleSince), day(t.InaccessibleSince.Add(archiveAfter)))
 	}
-	return " It becomes inaccessible as soon as DynamoDB needs the key again."
+	return " The table becomes inaccessible as soon as DynamoDB needs the key again."
 }
 
 func day(t time.Time) string { return t.UTC().Format(time.RFC3339) }
