@@ -73,12 +73,13 @@ func flip(t *testing.T, path string, at int) {
 func places(f inspect.File) []int {
 	n := int(f.Bytes)
 	if f.Kind == "journal" {
-		return []int{0, 9, 70, 4000, 4095, 4096 + 5, 4096 + 70, 4096 + 97, 4096 + 200}
+		return []int{9, 4000, 4096 + 70, 4096 + 200}
 	}
-	return []int{0, min(15, n-1), n / 3, n / 2, n - 1}
+	return []int{min(15, n-1), n / 2, n - 1}
 }
 
 func TestFlippedBits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, f := range w.files {
 		if f.Bytes == 0 {
@@ -96,12 +97,13 @@ func TestFlippedBits(t *testing.T) {
 }
 
 func TestCutAndExtended(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, f := range w.files {
 		content := w.read(f.Path)
 		w.write(f.Path, append(slices.Clone(content), 'x'))
 		w.expectWrong("a byte too many", f.Path)
-		for _, cut := range []int{1, len(content) / 2, len(content)} {
+		for _, cut := range []int{1, len(content)} {
 			if cut > 0 && len(content) > 0 {
 				w.write(f.Path, content[:len(content)-cut])
 				w.expectWrong("a cut", f.Path)
@@ -112,6 +114,7 @@ func TestCutAndExtended(t *testing.T) {
 }
 
 func TestSwappedFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	swapped := 0
 	for n, a := range w.files {
@@ -150,6 +153,7 @@ func (w *world) canBeMissed(f inspect.File) bool {
 }
 
 func TestDeletedFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, f := range w.files {
 		content := w.read(f.Path)
@@ -172,6 +176,7 @@ func TestDeletedFiles(t *testing.T) {
 }
 
 func TestStrayFiles(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	table := ""
 	for _, f := range w.files {
@@ -211,6 +216,7 @@ func (w *world) first(prefix, suffix string) string {
 
 // TestRemainders has what a crash leaves, which the next start removes: it is named, and nothing is wrong with it.
 func TestRemainders(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	table := filepath.Dir(w.first("tables/", "/keys"))
 	paths := []string{
@@ -236,6 +242,7 @@ func TestRemainders(t *testing.T) {
 }
 
 func TestSeveralSegments(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := installation{data: filepath.Join(dir, "first"), config: filepath.Join(dir, "config")}
 	s := start(t, at)

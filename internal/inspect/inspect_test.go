@@ -15,6 +15,7 @@ import (
 )
 
 func TestAuthenticAndUntouched(t *testing.T) {
+	t.Parallel()
 	at := build(t)
 	before := snapshot(t, filepath.Dir(at.data))
 	report := at.inspect(t)
@@ -96,6 +97,7 @@ func snapshot(t *testing.T, dir string) string {
 }
 
 func TestReadOnlyDirectory(t *testing.T) {
+	t.Parallel()
 	at := build(t)
 	for _, dir := range []string{at.data, filepath.Join(at.data, "journal"), filepath.Join(at.data, "keys"), filepath.Join(at.data, "trail")} {
 		if err := os.Chmod(dir, 0o500); err != nil {
@@ -109,6 +111,7 @@ func TestReadOnlyDirectory(t *testing.T) {
 }
 
 func TestSealed(t *testing.T) {
+	t.Parallel()
 	at, dir := build(t), t.TempDir()
 	other := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
 	start(t, other).stop()
@@ -198,6 +201,7 @@ func wideKeyring(t *testing.T, config string) string {
 }
 
 func TestNotADataDirectory(t *testing.T) {
+	t.Parallel()
 	for _, dir := range []string{t.TempDir(), filepath.Join(t.TempDir(), "none")} {
 		if _, err := inspect.Run(context.Background(), inspect.Options{Dir: dir, ConfigDir: t.TempDir()}); err == nil {
 			t.Errorf("%s was inspected", dir)
@@ -206,6 +210,7 @@ func TestNotADataDirectory(t *testing.T) {
 }
 
 func TestRotatedRootKey(t *testing.T) {
+	t.Parallel()
 	at := build(t)
 	root, err := seal.Open(at.config, seal.Options{})
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 // TestUnusableKeys shows what inspect does with a key that P2 keeps everybody from using: the blocks are authenticated, the state
 // is told, and nothing is shown of the rows (installation.inspect looks for that).
 func TestUnusableKeys(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
 	s := start(t, at)
@@ -51,6 +52,7 @@ func expectState(t *testing.T, at installation, key string, verdict inspect.Verd
 }
 
 func TestDeletedTable(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
 	s := start(t, at)
@@ -66,6 +68,7 @@ func TestDeletedTable(t *testing.T) {
 
 // TestRunningServer inspects while the server writes: whatever moment it sees, nothing is wrong, and the server is not disturbed.
 func TestRunningServer(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	at := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
 	s := start(t, at)

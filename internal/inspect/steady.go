@@ -13,15 +13,16 @@ const (
 	steadyPause = 20 * time.Millisecond // doubled each time
 )
 
-// steadily runs a check again while it fails and the files that it is about keep changing: a server may be at work on them.
-func (i *inspection) steadily(check func() error, prefixes ...string) error {
+// steadily runs a check again while it fails and the files or directories that it is about keep changing: a server may be at
+// work on them.
+func (i *inspection) steadily(check func() error, paths ...string) error {
 	for try := 1; ; try++ {
-		before := i.fingerprint(prefixes...)
+		before := i.fingerprint(paths...)
 		err := check()
 		if err == nil || try == steadyTries || i.ctx.Err() != nil {
 			return err
 		}
-		if i.pause(steadyPause << (try - 1)); i.fingerprint(prefixes...) == before {
+		if i.pause(steadyPause << (try - 1)); i.fingerprint(paths...) == before {
 			return err
 		}
 	}
@@ -36,22 +37,28 @@ func (i *inspection) pause(d time.Duration) {
 	}
 }
 
-// fingerprint is different when a file whose path begins with one of the prefixes came, went, or was written to.
-func (i *inspection) fingerprint(prefixes ...string) string {
-	files, err := embedded.Files(i.disk, i.o.Dir)
-	if err != nil {
-		return err.Error()
-	}
+// fingerprint is different when a file of these paths, or in them, came, went, or was written to.
+func (i *inspection) fingerprint(paths ...string) string {
 	var b strings.Builder
-	for _, f := range files {
-		for _, prefix := range prefixes {
-			if !strings.HasPrefix(f.Path, prefix) {
-				continue
+	for _, path := range paths {
+		if info, err := i.disk.Stat(i.path(path)); err == nil && info.IsDir() {
+			files, err := embedded.Files(i.disk, i.path(path))
+			for _, f := range files {
+				i.addFingerprint(&b, i.path(path, f.Path))
 			}
-			if info, err := i.disk.Stat(i.path(f.Path)); err == nil {
-				fmt.Fprintf(&b, "%s %d %d\n", f.Path, info.Size(), info.ModTime().UnixNano())
-			}
+			fmt.Fprintln(&b, err)
+			continue
 		}
+		i.addFingerprint(&b, i.path(path))
 	}
 	return b.String()
+}
+
+func (i *inspection) addFingerprint(b *strings.Builder, path string) {
+	info, err := i.disk.Stat(path)
+	if err != nil {
+		fmt.Fprintln(b, path, err)
+		return
+	}
+	fmt.Fprintln(b, path, info.Size(), info.ModTime().UnixNano())
 }
