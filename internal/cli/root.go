@@ -45,6 +45,8 @@ func newRoot() *cobra.Command {
   sealtable inspect DIR                  # prove offline what is on disk`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          knownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return fillFlags(cmd)
 		},
@@ -54,6 +56,17 @@ func newRoot() *cobra.Command {
 	})
 	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newVersion())
 	return root
+}
+
+// knownCommand refuses the name of a command that there is not.
+func knownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
+		return usageError(fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(similar, " or ")))
+	}
+	return usageError(fmt.Errorf("unknown command %q; see %s help", args[0], cmd.CommandPath()))
 }
 
 // knownSettings are the names of the flags of all commands.

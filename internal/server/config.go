@@ -40,6 +40,12 @@ type Config struct {
 	Log     *slog.Logger
 }
 
+// A ConfigError says which flag is wrong, and how.
+type ConfigError struct{ cause error }
+
+func (e *ConfigError) Error() string { return e.cause.Error() }
+func (e *ConfigError) Unwrap() error { return e.cause }
+
 func (c *Config) check() error {
 	if len(c.Account) != 12 || strings.Trim(c.Account, "0123456789") != "" {
 		return fmt.Errorf("--account %q is not an account id of 12 digits", c.Account)

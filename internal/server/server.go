@@ -81,7 +81,7 @@ type Server struct {
 // Open opens the installation and listens.
 func Open(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := config.check(); err != nil {
-		return nil, err
+		return nil, &ConfigError{err}
 	}
 	s := &Server{config: config, log: config.Log, clock: clock.New()}
 	defer func() {
