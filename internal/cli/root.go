@@ -43,10 +43,11 @@ func newRoot() *cobra.Command {
   eval "$(sealtable env)"                # point the AWS CLI and SDKs at it
   sealtable audit                        # which key is every table under, and does it still work
   sealtable inspect DIR                  # prove offline what is on disk`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Args:          knownCommand,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		Args:                       knownCommand,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return fillFlags(cmd)
 		},
@@ -54,7 +55,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newVersion())
+	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newInspect(), newKeys(), newVersion())
 	return root
 }
 
