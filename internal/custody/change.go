@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/storage"
 )
 
 // Choose finds the key that a request names. An empty keyID with kind AWSOwned or AWSManaged gives the default of that kind.
@@ -27,7 +28,12 @@ const ManagedAlias = "alias/aws/dynamodb"
 // say the new key, which is what decides; then the old one is dropped. A crash at any point leaves a table that opens, and
 // Reconcile finishes what was begun. No row is written anew.
 func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key, record func() error) error {
-	if err := c.open(ctx, caller, t); err != nil {
+	a := c.admissions(t.ID)
+	closed, stale := a.state()
+	if stale != nil {
+		return stale
+	}
+	if err := c.open(ctx, caller, t, func() bool { now, _ := a.state(); return now == closed }); err != nil {
 		return c.refuse(ctx, t, err)
 	}
 	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), to, EncryptionContext(t))
@@ -41,10 +47,10 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if err := record(); err != nil {
 		return errors.Join(err, c.o.Ring.AbortRewrap(context.WithoutCancel(ctx), t.ID))
 	}
-	c.tables.Delete(t.ID)
 	if err := c.o.Ring.CommitRewrap(context.WithoutCancel(ctx), t.ID, number); err != nil {
 		c.o.Log.Warn("the old key of a table is still kept; the next start drops it", "table", t.ID, "error", err)
 	}
+	a.sendAway() // last: until the commit it is the old key that callers are asked about
 	if t.Encryption.Key.ARN == to.ARN {
 		return nil
 	}
@@ -54,7 +60,8 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	return nil
 }
 
-// Reconcile finishes the changes of key that a crash cut short: the table's description decides.
+// Reconcile finishes the changes of key that a crash cut short: the table's description decides. A keys file that names another
+// key than the description and is not about to change was put back from an earlier day: its table stays closed (P5).
 func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
 	for _, t := range tables {
 		info, err := c.o.Ring.Describe(t.ID)
@@ -63,6 +70,7 @@ func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
 			continue
 		}
 		if info.Prepared == nil {
+			c.compare(t, info.Current.KeyARN)
 			continue
 		}
 		if info.Prepared.KeyARN == t.Encryption.Key.ARN {
@@ -75,6 +83,19 @@ func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
 		}
 	}
 	return nil
+}
+
+// compare keeps a table closed whose keys file is not the one that its description was written with.
+func (c *Custody) compare(t *engine.Table, keyARN string) {
+	if t.Deleting || keyARN == t.Encryption.Key.ARN {
+		return
+	}
+	a := c.admissions(t.ID)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stale = &storage.CorruptError{Table: t.ID, File: "keys", Cause: fmt.Errorf("it is for %s, but the table is under %s: "+
+		"put all of the data directory back from one backup", keyARN, t.Encryption.Key.ARN)}
+	c.o.Log.Error("a table stays closed; the others go on", "table", t.ID, "error", a.stale)
 }
 
 // Sweep looks at every table once: it closes those whose key has become unusable, and tells report about every table whose

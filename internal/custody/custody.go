@@ -81,20 +81,45 @@ func New(o Options) *Custody { return &Custody{o: o} }
 // admitted remembers who was let through to one table, and until when.
 type admitted struct {
 	mu      sync.RWMutex
-	callers map[string]time.Time // by ARN
+	callers map[visitor]time.Time
+	closed  uint64 // how often everybody was sent away: what was asked before that is no answer any more
+	stale   error  // why the table's keys are not those that its description names; nil if they are
 }
+
+// visitor is whom an answer of the key service is for. The access key tells sessions apart that have one ARN: their session
+// policies may differ.
+type visitor struct{ arn, accessKeyID string }
+
+func visitorOf(caller *auth.Caller) visitor { return visitor{caller.ARN, caller.AccessKeyID} }
+
+// maxAsks is how often a call asks again because the table was closed, or its key changed, while it asked.
+const maxAsks = 3
 
 // Use lets the caller through to the table, or says why not. On the quick way it is one lookup and no allocation.
 func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
 	if c.isAdmitted(caller, t) {
 		return nil
 	}
-	if err := c.open(ctx, caller, t); err != nil {
-		c.forget(t.ID, caller)
-		return c.refuse(ctx, t, err)
+	a := c.admissions(t.ID)
+	var err error
+	for range maxAsks {
+		closed, stale := a.state()
+		if stale != nil {
+			return stale
+		}
+		asked := c.o.Clock.Now()
+		if err = c.open(ctx, caller, t, func() bool { now, _ := a.state(); return now == closed }); err == nil {
+			err = a.admit(visitorOf(caller), asked, c.o.Lifetime, closed)
+		}
+		if err == nil {
+			return nil
+		}
+		if now, _ := a.state(); now == closed {
+			break
+		}
 	}
-	c.remember(caller, t)
-	return nil
+	a.forget(visitorOf(caller))
+	return c.refuse(ctx, t, err)
 }
 
 func (c *Custody) isAdmitted(caller *auth.Caller, t *engine.Table) bool {
@@ -110,30 +135,50 @@ func (c *Custody) isAdmitted(caller *auth.Caller, t *engine.Table) bool {
 	}
 	a := entry.(*admitted)
 	a.mu.RLock()
-	until, ok := a.callers[caller.ARN]
+	until, ok := a.callers[visitorOf(caller)]
 	a.mu.RUnlock()
 	return ok && c.o.Clock.Now().Before(until)
 }
 
-func (c *Custody) remember(caller *auth.Caller, t *engine.Table) {
-	entry, _ := c.tables.LoadOrStore(t.ID, &admitted{callers: map[string]time.Time{}})
-	a := entry.(*admitted)
-	now := c.o.Clock.Now()
+// admissions is what is remembered of a table, until Destroy.
+func (c *Custody) admissions(id storage.TableID) *admitted {
+	if entry, ok := c.tables.Load(id); ok {
+		return entry.(*admitted)
+	}
+	entry, _ := c.tables.LoadOrStore(id, &admitted{callers: map[visitor]time.Time{}})
+	return entry.(*admitted)
+}
+
+func (a *admitted) state() (closed uint64, stale error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.closed, a.stale
+}
+
+// errClosedMeanwhile says that an answer came too late to count.
+var errClosedMeanwhile = errors.New("the table was closed, or its key changed, while the key service was asked")
+
+// admit keeps an answer that was asked for when the table had been closed that often. It counts from when it was asked for.
+func (a *admitted) admit(v visitor, asked time.Time, lifetime time.Duration, closed uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.callers) >= maxCallers {
-		a.dropExpired(now)
+	if a.closed != closed {
+		return errClosedMeanwhile
 	}
-	a.callers[caller.ARN] = now.Add(c.o.Lifetime)
+	if len(a.callers) >= maxCallers {
+		a.dropExpired(asked)
+	}
+	a.callers[v] = asked.Add(lifetime)
+	return nil
 }
 
 // maxCallers bounds the memory that one table's callers take; beyond it, those whose time has passed are dropped.
 const maxCallers = 1024
 
 func (a *admitted) dropExpired(now time.Time) {
-	for arn, until := range a.callers {
+	for v, until := range a.callers {
 		if !now.Before(until) {
-			delete(a.callers, arn)
+			delete(a.callers, v)
 		}
 	}
 	if len(a.callers) >= maxCallers {
@@ -141,18 +186,24 @@ func (a *admitted) dropExpired(now time.Time) {
 	}
 }
 
-func (c *Custody) forget(id storage.TableID, caller *auth.Caller) {
-	if entry, ok := c.tables.Load(id); ok {
-		a := entry.(*admitted)
-		a.mu.Lock()
-		delete(a.callers, caller.ARN)
-		a.mu.Unlock()
-	}
+func (a *admitted) forget(v visitor) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.callers, v)
+}
+
+// sendAway forgets everybody, those too whose answer is still on its way.
+func (a *admitted) sendAway() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed++
+	clear(a.callers)
 }
 
 // open asks the key service, as the caller, for the table's key; the keys below it are unlocked with the answer if they are not
-// already. It asks in either case: what is in memory says nothing about this caller.
-func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
+// already. It asks in either case: what is in memory says nothing about this caller. The answer unlocks nothing unless it still
+// counts when it is used.
+func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table, counts func() bool) error {
 	info, err := c.o.Ring.Describe(t.ID)
 	if err != nil {
 		return err
@@ -164,8 +215,8 @@ func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table
 	}
 	defer lockedmem.Wipe(tableKey)
 	return c.o.Ring.Unlock(ctx, t.ID, func(_ context.Context, keyARN string, _ map[string]string, ciphertext []byte) ([]byte, string, error) {
-		if !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
-			return nil, keyARN, errors.New("the table's key was changed meanwhile")
+		if !counts() || !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
+			return nil, keyARN, errClosedMeanwhile
 		}
 		return bytes.Clone(tableKey), keyARN, nil
 	})
@@ -190,16 +241,20 @@ func (c *Custody) refuse(ctx context.Context, t *engine.Table, reason error) err
 	return reason
 }
 
-// Close makes the table's rows durable, closes it and zeroes its keys. Nobody is admitted afterwards.
+// Close closes the table and zeroes its keys; what is in memory is made durable. Nobody is admitted afterwards, nor by an answer
+// that is still on its way.
+//
+// INVARIANT lock-before-seal: the ring is locked before the store closes the table's files. A call that was admitted earlier then
+// cannot wake the table once more in between, with keys that nobody would zero. The store has what it needs to finish.
 func (c *Custody) Close(ctx context.Context, id storage.TableID) {
-	c.tables.Delete(id)
-	if !c.o.Ring.Unlocked(id) {
+	c.admissions(id).sendAway()
+	if !c.o.Ring.Lock(id) {
 		return
 	}
-	if err := c.o.Store.SealTable(ctx, id); err != nil && !errors.Is(err, storage.ErrNoTable) {
+	err := c.o.Store.SealTable(context.WithoutCancel(ctx), id) // once the ring is locked nobody would try again
+	if err != nil && !errors.Is(err, storage.ErrNoTable) {
 		c.o.Log.Error("a table whose key cannot be used was closed uncleanly; what it lacks is in the journal", "table", id, "error", err)
 	}
-	c.o.Ring.Lock(id)
 }
 
 // Via is what the key service sees as the calling service: the database of a region.
@@ -231,7 +286,8 @@ func chain(key TableKey, t *engine.Table) tablekeys.Chain {
 
 // Destroy erases the keys of a table for good.
 func (c *Custody) Destroy(ctx context.Context, id storage.TableID) error {
-	c.tables.Delete(id)
+	c.admissions(id).sendAway()
+	defer c.tables.Delete(id)
 	info, err := c.o.Ring.Describe(id)
 	if err == nil {
 		if err := c.o.Keys.Release(ctx, engine.Key{ARN: info.Current.KeyARN}, info.Current.Context); err != nil {

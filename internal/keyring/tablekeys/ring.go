@@ -154,23 +154,25 @@ func (r *Ring) Unlocked(id storage.TableID) bool {
 }
 
 // Lock overwrites the table's keys in memory. An Unlock that is under way then fails: what it asked the key service is no
-// longer an answer. The store keeps its own copies until its SealTable, which the caller calls too. Locking a system table or
-// one that is locked does nothing.
-func (r *Ring) Lock(id storage.TableID) {
+// longer an answer. The store keeps its own copies until its SealTable, which the caller calls afterwards: from Lock on nothing
+// can wake the table, while what is awake can still be made durable. wasOpen says whether there was anything to lock. Locking a
+// system table does nothing.
+func (r *Ring) Lock(id storage.TableID) (wasOpen bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if t := r.tables[id]; t != nil {
-		t.lock()
-	}
+	t := r.tables[id]
+	return t != nil && t.lock()
 }
 
-// lock drops the keys. The caller holds Ring.mu.
-func (t *table) lock() {
+// lock drops the keys, and says whether there were any. The caller holds Ring.mu.
+func (t *table) lock() (wasOpen bool) {
 	t.locks++
-	if t.keys != nil {
-		t.keys.destroy()
-		t.keys = nil
+	if t.keys == nil {
+		return false
 	}
+	t.keys.destroy()
+	t.keys = nil
+	return true
 }
 
 // openKeys gives the keys of an unlocked table, or nil. The caller holds mu.
