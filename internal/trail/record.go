@@ -28,8 +28,7 @@ func (t *Trail) appendRecord(dst []byte, r service.Record) []byte {
 	dst = append(append(dst, r.Service...), ".amazonaws.com"...)
 	dst = appendMember(append(dst, '"'), "eventName", r.Operation)
 	dst = appendMember(dst, "awsRegion", r.Caller.Region)
-	dst = appendMember(dst, "sourceIPAddress", firstOf(r.Caller.Via, r.Caller.SourceIP))
-	dst = appendMember(dst, "userAgent", firstOf(r.Caller.Via, r.Caller.UserAgent))
+	dst = appendOrigin(dst, r.Caller)
 	dst = appendOutcome(dst, r.Err)
 	dst = append(dst, `,"requestParameters":`...)
 	dst = appendParameters(dst, r.Needs.Noted())
@@ -61,6 +60,16 @@ func appendIdentity(dst []byte, c *auth.Caller) []byte {
 		dst = appendMember(dst, "invokedBy", invokedBy(c.Via))
 	}
 	return append(dst, '}')
+}
+
+// appendOrigin says where the call came from: for one that a service made on the caller's behalf, that service.
+func appendOrigin(dst []byte, c *auth.Caller) []byte {
+	address, agent := c.SourceIP, c.UserAgent
+	if c.Via != "" {
+		address = invokedBy(c.Via)
+		agent = address
+	}
+	return appendMember(appendMember(dst, "sourceIPAddress", address), "userAgent", agent)
 }
 
 // invokedBy drops the region from a service endpoint, as CloudTrail does: dynamodb.us-east-1.amazonaws.com is
@@ -95,9 +104,13 @@ func appendParameters(dst []byte, noted []auth.Parameter) []byte {
 	return append(dst, '}')
 }
 
+// appendValue writes the common kinds itself; a value that cannot be written is null rather than a broken line.
 func appendValue(dst []byte, value any) []byte {
-	if s, ok := value.(string); ok {
-		return strictjson.AppendString(dst, s)
+	switch v := value.(type) {
+	case string:
+		return appendText(dst, v)
+	case bool:
+		return appendBool(dst, v)
 	}
 	encoded, err := json.Marshal(value)
 	if err != nil {
@@ -119,7 +132,7 @@ func appendResources(dst []byte, needs []auth.Need) []byte {
 		}
 		opened = true
 		dst = append(dst, `{"ARN":`...)
-		dst = append(strictjson.AppendString(dst, need.Resource), '}')
+		dst = append(appendText(dst, need.Resource), '}')
 	}
 	if opened {
 		dst = append(dst, ']')
@@ -137,7 +150,12 @@ func appendMember(dst []byte, name, value string) []byte {
 	if value == "" {
 		return append(dst, "null"...)
 	}
-	return strictjson.AppendString(dst, strings.ToValidUTF8(value, "\uFFFD"))
+	return appendText(dst, value)
+}
+
+// appendText writes a text that may have come from outside, where it need not be valid UTF-8.
+func appendText(dst []byte, s string) []byte {
+	return strictjson.AppendString(dst, strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 func appendBool(dst []byte, b bool) []byte {
@@ -145,13 +163,6 @@ func appendBool(dst []byte, b bool) []byte {
 		return append(dst, "true"...)
 	}
 	return append(dst, "false"...)
-}
-
-func firstOf(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // readsOnly says what CloudTrail's readOnly says: KMS's cryptographic operations count as reads there.

@@ -1,8 +1,10 @@
 // Package trail keeps a record of every call: who, what, under which key and encryption context, with which outcome (P9).
 //
-// Callers may rely on this: a record never holds item data or key bytes; after Close every record handed in is durable; and while
-// the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape, in files
-// of a file system that seals what it stores.
+// Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without an error is durable; and
+// while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape, in
+// files of a file system that seals what it stores. Lines that were recorded within the same fraction of a second come in any order.
+// After a write that failed, the records in question are written again in a new file: a file may end in a torn line, and a record may
+// stand in two files, under one eventID.
 package trail
 
 import (
@@ -25,8 +27,9 @@ import (
 const (
 	flushEvery   = 200 * time.Millisecond
 	shardCount   = 8
-	shardLimit   = 4 << 20  // bytes waiting in one shard before callers wait
-	fileLimit    = 64 << 20 // bytes in one file before the next is begun
+	shardLimit   = 4 << 20   // bytes waiting in one shard before callers wait
+	writeSize    = 256 << 10 // bytes handed to the file at once
+	fileLimit    = 64 << 20  // bytes in one file before the next is begun
 	filePrefix   = "trail-"
 	fileSuffix   = ".jsonl"
 	defaultFiles = 16
@@ -43,61 +46,90 @@ type Options struct {
 
 // Trail records calls. It is safe for concurrent use.
 type Trail struct {
-	o      Options
-	events eventIDs
-	shards [shardCount]shard
-	turn   atomic.Uint32
+	o         Options
+	limit     int // bytes in one shard
+	fileLimit int64
+	events    eventIDs
+	shards    [shardCount]shard
+	turn      atomic.Uint32
 
 	stop, stopped chan struct{}
+	closing       sync.Once
+	closeErr      error
 
 	writing sync.Mutex // guards what follows
 	file    vfs.File
 	written int64
 	number  uint64
-	spare   []byte
+	pending []byte // taken from the shards and not durable yet
+	scratch []byte // what a file is given: it may change that
 }
 
+// shard holds lines that wait to be written, so that callers on several cores do not wait for one lock.
 type shard struct {
-	mu    sync.Mutex
-	room  sync.Cond
-	lines []byte
+	mu      sync.Mutex
+	change  sync.Cond // there is room, or the trail is closing, or a waiting caller is done
+	lines   []byte
+	waiting int
+	closed  bool
 }
 
 // Open goes on with the trail in a directory, in a new file.
 func Open(o Options) (*Trail, error) {
-	if o.MaxFiles == 0 {
-		o.MaxFiles = defaultFiles
-	}
-	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the trail's directory: %w", err)
-	}
-	numbers, err := fileNumbers(o.FS, o.Dir)
+	t, err := open(o)
 	if err != nil {
-		return nil, err
-	}
-	t := &Trail{o: o, stop: make(chan struct{}), stopped: make(chan struct{})}
-	if len(numbers) > 0 {
-		t.number = numbers[len(numbers)-1]
-	}
-	for i := range t.shards {
-		t.shards[i].room.L = &t.shards[i].mu
-	}
-	if err := t.events.seed(); err != nil {
 		return nil, err
 	}
 	go t.flushLoop()
 	return t, nil
 }
 
-// Record takes a record in. It returns before the record is durable.
+func open(o Options) (*Trail, error) {
+	if o.MaxFiles == 0 {
+		o.MaxFiles = defaultFiles
+	}
+	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the trail's directory: %w", err)
+	}
+	if err := syncDir(o.FS, o.FS.PathDir(o.Dir)); err != nil {
+		return nil, fmt.Errorf("making the trail's directory: %w", err)
+	}
+	numbers, err := fileNumbers(o.FS, o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	t := &Trail{o: o, limit: shardLimit, fileLimit: fileLimit, stop: make(chan struct{}), stopped: make(chan struct{})}
+	if len(numbers) > 0 {
+		t.number = numbers[len(numbers)-1]
+	}
+	for i := range t.shards {
+		t.shards[i].change.L = &t.shards[i].mu
+	}
+	if err := t.events.seed(); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// Record takes a record in. It returns before the record is durable, and waits while too much is to be written. After Close there is
+// nobody left to write: such a record is reported to the log as lost.
 func (t *Trail) Record(r service.Record) {
 	s := &t.shards[t.turn.Add(1)%shardCount]
 	s.mu.Lock()
-	for len(s.lines) > shardLimit {
-		s.room.Wait()
+	defer s.mu.Unlock()
+	if s.closed {
+		t.o.Log.Error("a call came after the trail was closed; it is not recorded", "service", r.Service, "operation", r.Operation)
+		return
+	}
+	if len(s.lines) > t.limit {
+		s.waiting++
+		for len(s.lines) > t.limit && !s.closed {
+			s.change.Wait()
+		}
+		s.waiting--
+		s.change.Broadcast()
 	}
 	s.lines = t.appendRecord(s.lines, r)
-	s.mu.Unlock()
 }
 
 func (t *Trail) flushLoop() {
@@ -107,7 +139,7 @@ func (t *Trail) flushLoop() {
 	for {
 		select {
 		case <-ticker.C:
-			if err := t.Flush(false); err != nil {
+			if err := t.Flush(); err != nil {
 				t.o.Log.Error("the trail cannot be written; calls will wait when its memory is full", "error", err)
 			}
 		case <-t.stop:
@@ -116,58 +148,67 @@ func (t *Trail) flushLoop() {
 	}
 }
 
-// Flush writes what was recorded so far, and with sync makes it durable. What could not be written stays for the next time.
-func (t *Trail) Flush(sync bool) error {
+// Flush makes durable what was recorded so far. What could not be written stays for the next time; meanwhile no more is taken from
+// the shards, so that callers wait when those are full.
+func (t *Trail) Flush() error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	for i := range t.shards {
-		if err := t.flushShard(&t.shards[i]); err != nil {
+	if len(t.pending) > 0 {
+		if err := t.writePending(); err != nil {
 			return err
 		}
 	}
-	if sync && t.file != nil {
-		return t.file.Sync()
+	for i := range t.shards {
+		t.shards[i].drain(&t.pending)
 	}
-	return nil
+	return t.writePending()
 }
 
-func (t *Trail) flushShard(s *shard) error {
+func (s *shard) drain(into *[]byte) {
 	s.mu.Lock()
-	lines := s.lines
-	s.lines = t.spare[:0]
-	s.room.Broadcast()
-	s.mu.Unlock()
-	if err := t.write(lines); err != nil {
-		s.mu.Lock()
-		s.lines = append(lines, s.lines...)
-		s.mu.Unlock()
-		t.spare = nil
-		return err
-	}
-	t.spare = lines[:0]
-	return nil
+	defer s.mu.Unlock()
+	*into = append(*into, s.lines...)
+	s.lines = s.lines[:0]
+	s.change.Broadcast()
 }
 
-func (t *Trail) write(lines []byte) error {
-	if len(lines) == 0 {
+// writePending writes what is pending and syncs it. After an error the file is given up: what reached the disk is not known, and
+// all that is pending goes to the next one.
+func (t *Trail) writePending() error {
+	if len(t.pending) == 0 {
 		return nil
 	}
-	if t.file == nil || t.written >= fileLimit {
+	if err := t.tryPending(); err != nil {
+		return errors.Join(err, t.closeFile())
+	}
+	t.pending = t.pending[:0]
+	return nil
+}
+
+func (t *Trail) tryPending() error {
+	if t.file == nil || t.written >= t.fileLimit {
 		if err := t.nextFile(); err != nil {
 			return err
 		}
 	}
-	n, err := t.file.Write(slices.Clone(lines)) // the file may change the buffer that it is given
-	t.written += int64(n)
-	if err != nil {
-		return errors.Join(err, t.closeFile())
+	for piece := range slices.Chunk(t.pending, writeSize) {
+		t.scratch = append(t.scratch[:0], piece...)
+		n, err := t.file.Write(t.scratch)
+		t.written += int64(n)
+		if err != nil {
+			return fmt.Errorf("writing the trail: %w", err)
+		}
+	}
+	if err := t.file.Sync(); err != nil {
+		return fmt.Errorf("making the trail durable: %w", err)
 	}
 	return nil
 }
 
+// nextFile begins a file whose name is durable. That old files cannot be removed keeps no call from being recorded.
 func (t *Trail) nextFile() error {
 	if err := t.closeFile(); err != nil {
-		return err
+		t.o.Log.Warn("a file of the trail was closed uncleanly; what is in it was durable before", "error", err)
 	}
 	t.number++
 	file, err := t.o.FS.Create(t.path(t.number), vfs.WriteCategoryUnspecified)
@@ -175,7 +216,13 @@ func (t *Trail) nextFile() error {
 		return fmt.Errorf("beginning a file of the trail: %w", err)
 	}
 	t.file, t.written = file, 0
-	return t.removeOldest()
+	if err := syncDir(t.o.FS, t.o.Dir); err != nil {
+		return fmt.Errorf("beginning a file of the trail: %w", err)
+	}
+	if err := t.removeOldest(); err != nil {
+		t.o.Log.Warn("the oldest files of the trail could not be removed", "error", err)
+	}
+	return nil
 }
 
 func (t *Trail) removeOldest() error {
@@ -196,19 +243,48 @@ func (t *Trail) closeFile() error {
 	if t.file == nil {
 		return nil
 	}
-	err := errors.Join(t.file.Sync(), t.file.Close())
+	err := t.file.Close()
 	t.file = nil
 	return err
 }
 
-// Close makes everything recorded durable.
+// Close makes everything recorded durable; callers that wait are let in first. When it cannot, its error says how much is lost. Closing
+// again gives the same answer.
 func (t *Trail) Close() error {
-	close(t.stop)
-	<-t.stopped
-	err := t.Flush(true)
+	t.closing.Do(func() {
+		close(t.stop)
+		<-t.stopped
+		t.closeErr = t.finish()
+	})
+	return t.closeErr
+}
+
+func (t *Trail) finish() error {
+	for i := range t.shards {
+		t.shards[i].close()
+	}
+	err := t.Flush()
 	t.writing.Lock()
 	defer t.writing.Unlock()
+	if err != nil {
+		lost := len(t.pending)
+		for i := range t.shards {
+			lost += len(t.shards[i].lines)
+		}
+		err = fmt.Errorf("%d bytes of the trail are lost: %w", lost, err)
+	}
 	return errors.Join(err, t.closeFile())
+}
+
+// close lets nobody in any more, and waits for those who were.
+func (s *shard) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.change.Broadcast()
+	for s.waiting > 0 {
+		s.change.Wait()
+	}
 }
 
 func (t *Trail) path(number uint64) string {
@@ -219,15 +295,25 @@ func (t *Trail) path(number uint64) string {
 func fileNumbers(fs vfs.FS, dir string) ([]uint64, error) {
 	names, err := fs.List(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("listing the trail: %w", err)
 	}
 	var numbers []uint64
 	for _, name := range names {
-		digits, ok := strings.CutPrefix(strings.TrimSuffix(name, fileSuffix), filePrefix)
-		if n, err := strconv.ParseUint(digits, 10, 64); ok && err == nil {
+		digits, isTrail := strings.CutPrefix(name, filePrefix)
+		digits, isFile := strings.CutSuffix(digits, fileSuffix)
+		if n, err := strconv.ParseUint(digits, 10, 64); isTrail && isFile && err == nil {
 			numbers = append(numbers, n)
 		}
 	}
 	slices.Sort(numbers)
 	return numbers, nil
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(fs vfs.FS, dir string) error {
+	d, err := fs.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
