@@ -22,13 +22,16 @@ type world struct {
 	region   string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
+
+// newSlowWorld is newWorld where CREATING, UPDATING and DELETING stay visible for a while.
+func newSlowWorld(t *testing.T, transition time.Duration) *world {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := server.Open(t.Context(), server.Config{
 		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"},
 		Account: "123456789012", Region: "eu-west-1", KeyCacheLifetime: 5 * time.Minute, KeySweep: time.Minute,
-		ArchiveAfter: 168 * time.Hour, Open: true, Log: slog.New(slog.DiscardHandler),
+		ArchiveAfter: 168 * time.Hour, Open: true, Transition: transition, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +151,10 @@ func sameJSON(t *testing.T, got []byte, want string) bool {
 	if want == "" {
 		return len(got) == 0
 	}
-	return reflect.DeepEqual(decode(t, got), decode(t, []byte(want)))
+	return equalJSON(decode(t, got), decode(t, []byte(want)))
 }
+
+func equalJSON(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 func decode(t *testing.T, data []byte) any {
 	t.Helper()
