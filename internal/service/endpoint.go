@@ -109,22 +109,11 @@ func (e *Endpoint[In, Out]) Refused() bool { return e.refused }
 func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
 	needs := e.path.takeNeeds()
 	out, err := e.guarded(ctx, caller, in, needs)
-	e.record(caller, needs, err)
-	return out, err
-}
-
-// record hands the record of a call to the trail, and takes needs back.
-func (e *Endpoint[In, Out]) record(caller *auth.Caller, needs *auth.Needs, err error) {
 	e.path.Recorder.Record(Record{
 		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: needs, Err: err,
 	})
 	e.path.returnNeeds(needs)
-}
-
-// unreadable records a call whose input could not even be read, under the code that the client sees.
-func (e *Endpoint[In, Out]) unreadable(caller *auth.Caller, code string, err error) error {
-	e.record(caller, e.path.takeNeeds(), &api.Error{Code: code, Cause: err})
-	return err
+	return out, err
 }
 
 func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (out *Out, err error) {
@@ -158,7 +147,7 @@ func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, 
 		err = r.End()
 	}
 	if err != nil {
-		return dst, e.unreadable(caller, "ValidationError", err)
+		return dst, e.unreadable(caller, err)
 	}
 	out, err := e.Invoke(ctx, caller, in)
 	if err != nil {
@@ -196,7 +185,7 @@ func (e *InputError) code() string {
 func (e *Endpoint[In, Out]) ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error) {
 	in := new(In)
 	if err := e.op.ReadForm(form, in); err != nil {
-		return dst, e.unreadable(caller, "ValidationError", err)
+		return dst, e.unreadable(caller, err)
 	}
 	out, err := e.Invoke(ctx, caller, in)
 	if err != nil {

@@ -177,7 +177,7 @@ func TestServing(t *testing.T) {
 		}
 	}
 	s := newStage(t)
-	if _, err := s.endpoint.ServeForm(context.Background(), rootCaller(), nil, nil); err == nil || s.book.last() != "greeter:Greet root  ValidationError" {
+	if _, err := s.endpoint.ServeForm(context.Background(), rootCaller(), nil, nil); err == nil || s.book.last() != "greeter:Greet root  SerializationException" {
 		t.Errorf("a form that cannot be read: %v, recorded %q", err, s.book.last())
 	}
 }
