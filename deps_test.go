@@ -59,11 +59,12 @@ const direction = `
 	wire/router: wire wire/awsjson wire/awsquery wire/restjson api auth auth/sigv4 clock strictjson
 
 	inspect: arn lockedmem seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
+	inspect/rewrap: catalog clock keyring keyring/tablekeys lockedmem seal storage storage/embedded
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
 	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
-	cli: server seal inspect audit audit/source audit/rule audit/report clock lockedmem auth/credentials
+	cli: server seal inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli
 `
