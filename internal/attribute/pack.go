@@ -149,14 +149,15 @@ func sortEntries(buf []byte, entries []entry) (twice bool) {
 	return false
 }
 
-// permute rewrites the end of buf, from start, so that the entries lie in the order given. It borrows as much room behind buf.
+// permute rewrites the end of buf, from start, so that the entries lie in the order given.
 func permute(buf []byte, start int, entries []entry) []byte {
-	end := len(buf)
+	var room [2048]byte // most items fit, and need no memory for it
+	before := append(room[:0], buf[start:]...)
+	at := start
 	for _, e := range entries {
-		buf = append(buf, buf[e.start:e.end]...)
+		at += copy(buf[at:], before[e.start-start:e.end-start])
 	}
-	copy(buf[start:], buf[end:])
-	return buf[:end]
+	return buf
 }
 
 // closeSet finishes the set whose tag is at start in buf, followed by a free byte for the count and the members as they came.
