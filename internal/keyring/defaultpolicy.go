@@ -22,6 +22,12 @@ const defaultPolicy = `{
   } ]
 }`
 
+// ManagedPolicy is the policy that the AWS managed key of a service has or will have; ok is false where there is no such key.
+func ManagedPolicy(scope Scope, service string) (policy string, ok bool) {
+	policy, _, ok = managedPolicy(scope, service)
+	return policy, ok
+}
+
 // managedPolicy is policy and description of a service's AWS managed key.
 func managedPolicy(scope Scope, service string) (policy, description string, ok bool) {
 	if service != "dynamodb" {

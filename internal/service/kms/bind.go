@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -102,6 +103,19 @@ func (s *Service) accessKey(ctx context.Context, caller *auth.Caller, operation 
 	}
 	needs.Add(need)
 	*call.member = new(key.ARN())
+	return s.veil(ctx, caller, key, needs, unreachable(caller, operation))
+}
+
+// veil gives callers of another account who may not use a key the answer that they get where there is none: a denial that names
+// the key would tell which keys, and behind which aliases and ciphertexts, another account has.
+func (s *Service) veil(ctx context.Context, caller *auth.Caller, key *keyring.Key, needs *auth.Needs, veiled error) error {
+	if key.Scope().Account == caller.Account {
+		return nil
+	}
+	var denied *auth.DeniedError
+	if errors.As(s.path.Authorizer.Authorize(ctx, caller, needs), &denied) {
+		return veiled
+	}
 	return nil
 }
 

@@ -2,11 +2,13 @@ package kms
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/auth/policy"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/service"
 )
@@ -47,7 +49,7 @@ func constraint(pairs map[string]string) keyring.Context {
 
 // createGrantAccess needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
 func (s *Service) createGrantAccess(
-	_ context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs,
 ) error {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("granteePrincipal", *in.GranteePrincipal)
@@ -69,7 +71,7 @@ func (s *Service) createGrantAccess(
 	need.Granted = key.GrantedGrant(granteesOf(caller), g)
 	needs.Add(need)
 	in.KeyId = new(key.ARN())
-	return nil
+	return s.veil(ctx, caller, key, needs, unreachable(caller, "CreateGrant"))
 }
 
 func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *conditions {
@@ -176,7 +178,7 @@ func (s *Service) listRetirable(
 }
 
 func (s *Service) revokeGrantAccess(
-	_ context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs,
 ) error {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("grantId", *in.GrantId)
@@ -188,7 +190,7 @@ func (s *Service) revokeGrantAccess(
 	c.setBool("kms:grantisforawsresource", forService(caller))
 	needs.Add(keyNeed("RevokeGrant", key, c))
 	in.KeyId = new(key.ARN())
-	return nil
+	return s.veil(ctx, caller, key, needs, unreachable(caller, "RevokeGrant"))
 }
 
 func (s *Service) revokeGrant(
@@ -221,12 +223,26 @@ func (s *Service) retireGrantAccess(
 	}
 	needs.Note("keyId", key.ARN())
 	needs.Note("grantId", g.ID)
+	granted := mayRetire(caller, g)
+	if !granted && g.Issuer != caller.Account {
+		return unreachable(caller, "RetireGrant")
+	}
 	needs.Add(auth.Need{
-		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: key.Metadata().Compiled(), Context: &conditions{key: key},
-		Granted: mayRetire(caller, g),
+		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()), Context: &conditions{key: key},
+		Granted: granted,
 	})
 	in.KeyId, in.GrantId, in.GrantToken = new(key.ARN()), new(g.ID), nil
 	return nil
+}
+
+// denials is what is left of a policy that can only deny.
+func denials(p *policy.Policy) *policy.Policy {
+	if p == nil {
+		return nil
+	}
+	only := *p
+	only.Statements = slices.DeleteFunc(slices.Clone(p.Statements), func(s policy.Statement) bool { return s.Effect == policy.Allow })
+	return &only
 }
 
 func (s *Service) grantToRetire(caller *auth.Caller, in *kmsapi.RetireGrantRequest) (*keyring.Key, *keyring.Grant, error) {

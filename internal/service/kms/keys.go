@@ -7,6 +7,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/auth/policy"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/service"
 )
@@ -137,14 +138,41 @@ func (s *Service) createKey(
 	return &kmsapi.CreateKeyResponse{KeyMetadata: metadata(key.Metadata())}, nil
 }
 
-// makeManaged makes the AWS managed key that a predefined alias stands for, if the caller names it for the first time.
+// makeManaged makes the AWS managed key that a predefined alias stands for, if the caller names it for the first time and may
+// describe it then.
 func (s *Service) makeManaged(ctx context.Context, caller *auth.Caller, id string) error {
 	name, ok := strings.CutPrefix(aliasIn(id), "alias/aws/")
-	if !ok || name != "dynamodb" || id != "alias/aws/dynamodb" && id != scopeOf(caller).AliasARN("alias/aws/dynamodb") {
+	scope := scopeOf(caller)
+	if !ok || name != "dynamodb" || id != "alias/aws/dynamodb" && id != scope.AliasARN("alias/aws/dynamodb") {
 		return nil
 	}
-	_, err := s.keys.Managed(ctx, scopeOf(caller), name)
+	if _, err := s.keys.Resolve(scope, "alias/aws/"+name, keyring.KeyOrAlias); err == nil {
+		return nil
+	}
+	if err := s.authorizeUnborn(ctx, caller, name); err != nil {
+		return err
+	}
+	_, err := s.keys.Managed(ctx, scope, name)
 	return err
+}
+
+// authorizeUnborn asks whether the caller may describe a managed key that is not there yet: nothing is made for those who may not
+// (P6).
+func (s *Service) authorizeUnborn(ctx context.Context, caller *auth.Caller, name string) error {
+	scope := scopeOf(caller)
+	document, ok := keyring.ManagedPolicy(scope, name)
+	if !ok {
+		return nil
+	}
+	compiled, err := policy.Parse([]byte(document), policy.Key)
+	if err != nil {
+		return err
+	}
+	var needs auth.Needs
+	needs.Add(auth.Need{
+		Action: "kms:DescribeKey", Resource: scope.KeyARN(unbornKey), Policy: compiled, Gate: true, Context: &conditions{},
+	})
+	return s.path.Authorizer.Authorize(ctx, caller, &needs)
 }
 
 func describeKey(

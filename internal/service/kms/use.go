@@ -167,7 +167,7 @@ func dataKeySize(spec *string, bytes *int64) int {
 }
 
 // decryptAccess authorises the key that the request names, or else the one that made the ciphertext.
-func (s *Service) decryptAccess(_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs) error {
+func (s *Service) decryptAccess(ctx context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs) error {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
@@ -180,13 +180,21 @@ func (s *Service) decryptAccess(_ context.Context, caller *auth.Caller, in *kmsa
 	need := keyNeed("Decrypt", key.key, c)
 	need.Granted = key.key.Granted(granteesOf(caller), "Decrypt", c.context)
 	needs.Add(need)
-	return nil
+	return translate(s.veil(ctx, caller, key.key, needs, key.unreachable(caller, "Decrypt")))
 }
 
 // source is the key that is to open a ciphertext.
 type source struct {
 	key   *keyring.Key
 	named string // as the request named it; empty if it did not
+}
+
+// unreachable is the answer for a key that is not there, or not for this caller.
+func (f source) unreachable(caller *auth.Caller, operation string) error {
+	if f.named == "" {
+		return keyring.CiphertextNotWithinReach()
+	}
+	return unreachable(caller, operation)
 }
 
 // sourceKey finds the key for a ciphertext and leaves its ARN in member.
@@ -235,7 +243,7 @@ func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.Dec
 }
 
 // reEncryptAccess needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.
-func (s *Service) reEncryptAccess(_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs) error {
+func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs) error {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
@@ -250,7 +258,13 @@ func (s *Service) reEncryptAccess(_ context.Context, caller *auth.Caller, in *km
 	}
 	onSame := from.key == to
 	s.needReEncrypt(caller, "ReEncryptFrom", from.key, from.named, onSame, in.SourceEncryptionContext, needs)
+	if err := s.veil(ctx, caller, from.key, needs, from.unreachable(caller, "ReEncryptFrom")); err != nil {
+		return translate(err)
+	}
 	s.needReEncrypt(caller, "ReEncryptTo", to, *in.DestinationKeyId, onSame, in.DestinationEncryptionContext, needs)
+	if err := s.veil(ctx, caller, to, needs, unreachable(caller, "ReEncryptTo")); err != nil {
+		return err
+	}
 	noteContext(needs, "sourceEncryptionContext", in.SourceEncryptionContext)
 	noteContext(needs, "destinationEncryptionContext", in.DestinationEncryptionContext)
 	in.DestinationKeyId = new(to.ARN())
