@@ -13,12 +13,20 @@ type Admission struct {
 func Strict() Admission { return Admission{} }
 
 // Open accepts unknown keys without checking the signature, for `dev`: an access key id of twelve digits is root of the account
-// with that number, any other is root of account.
+// with that number, any other is root of account. Requests of web pages are refused unless their key is known.
 func Open(account string) Admission { return Admission{Account: account} }
 
+// fromPage says whether a browser sent the request for a web page. Open admits none of those: a signature in the query needs no
+// header that would make the browser ask first, so any page that somebody looks at beside `dev` could call as root.
+func fromPage(req Request) bool {
+	_, origin := fieldOf(req, "origin")
+	site, sent := fieldOf(req, "sec-fetch-site")
+	return origin || sent && string(site) != "none"
+}
+
 // admit returns k with the identity that its unknown access key is given.
-func (a Admission) admit(k *key) (*key, bool) {
-	if a.Account == "" {
+func (a Admission) admit(req Request, k *key) (*key, bool) {
+	if a.Account == "" || fromPage(req) {
 		return nil, false
 	}
 	if k.root != nil {

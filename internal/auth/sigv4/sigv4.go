@@ -2,9 +2,9 @@
 //
 // Callers may rely on this: Verify returns a scope and a credential without an error only for a request that was signed, within
 // five minutes, with the secret of an access key that Secrets knows and that has not expired, over exactly the headers that its
-// SignedHeaders list names, the host, every header that could change what the request means, its path, its query and its whole
-// body; or, where Admission says so, for a request of an access key that Secrets does not know. Nothing that is not verified
-// changes the state of a Verifier.
+// SignedHeaders list names, the host, every X-Amz- header, its path, its query and its whole body; or, where Admission says so, for
+// a request of an access key that Secrets does not know, but never for one that a browser sent for a web page. Nothing but these
+// requests changes the state of a Verifier. What a request costs before its signature is known to be right is bounded.
 //
 // The method is described in "Create a signed AWS API request" and "Elements of an AWS API request signature" of the AWS
 // Identity and Access Management User Guide.
@@ -99,7 +99,7 @@ func (v *Verifier) verify(req Request, s *scratch) (Scope, Credential, error) {
 	}
 	credential, known := v.secrets.Secret(key.scope.AccessKeyID)
 	if !known {
-		admitted, ok := v.admission.admit(key)
+		admitted, ok := v.admission.admit(req, key)
 		if !ok {
 			return Scope{}, Credential{}, unknownKey()
 		}
