@@ -65,7 +65,7 @@ func NewArena(warn func(error)) *Arena {
 }
 
 // New returns a key of n bytes which fill has written. The key never changes after that. When fill fails its error is returned
-// as it is, and what it wrote is overwritten.
+// as it is, and what it wrote is overwritten. Close waits for fill.
 func (a *Arena) New(n int, fill func(b []byte) error) (*Key, error) {
 	if n <= 0 || n > MaxSize {
 		return nil, ErrSize
@@ -74,11 +74,21 @@ func (a *Arena) New(n int, fill func(b []byte) error) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := fill(k.data); err != nil {
+	if err := k.fill(fill); err != nil {
 		k.Destroy()
 		return nil, err
 	}
 	return k, nil
+}
+
+// fill lets f write the bytes while nobody can destroy them: Close would take the memory away under it.
+func (k *Key) fill(f func(b []byte) error) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.data == nil {
+		return ErrDestroyed
+	}
+	return f(k.data)
 }
 
 // FromBytes returns a key with the bytes of b, and overwrites b with zeros, also when it fails.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -87,6 +88,32 @@ func TestCloseDestroysWhatIsLeft(t *testing.T) {
 	}
 	if s := a.Stats(); s != (Stats{}) {
 		t.Errorf("after Close the arena still holds %+v", s)
+	}
+}
+
+// Close unmapped the memory of a key that was still being filled, and the process ended with a fault.
+func TestCloseWaitsForAKeyThatIsBeingFilled(t *testing.T) {
+	a := NewArena(nil)
+	closed := make(chan error, 1)
+	_, err := a.New(32, func(b []byte) error {
+		go func() { closed <- a.Close() }()
+		select {
+		case err := <-closed:
+			closed <- err
+			t.Error("the arena was closed under a key that is being filled")
+		case <-time.After(20 * time.Millisecond):
+			copy(b, "still there")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
+	}
+	if s := a.Stats(); s != (Stats{}) {
+		t.Errorf("left over: %+v", s)
 	}
 }
 

@@ -87,6 +87,10 @@ func TestHardenProcess(t *testing.T) {
 	if dumpable, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || dumpable != 0 {
 		t.Errorf("dumpable = %d, %v", dumpable, err)
 	}
+	// Files of the data directory were readable by all who could enter it: the file system layer below makes them with mode 0666.
+	if mask := unix.Umask(0o077); mask != 0o077 {
+		t.Errorf("umask %#o", mask)
+	}
 	var core, lock unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_CORE, &core); err != nil || core != (unix.Rlimit{}) {
 		t.Errorf("core file limit %+v, %v", core, err)
