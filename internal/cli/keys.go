@@ -70,12 +70,18 @@ func warner(stderr io.Writer) func(error) {
 	return func(err error) { fmt.Fprintln(stderr, "sealtable: warning:", err) }
 }
 
+// newArena hardens the process and gives memory for keys.
+func newArena(cmd *cobra.Command) *lockedmem.Arena {
+	warn := warner(cmd.ErrOrStderr())
+	if err := lockedmem.HardenProcess(); err != nil {
+		warn(err)
+	}
+	return lockedmem.NewArena(warn)
+}
+
 // with opens the keyring for use, and closes it.
 func (f *keysFlags) with(cmd *cobra.Command, use func(*seal.Root, *lockedmem.Arena) error) (err error) {
-	if err := lockedmem.HardenProcess(); err != nil {
-		warner(cmd.ErrOrStderr())(err)
-	}
-	arena := lockedmem.NewArena(warner(cmd.ErrOrStderr()))
+	arena := newArena(cmd)
 	defer func() { err = errors.Join(err, arena.Close()) }()
 	options, err := f.options(cmd, arena)
 	if err != nil {
@@ -402,7 +408,7 @@ func (f *keysFlags) restore(cmd *cobra.Command, path string, kind seal.Kind, rec
 	if _, err := os.Lstat(filepath.Join(f.config, "keyring")); err == nil { // before anybody types a passphrase in vain
 		return fmt.Errorf("%s holds a keyring already: it is not overwritten", f.config)
 	}
-	arena := lockedmem.NewArena(warner(cmd.ErrOrStderr()))
+	arena := newArena(cmd)
 	defer func() { err = errors.Join(err, arena.Close()) }()
 	options, err := f.options(cmd, arena)
 	if err != nil {

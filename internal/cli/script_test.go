@@ -30,7 +30,6 @@ func TestMain(m *testing.M) {
 //	serving          has a server run on data and config until the script ends
 //	exits CODE CMD…  runs a command that must end with this exit code, and write one line to standard error
 //	mode FILE MODE   sees that a file has this mode
-//	unchanged A B    sees that two directories hold the same
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"),
@@ -40,11 +39,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"install":   func(ts *testscript.TestScript, _ bool, _ []string) { install(ts) },
-			"serving":   func(ts *testscript.TestScript, _ bool, _ []string) { ts.Defer(closer(ts, serve(ts))) },
-			"exits":     exits,
-			"mode":      mode,
-			"unchanged": unchanged,
+			"install": func(ts *testscript.TestScript, _ bool, _ []string) { install(ts) },
+			"serving": func(ts *testscript.TestScript, _ bool, _ []string) { ts.Defer(closer(ts, serve(ts))) },
+			"exits":   exits,
+			"mode":    mode,
 		},
 	})
 }
@@ -107,24 +105,4 @@ func mode(ts *testscript.TestScript, _ bool, args []string) {
 	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[1] {
 		ts.Fatalf("%s has mode %s", args[0], got)
 	}
-}
-
-func unchanged(ts *testscript.TestScript, _ bool, args []string) {
-	if a, b := listing(ts, args[0]), listing(ts, args[1]); a != b {
-		ts.Fatalf("they differ:\n%s\n%s", a, b)
-	}
-}
-
-func listing(ts *testscript.TestScript, dir string) string {
-	var b strings.Builder
-	root := ts.MkAbs(dir)
-	ts.Check(filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		content, err := os.ReadFile(path)
-		fmt.Fprintf(&b, "%s %x\n", strings.TrimPrefix(path, root), content)
-		return err
-	}))
-	return b.String()
 }

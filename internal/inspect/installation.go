@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -29,14 +28,14 @@ const formatText = "sealtable data directory, format 1\n"
 
 // Installation gives the id that a data directory bears; the zero id where there is no data yet.
 func Installation(dir string) (seal.ID, error) {
-	content, err := os.ReadFile(filepath.Join(dir, installationFile))
+	content, err := readSmall(vfs.Default, filepath.Join(dir, installationFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return seal.ID{}, nil
 	}
 	if err != nil {
 		return seal.ID{}, err
 	}
-	id, err := seal.ParseID(strings.TrimSuffix(string(content), "\n"))
+	id, err := seal.ParseID(strings.TrimSuffix(content, "\n"))
 	if err != nil {
 		return seal.ID{}, fmt.Errorf("%s: %w: restore it from a backup of the data directory", filepath.Join(dir, installationFile), err)
 	}
