@@ -53,6 +53,9 @@ type Engine struct {
 
 	changing sync.Mutex // serialises changes to the set of tables and their descriptions, never reads or item operations
 	tables   tableIndex
+
+	tokens     sync.Mutex
+	tokensOpen bool
 }
 
 // Open loads the tables. What a crash left of tables that were being created or deleted is removed: their keys first.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -11,6 +12,12 @@ import (
 
 // ErrSameItem says that a transaction names an item more than once.
 var ErrSameItem = errors.New("engine: a transaction names an item more than once")
+
+// MaxTransactionSize is how many bytes of items a transaction may touch ("TransactWriteItems", "TransactGetItems").
+const MaxTransactionSize = 4 << 20
+
+// ErrTransactionTooLarge says that a transaction touches more than MaxTransactionSize.
+var ErrTransactionTooLarge = errors.New("engine: transaction too large")
 
 // TransactionError says why a transaction did nothing: for each of its writes in order the reason why it could not be done, nil for
 // those that could.
@@ -34,30 +41,37 @@ type Write struct {
 	row       storage.Row
 	condition Condition
 	decide    Decide // nil leaves the item as it is
+	blind     bool   // see Blindly
 }
 
 // PutOf stores an item in place of the one with its key.
 func PutOf(t *Table, item attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfNew(item)
-	return Write{row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
+	return Write{row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
 }
 
 // UpdateOf computes the item that follows the one with a key.
 func UpdateOf(t *Table, key attribute.Item, condition Condition, decide Decide) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{row, condition, bounded(decide)}, err
+	return Write{row: row, condition: condition, decide: bounded(decide)}, err
 }
 
 // DeleteOf removes the item with a key, if it is there.
 func DeleteOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
+	return Write{row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
 }
 
 // CheckOf only asks a condition of the item with a key.
 func CheckOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
 	return Write{row: row, condition: condition}, err
+}
+
+// Blindly is a put or delete without a condition that does not read what was there before: its change has no Old.
+func (w Write) Blindly() Write {
+	w.blind = true
+	return w
 }
 
 // bounded keeps what decide makes within the size of an item.
@@ -73,8 +87,42 @@ func bounded(decide Decide) Decide {
 
 // Transact does all writes or none of them, with their items held against other writers meanwhile. What kept it from doing them
 // is a *TransactionError with the reason of every write, not only of the first. Changes are in the order of the writes; that of
-// a check has Old and New alike.
-func (e *Engine) Transact(ctx context.Context, writes []Write) ([]Change, error) {
+// a check has Old and New alike. With a token, which may be nil, a transaction that was done already is not done again: repeated
+// is true, and the changes hold the items as they are.
+func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (changes []Change, repeated bool, err error) {
+	rows := make([]storage.Row, len(writes), len(writes)+1)
+	for i := range writes {
+		rows[i] = writes[i].row
+	}
+	if repeats(rows) {
+		return nil, false, ErrSameItem
+	}
+	changes = make([]Change, len(writes))
+	if token == nil {
+		err = e.store.Update(ctx, rows, func(tx storage.Tx) error { return transact(tx, writes, changes, MaxTransactionSize) })
+		return changes, false, err
+	}
+	if err := e.openTokens(ctx); err != nil {
+		return nil, false, err
+	}
+	err = e.store.Update(ctx, append(rows, token.row()), func(tx storage.Tx) error {
+		now := e.clock.Now()
+		if repeated, err = token.used(tx, now); err != nil {
+			return err
+		}
+		if repeated {
+			return readAll(tx, writes, changes)
+		}
+		if err := transact(tx, writes, changes, MaxTransactionSize); err != nil {
+			return err
+		}
+		return token.remember(tx, now)
+	})
+	return changes, repeated, err
+}
+
+// Batch is Transact without a limit of size, for writes that need not be a transaction.
+func (e *Engine) Batch(ctx context.Context, writes []Write) ([]Change, error) {
 	rows := make([]storage.Row, len(writes))
 	for i := range writes {
 		rows[i] = writes[i].row
@@ -83,24 +131,46 @@ func (e *Engine) Transact(ctx context.Context, writes []Write) ([]Change, error)
 		return nil, ErrSameItem
 	}
 	changes := make([]Change, len(writes))
-	err := e.store.Update(ctx, rows, func(tx storage.Tx) error {
-		if err := decideAll(tx, writes, changes); err != nil {
-			return err
-		}
-		return replaceAll(tx, writes, changes)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return changes, nil
+	err := e.store.Update(ctx, rows, func(tx storage.Tx) error { return transact(tx, writes, changes, math.MaxInt) })
+	return changes, err
 }
 
-func decideAll(tx storage.Tx, writes []Write, changes []Change) error {
+func transact(tx storage.Tx, writes []Write, changes []Change, limit int) error {
+	if err := decideAll(tx, writes, changes); err != nil {
+		return err
+	}
+	size := 0
+	for i := range changes {
+		if size += max(changes[i].Old.Size(), changes[i].New.Size()); size > limit {
+			return ErrTransactionTooLarge
+		}
+	}
+	for i := range writes {
+		if err := writes[i].apply(tx, changes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAll gives the items as they are for a transaction that was done before.
+func readAll(tx storage.Tx, writes []Write, changes []Change) (err error) {
+	for i := range writes {
+		if changes[i].New, err = heldItem(tx, writes[i].row); err != nil {
+			return err
+		}
+		changes[i].Old = changes[i].New
+	}
+	return nil
+}
+
+func decideAll(tx storage.Tx, writes []Write, changes []Change) (err error) {
 	cancelled, failed := &TransactionError{Reasons: make([]error, len(writes))}, false
 	for i := range writes {
-		var err error
-		if changes[i].Old, err = heldItem(tx, writes[i].row); err != nil {
-			return err
+		if !writes[i].blind {
+			if changes[i].Old, err = heldItem(tx, writes[i].row); err != nil {
+				return err
+			}
 		}
 		if err := writes[i].try(&changes[i]); err != nil {
 			cancelled.Reasons[i], failed = err, true
@@ -123,16 +193,15 @@ func (w *Write) try(change *Change) (err error) {
 	return err
 }
 
-func replaceAll(tx storage.Tx, writes []Write, changes []Change) error {
-	for i := range writes {
-		if writes[i].decide == nil {
-			continue
-		}
-		if err := replace(tx, writes[i].row, changes[i]); err != nil {
-			return err
-		}
+// apply stores what try computed.
+func (w *Write) apply(tx storage.Tx, change Change) error {
+	switch {
+	case w.decide == nil:
+		return nil
+	case w.blind && change.New == nil:
+		return tx.Delete(w.row)
 	}
-	return nil
+	return replace(tx, w.row, change)
 }
 
 // heldItem is a latched row's item, in memory that outlives the transaction; nil when there is none.
@@ -160,9 +229,13 @@ func SamePlaces(places []Place) bool { return repeats(rowsOf(places)) }
 func (e *Engine) GetTogether(ctx context.Context, places []Place) ([]attribute.Item, error) {
 	rows, items := rowsOf(places), make([]attribute.Item, len(places))
 	err := e.store.Update(ctx, rows, func(tx storage.Tx) (err error) {
+		size := 0
 		for i := range rows {
 			if items[i], err = heldItem(tx, rows[i]); err != nil {
 				return err
+			}
+			if size += items[i].Size(); size > MaxTransactionSize {
+				return ErrTransactionTooLarge
 			}
 		}
 		return nil

@@ -111,7 +111,9 @@ func TestRefusedPuts(t *testing.T) {
 // TestRefusedConditions: which of several errors around a condition DynamoDB reports.
 func TestRefusedConditions(t *testing.T) {
 	w := newTables(t)
-	put := func(table, more string) string { return `{"TableName":"` + table + `","Item":{"pk":{"S":"a"}},` + more + `}` }
+	put := func(table, more string) string {
+		return `{"TableName":"` + table + `","Item":{"pk":{"S":"a"}},` + more + `}`
+	}
 	const mixed = "Can not use both expression and non-expression parameters in the same request: Non-expression parameters: "
 	w.refusals([]refused{
 		{"both forms", "PutItem", put("plain", `"ConditionExpression":"a","Expected":{},"ConditionalOperator":"OR"`), validation,

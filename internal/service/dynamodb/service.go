@@ -80,5 +80,9 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
 		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query).Without("IndexName"),
 		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan).Without("IndexName"),
+		service.Bind(reads(dynamodbapi.BatchGetItem()), s.batchGetItemAccess, s.batchGetItem),
+		service.Bind(reads(dynamodbapi.BatchWriteItem()), s.batchWriteItemAccess, s.batchWriteItem),
+		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
+		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
 	)
 }

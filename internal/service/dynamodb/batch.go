@@ -1,0 +1,202 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/expression"
+)
+
+// Limits of batches ("BatchGetItem", "BatchWriteItem").
+const (
+	maxBatchReads     = 100
+	maxBatchWrites    = 25
+	maxBatchReadBytes = 16 << 20
+)
+
+// batchRead is what a BatchGetItem asks of one table.
+type batchRead struct {
+	name       string // as the request has it: a name or an ARN
+	request    dynamodbapi.KeysAndAttributes
+	projection *expression.Projection
+	table      *engine.Table
+}
+
+func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput) (*dynamodbapi.BatchGetItemOutput, error) {
+	reads, err := checkBatchGet(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.useBatch(ctx, caller, reads); err != nil {
+		return nil, err
+	}
+	out := &dynamodbapi.BatchGetItemOutput{
+		Responses: make(map[string][]attribute.Item, len(reads)), UnprocessedKeys: map[string]dynamodbapi.KeysAndAttributes{},
+	}
+	cost, room := &tally{}, maxBatchReadBytes
+	for i := range reads {
+		if room, err = s.readBatch(ctx, &reads[i], out, cost, room); err != nil {
+			return nil, err
+		}
+	}
+	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
+	return out, nil
+}
+
+// checkBatchGet checks what needs no table.
+func checkBatchGet(in *dynamodbapi.BatchGetItemInput) ([]batchRead, error) {
+	var reads []batchRead
+	keys := 0
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		r := batchRead{name: name, request: in.RequestItems[name]}
+		selected := projected{r.request.ProjectionExpression, r.request.ExpressionAttributeNames, r.request.AttributesToGet}
+		var err error
+		if r.projection, err = selected.compile(); err != nil {
+			return nil, err
+		}
+		reads = append(reads, r)
+		keys += len(r.request.Keys)
+	}
+	if keys > maxBatchReads {
+		return nil, invalid("Too many items requested for the BatchGetItem call")
+	}
+	return reads, nil
+}
+
+// useBatch finds the tables and checks the keys against them.
+func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []batchRead) (err error) {
+	var places []engine.Place
+	for i := range reads {
+		r := &reads[i]
+		if r.table, err = s.use(ctx, caller, &r.name); err != nil {
+			return err
+		}
+		for _, key := range r.request.Keys {
+			place, err := engine.PlaceOf(r.table, key)
+			if err != nil {
+				return lookupRefusal(err)
+			}
+			places = append(places, place)
+		}
+	}
+	if engine.SamePlaces(places) {
+		return invalid("Provided list of item keys contains duplicates")
+	}
+	return nil
+}
+
+// readBatch reads the items of one table. When there is no more room in the answer, the keys that are left are given back.
+func (s *Service) readBatch(ctx context.Context, r *batchRead, out *dynamodbapi.BatchGetItemOutput, cost *tally, room int) (int, error) {
+	found := []attribute.Item{}
+	for i, key := range r.request.Keys {
+		item, err := s.engine.Get(ctx, r.table, key, nil)
+		if err != nil {
+			return 0, lookupRefusal(err)
+		}
+		size := item.Size()
+		if size > room {
+			left := r.request
+			left.Keys, room = r.request.Keys[i:], 0
+			out.UnprocessedKeys[r.name] = left
+			break
+		}
+		room -= size
+		cost.add(r.name, readUnits(size, isTrue(r.request.ConsistentRead)))
+		if item != nil {
+			found = append(found, selectFrom(r.projection, item))
+		}
+	}
+	out.Responses[r.name] = found
+	return room, nil
+}
+
+// selectFrom applies a projection, if there is one.
+func selectFrom(p *expression.Projection, item attribute.Item) attribute.Item {
+	if p == nil {
+		return item
+	}
+	return p.Apply(item)
+}
+
+func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput) (*dynamodbapi.BatchWriteItemOutput, error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	if err := checkBatchWrite(in, names); err != nil {
+		return nil, err
+	}
+	var writes []engine.Write
+	var tables []string // of the writes
+	for _, name := range names {
+		t, err := s.use(ctx, caller, &name)
+		if err != nil {
+			return nil, err
+		}
+		for _, request := range in.RequestItems[name] {
+			w, err := batchedWrite(t, request)
+			if err != nil {
+				return nil, err
+			}
+			if !wantsCapacity(in.ReturnConsumedCapacity) {
+				w = w.Blindly()
+			}
+			writes, tables = append(writes, w), append(tables, name)
+		}
+	}
+	changes, err := s.engine.Batch(ctx, writes)
+	if errors.Is(err, engine.ErrSameItem) {
+		return nil, invalid("Provided list of item keys contains duplicates")
+	}
+	if err != nil {
+		return nil, refusal(err)
+	}
+	cost := &tally{}
+	for i := range changes {
+		cost.add(tables[i], writeUnits(changes[i]))
+	}
+	return &dynamodbapi.BatchWriteItemOutput{
+		ConsumedCapacity:      cost.consumed(in.ReturnConsumedCapacity),
+		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
+		UnprocessedItems:      map[string][]dynamodbapi.WriteRequest{},
+	}, nil
+}
+
+// batchMetrics is collectionMetrics for requests to several tables.
+func batchMetrics(_ *string) map[string][]dynamodbapi.ItemCollectionMetrics { return nil }
+
+// checkBatchWrite checks what needs no table.
+func checkBatchWrite(in *dynamodbapi.BatchWriteItemInput, names []string) error {
+	requests := 0
+	for _, name := range names {
+		for _, r := range in.RequestItems[name] {
+			switch {
+			case r.PutRequest != nil && r.DeleteRequest != nil:
+				return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+			case r.PutRequest == nil && r.DeleteRequest == nil:
+				return invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+			case r.PutRequest != nil:
+				if err := checkItemSize(r.PutRequest.Item); err != nil {
+					return err
+				}
+			}
+			requests++
+		}
+	}
+	if requests > maxBatchWrites {
+		return invalid("Too many items requested for the BatchWriteItem call")
+	}
+	return nil
+}
+
+func batchedWrite(t *engine.Table, r dynamodbapi.WriteRequest) (engine.Write, error) {
+	if r.PutRequest != nil {
+		w, err := engine.PutOf(t, r.PutRequest.Item, nil)
+		return w, refusal(err)
+	}
+	w, err := engine.DeleteOf(t, r.DeleteRequest.Key, nil)
+	return w, lookupRefusal(err)
+}

@@ -1,0 +1,61 @@
+package dynamodb
+
+import (
+	"context"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/expression"
+)
+
+func (s *Service) transactGetItems(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput) (*dynamodbapi.TransactGetItemsOutput, error) {
+	projections, err := compileGets(in.TransactItems)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]engine.Place, len(in.TransactItems))
+	for i := range in.TransactItems {
+		get := in.TransactItems[i].Get
+		t, err := s.use(ctx, caller, get.TableName)
+		if err != nil {
+			return nil, err
+		}
+		if places[i], err = engine.PlaceOf(t, get.Key); err != nil {
+			return nil, lookupRefusal(err)
+		}
+	}
+	if engine.SamePlaces(places) {
+		return nil, transactionRefusal(engine.ErrSameItem)
+	}
+	items, err := s.engine.GetTogether(ctx, places)
+	if err != nil {
+		return nil, transactionRefusal(err)
+	}
+	return transactionAnswer(in, items, projections), nil
+}
+
+// compileGets compiles the projections; nil is the whole item.
+func compileGets(gets []dynamodbapi.TransactGetItem) ([]*expression.Projection, error) {
+	projections := make([]*expression.Projection, len(gets))
+	for i := range gets {
+		selected := projected{expression: gets[i].Get.ProjectionExpression, names: gets[i].Get.ExpressionAttributeNames}
+		var err error
+		if projections[i], err = selected.compile(); err != nil {
+			return nil, err
+		}
+	}
+	return projections, nil
+}
+
+func transactionAnswer(in *dynamodbapi.TransactGetItemsInput, items []attribute.Item, projections []*expression.Projection) *dynamodbapi.TransactGetItemsOutput {
+	cost, responses := &tally{}, make([]dynamodbapi.ItemResponse, len(items))
+	for i, item := range items {
+		cost.add(*in.TransactItems[i].Get.TableName, transactionFactor*readUnits(item.Size(), true))
+		if item != nil {
+			responses[i].Item = selectFrom(projections[i], item)
+		}
+	}
+	return &dynamodbapi.TransactGetItemsOutput{ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses}
+}
