@@ -36,7 +36,7 @@ const direction = `
 	storage/storagetest: storage clock
 	storage/embedded/sealedfs: storage
 	storage/embedded/journal: storage
-	storage/embedded: storage storage/embedded/sealedfs storage/embedded/journal clock
+	storage/embedded: storage storage/embedded/sealedfs storage/embedded/journal clock lockedmem
 	catalog: storage
 
 	seal/envelope: lockedmem

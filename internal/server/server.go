@@ -158,7 +158,7 @@ func (s *Server) openStore(context.Context) error {
 		return err
 	}
 	defer frameKey.Destroy()
-	options := embedded.Options{FS: vfs.Default, Dir: s.config.DataDir, Keys: ring, Logger: s.log, Clock: s.clock}
+	options := embedded.Options{FS: vfs.Default, Dir: s.config.DataDir, Keys: ring, Memory: s.arena, Logger: s.log, Clock: s.clock}
 	if err := frameKey.CopyTo(options.FrameKey[:]); err != nil {
 		return err
 	}

@@ -5,20 +5,22 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// heldKeys are the data keys of one open table. What was once given is held until forget, so that background work never fails
-// half-way because a key was switched off; nothing of the table can be read or written without them afterwards.
+// heldKeys are the data keys of one open table, in locked memory. What was once given is held until forget, so that background work
+// never fails half-way because a key was switched off; nothing of the table can be read or written without them afterwards.
 type heldKeys struct {
 	source  storage.Keys
+	memory  *lockedmem.Arena
 	id      storage.TableID
 	rotated func(storage.TableID) // told when there is a new epoch to seal under
 
 	mu      sync.Mutex
 	current storage.Epoch
-	keys    map[storage.Epoch]*[storage.KeySize]byte
+	keys    map[storage.Epoch]*lockedmem.Key
 	gone    bool
 }
 
@@ -26,9 +28,10 @@ var errKeysForgotten = errors.New("the table was closed and its keys were forgot
 
 // holdKeys asks for the table's current key, which must be had, and for the earlier ones, which are asked for again when a file
 // turns out to need them.
-func holdKeys(source storage.Keys, id storage.TableID, rotated func(storage.TableID)) (*heldKeys, error) {
-	h := &heldKeys{source: source, id: id, rotated: rotated, keys: make(map[storage.Epoch]*[storage.KeySize]byte)}
-	current, err := source.Current(id)
+func (s *Store) holdKeys(id storage.TableID) (*heldKeys, error) {
+	h := &heldKeys{source: s.opts.Keys, memory: s.opts.Memory, id: id, rotated: s.journal.ForgetKeys,
+		keys: make(map[storage.Epoch]*lockedmem.Key)}
+	current, err := h.source.Current(id)
 	if err != nil {
 		return nil, sealed(id, err)
 	}
@@ -72,8 +75,7 @@ func (h *heldKeys) Key(epoch storage.Epoch, key *[storage.KeySize]byte) error {
 		}
 		return sealed(h.id, err)
 	}
-	*key = *h.keys[epoch]
-	return nil
+	return h.keys[epoch].CopyTo(key[:])
 }
 
 // fetch makes sure that the epoch's key is held. The caller holds mu.
@@ -81,9 +83,10 @@ func (h *heldKeys) fetch(epoch storage.Epoch) error {
 	if h.keys[epoch] != nil {
 		return nil
 	}
-	key := new([storage.KeySize]byte)
-	if err := h.source.Key(h.id, epoch, key); err != nil {
-		clear(key[:])
+	key, err := h.memory.New(storage.KeySize, func(b []byte) error {
+		return h.source.Key(h.id, epoch, (*[storage.KeySize]byte)(b))
+	})
+	if err != nil {
 		return err
 	}
 	h.keys[epoch] = key
@@ -101,7 +104,7 @@ func (h *heldKeys) forget() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, key := range h.keys {
-		clear(key[:])
+		key.Destroy()
 	}
 	clear(h.keys)
 	h.gone = true

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
@@ -44,9 +45,13 @@ const (
 // is brought back before Open returns; tables whose keys or files cannot be used are set aside and refuse.
 func Open(opts Options) (*Store, error) {
 	opts.setDefaults()
-	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(), tables: make(map[storage.TableID]*table)}
 	if opts.BenchmarkWithoutEncryption && !testing.Testing() {
 		return nil, errors.New("storage: BenchmarkWithoutEncryption is for benchmarks alone")
+	}
+	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(), tables: make(map[storage.TableID]*table)}
+	if opts.Memory == nil {
+		s.opts.Memory = lockedmem.NewArena(func(err error) { opts.Logger.Warn("keys of tables", "error", err) })
+		s.ownMemory = s.opts.Memory
 	}
 	if err := s.claim(); err != nil {
 		return nil, err
@@ -226,7 +231,7 @@ func (s *Store) abandon() error {
 	}
 	s.files.Unref()
 	s.cache.Unref()
-	return errors.Join(append(errs, s.lock.Close())...)
+	return errors.Join(append(errs, s.lock.Close(), s.forgetAll())...)
 }
 
 // readWhole reads a small file.

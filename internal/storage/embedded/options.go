@@ -9,6 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/sealtable/sealtable/internal/clock"
+	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
@@ -19,6 +20,8 @@ type Options struct {
 	FS   vfs.FS // the disk
 	Dir  string
 	Keys storage.Keys
+	// Memory is where the keys of tables that are awake are held; an arena of the store's own if it is nil.
+	Memory *lockedmem.Arena
 	// FrameKey is the installation's key for the journal's frames. Sections of tables are under the tables' own keys.
 	FrameKey [storage.KeySize]byte
 	Logger   *slog.Logger

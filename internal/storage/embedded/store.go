@@ -21,6 +21,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 
+	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
@@ -48,8 +49,9 @@ type Store struct {
 	replaying atomic.Bool
 	parking   parking
 	closed    atomic.Bool
-	txs       sync.Pool // of *tx
-	keys      sync.Pool // of *[]byte, for row keys
+	txs       sync.Pool        // of *tx
+	keys      sync.Pool        // of *[]byte, for row keys
+	ownMemory *lockedmem.Arena // nil when Options.Memory gave one
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -194,8 +196,16 @@ func (s *Store) Close() error {
 	errs = append(errs, s.reclaim.release(), s.journal.Close())
 	s.files.Unref()
 	s.cache.Unref()
-	errs = append(errs, s.lock.Close())
+	errs = append(errs, s.lock.Close(), s.forgetAll())
 	return errors.Join(errs...)
+}
+
+// forgetAll gives the memory for keys back if it is the store's own.
+func (s *Store) forgetAll() error {
+	if s.ownMemory == nil {
+		return nil
+	}
+	return s.ownMemory.Close()
 }
 
 // noteCommit remembers the highest LSN that a commit returned.

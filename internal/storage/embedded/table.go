@@ -106,7 +106,7 @@ func (t *table) wakeForReplay() error {
 
 // rouse asks for the keys and opens the files. The caller holds the gate alone.
 func (t *table) rouse() (*instance, error) {
-	keys, err := holdKeys(t.store.opts.Keys, t.id, t.store.journal.ForgetKeys)
+	keys, err := t.store.holdKeys(t.id)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +267,7 @@ func (t *table) noLongerFresh() error {
 // create makes the table's directory, where the key source may keep a file of its own already. The directory of table files comes
 // last, when the file that says that they are missing is durable.
 func (t *table) create() error {
-	keys, err := holdKeys(t.store.opts.Keys, t.id, t.store.journal.ForgetKeys)
+	keys, err := t.store.holdKeys(t.id)
 	if err != nil {
 		return err
 	}
