@@ -21,6 +21,9 @@ func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dyna
 	if err := s.checkRoomFor(t.Name); err != nil {
 		return nil, err
 	}
+	if err := s.checkThroughputQuota(t); err != nil {
+		return nil, err
+	}
 	if t.Encryption.Key, err = s.chooseKey(ctx, caller, wanted); err != nil {
 		return nil, err
 	}

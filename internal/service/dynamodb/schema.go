@@ -114,16 +114,3 @@ func readBilling(t *engine.Table, mode *string, throughput *dynamodbapi.Provisio
 	t.Throughput.Read, t.Throughput.Write = *throughput.ReadCapacityUnits, *throughput.WriteCapacityUnits
 	return nil
 }
-
-// maxUnits is the most that a request may name, far above what any quota allows.
-const maxUnits = 1_000_000_000_000
-
-func checkThroughput(p *dynamodbapi.ProvisionedThroughput) error {
-	switch {
-	case *p.ReadCapacityUnits > maxUnits:
-		return invalid("Given value %d for ReadCapacityUnits is out of bounds", *p.ReadCapacityUnits)
-	case *p.WriteCapacityUnits > maxUnits:
-		return invalid("Given value %d for WriteCapacityUnits is out of bounds", *p.WriteCapacityUnits)
-	}
-	return nil
-}

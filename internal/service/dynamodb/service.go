@@ -84,5 +84,11 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.BatchWriteItem()), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
+		service.Bind(dynamodbapi.TagResource(), tagResourceAccess, s.tagResource),
+		service.Bind(dynamodbapi.UntagResource(), untagResourceAccess, s.untagResource),
+		service.Bind(dynamodbapi.ListTagsOfResource(), listTagsAccess, s.listTags),
+		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
+		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),
+		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess, s.describeContinuousBackups),
 	)
 }

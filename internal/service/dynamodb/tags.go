@@ -1,10 +1,15 @@
 package dynamodb
 
 import (
+	"context"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/arn"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
 )
 
 // Rules of tags ("Tagging restrictions in DynamoDB").
@@ -31,4 +36,109 @@ func addTags(current map[string]string, more []dynamodbapi.Tag) (map[string]stri
 		return nil, invalidParameter("Too many tags: a resource can have %d tags at most", maxTags)
 	}
 	return tags, nil
+}
+
+// tagged finds the table whose ARN a request for tags names.
+func (s *Service) tagged(caller *auth.Caller, given *string) (*engine.Table, error) {
+	name, err := taggedName(caller, given)
+	if err != nil {
+		return nil, err
+	}
+	t, err := s.engine.Table(name)
+	if err != nil {
+		return nil, notFound("Requested resource not found: ResourcArn: %s not found", *given)
+	}
+	return t, nil
+}
+
+func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
+	a, ok := arn.Parse(*given)
+	table, isTable := a.Child("table")
+	if !ok || !isTable || a.Service != "dynamodb" || a.Region != caller.Region || checkName(table) != nil {
+		return engine.Name{}, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", *given)
+	}
+	return engine.Name{Account: a.Account, Region: a.Region, Table: table}, nil
+}
+
+// needTagged is need for requests that name a table by ResourceArn.
+func needTagged(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+	name, err := taggedName(caller, given)
+	if err != nil {
+		return err
+	}
+	needs.Add(auth.Need{Action: action, Resource: tableARN(name)})
+	needs.Note("resourceArn", *given)
+	return nil
+}
+
+func tagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs) error {
+	return needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
+}
+
+func untagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs) error {
+	return needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
+}
+
+func listTagsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs) error {
+	return needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
+}
+
+func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput) (*dynamodbapi.TagResourceOutput, error) {
+	if len(in.Tags) == 0 {
+		return nil, invalid("Atleast one Tag needs to be provided as Input.")
+	}
+	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) (err error) {
+		t.Tags, err = addTags(t.Tags, in.Tags)
+		return err
+	})
+	return &dynamodbapi.TagResourceOutput{}, err
+}
+
+func (s *Service) untagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput) (*dynamodbapi.UntagResourceOutput, error) {
+	if len(in.TagKeys) == 0 {
+		return nil, invalid("Atleast one Tag Key needs to be provided as Input.")
+	}
+	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) error {
+		for _, key := range in.TagKeys {
+			delete(t.Tags, key)
+		}
+		return nil
+	})
+	return &dynamodbapi.UntagResourceOutput{}, err
+}
+
+// changeTags changes the tags of a table that is neither on its way in nor out.
+func (s *Service) changeTags(ctx context.Context, caller *auth.Caller, given *string, change func(*engine.Table) error) error {
+	t, err := s.tagged(caller, given)
+	if err != nil {
+		return err
+	}
+	now := s.clock.Now()
+	_, err = s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+		if err := sameTable(next, t); err != nil {
+			return err
+		}
+		switch status(next, now) {
+		case "CREATING", "DELETING":
+			return tableBusy(next, now)
+		}
+		return change(next)
+	})
+	return refusal(err)
+}
+
+// listTags gives all tags at once, so it gives out no NextToken and knows none.
+func (s *Service) listTags(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput) (*dynamodbapi.ListTagsOfResourceOutput, error) {
+	if in.NextToken != nil {
+		return nil, invalid("Invalid NextToken")
+	}
+	t, err := s.tagged(caller, in.ResourceArn)
+	if err != nil {
+		return nil, err
+	}
+	out := &dynamodbapi.ListTagsOfResourceOutput{Tags: []dynamodbapi.Tag{}}
+	for _, key := range slices.Sorted(maps.Keys(t.Tags)) {
+		out.Tags = append(out.Tags, dynamodbapi.Tag{Key: &key, Value: pointer(t.Tags[key])})
+	}
+	return out, nil
 }

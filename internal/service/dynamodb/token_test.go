@@ -49,6 +49,15 @@ func TestTokens(t *testing.T) {
 	expect("3")
 }
 
+// TestTokensOutliveTheServer: a client that asks again after a restart gets what it would have got before.
+func TestTokensOutliveTheServer(t *testing.T) {
+	w := newTables(t)
+	w.must("TransactWriteItems", counted("token", ""))
+	w.restart()
+	w.must("TransactWriteItems", counted("token", ""))
+	w.answers([]answered{{"once", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`, `{"Item":{"pk":{"S":"counter"},"n":{"N":"1"}}}`}})
+}
+
 // TestATokenAtOnce: of equal transactions at the same time one is done.
 func TestATokenAtOnce(t *testing.T) {
 	w := newTables(t)

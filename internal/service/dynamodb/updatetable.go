@@ -124,7 +124,10 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 			return tableBusy(next, now)
 		}
 		next.Updating, next.ActiveAt = true, now.Add(s.transition)
-		return applySettings(next, in, now)
+		if err := applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil {
+			return err
+		}
+		return s.checkThroughputQuota(next)
 	})
 	if errors.Is(err, engine.ErrNoTable) {
 		return nil, notFound("Requested resource not found: Table: %s not found", t.Name.Table)

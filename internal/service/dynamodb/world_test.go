@@ -2,6 +2,7 @@ package dynamodb_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -17,9 +18,11 @@ import (
 
 // world is a whole server as `sealtable dev` runs it: real HTTP, real keys, real encrypted files.
 type world struct {
-	t        *testing.T
-	endpoint string
-	region   string
+	t           *testing.T
+	dir, region string
+	transition  time.Duration
+	server      *server.Server
+	endpoint    string
 }
 
 func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
@@ -27,21 +30,36 @@ func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
 // newSlowWorld is newWorld where CREATING, UPDATING and DELETING stay visible for a while.
 func newSlowWorld(t *testing.T, transition time.Duration) *world {
 	t.Helper()
-	dir := t.TempDir()
-	s, err := server.Open(t.Context(), server.Config{
-		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"},
-		Account: "123456789012", Region: "eu-west-1", KeyCacheLifetime: 5 * time.Minute, KeySweep: time.Minute,
-		ArchiveAfter: 168 * time.Hour, Open: true, Transition: transition, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := &world{t: t, dir: t.TempDir(), region: "eu-west-1", transition: transition}
+	w.open()
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := w.server.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return &world{t: t, endpoint: "http://" + s.Addresses()[0], region: "eu-west-1"}
+	return w
+}
+
+func (w *world) open() {
+	w.t.Helper()
+	s, err := server.Open(context.Background(), server.Config{
+		DataDir: filepath.Join(w.dir, "data"), ConfigDir: filepath.Join(w.dir, "config"), Listen: []string{"127.0.0.1:0"},
+		Account: "123456789012", Region: w.region, KeyCacheLifetime: 5 * time.Minute, KeySweep: time.Minute,
+		ArchiveAfter: 168 * time.Hour, Open: true, Transition: w.transition, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.server, w.endpoint = s, "http://"+s.Addresses()[0]
+}
+
+// restart stops the server and opens it again on what it left.
+func (w *world) restart() {
+	w.t.Helper()
+	if err := w.server.Close(); err != nil {
+		w.t.Fatal(err)
+	}
+	w.open()
 }
 
 // call sends one request as the root user of the account.
