@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -59,7 +60,8 @@ func (s *materialStore) read(id string) (*MaterialFile, error) {
 	return f, f.verifySeal(s.root)
 }
 
-// write puts f at name, whole or not at all, and durably.
+// write puts f at name, whole or not at all, and durably. The old file is overwritten once the new one is durable: erasing a key
+// has to reach every copy of its material.
 func (s *materialStore) write(name string, f *MaterialFile) error {
 	data, err := f.encode(s.root)
 	if err != nil {
@@ -69,7 +71,30 @@ func (s *materialStore) write(name string, f *MaterialFile) error {
 	if err := s.writeSynced(temp, data); err != nil {
 		return fmt.Errorf("write %s: %w", temp, err)
 	}
-	return s.rename(name+tempSuffix, name)
+	old, err := s.openOld(name)
+	if err != nil {
+		return err
+	}
+	err = s.rename(name+tempSuffix, name)
+	if old == nil {
+		return err
+	}
+	if err != nil {
+		return errors.Join(err, old.Close())
+	}
+	if err := wipe(old); err != nil {
+		return fmt.Errorf("overwrite the replaced material of key %s: %w", name, err)
+	}
+	return nil
+}
+
+// openOld opens the file that is about to be replaced, or gives nil when there is none.
+func (s *materialStore) openOld(name string) (vfs.File, error) {
+	old, err := s.fs.OpenReadWrite(s.path(name), diskCategory)
+	if oserror.IsNotExist(err) {
+		return nil, nil
+	}
+	return old, err
 }
 
 // writeUnborn is write for a key that has no record yet. It is marked as such before its file appears; born takes the mark away.
@@ -134,12 +159,9 @@ func (s *materialStore) sync(path string) error {
 // erase overwrites a file, makes that durable, and removes it. A file that is not there is erased already.
 func (s *materialStore) erase(name string) error {
 	path := s.path(name)
-	info, err := s.fs.Stat(path)
+	err := s.overwrite(path)
 	if oserror.IsNotExist(err) {
 		return nil
-	}
-	if err == nil {
-		err = s.overwrite(path, info.Size())
 	}
 	if err == nil {
 		err = s.fs.Remove(path)
@@ -153,19 +175,24 @@ func (s *materialStore) erase(name string) error {
 	return nil
 }
 
-func (s *materialStore) overwrite(path string, size int64) error {
+func (s *materialStore) overwrite(path string) error {
 	file, err := s.fs.OpenReadWrite(path, diskCategory)
 	if err != nil {
 		return err
 	}
-	_, err = file.WriteAt(make([]byte, size), 0)
+	return wipe(file)
+}
+
+// wipe overwrites a file, durably, and closes it.
+func wipe(file vfs.File) error {
+	info, err := file.Stat()
+	if err == nil {
+		_, err = file.WriteAt(make([]byte, info.Size()), 0)
+	}
 	if err == nil {
 		err = file.Sync()
 	}
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, file.Close())
 }
 
 // list is the ids of the keys that have a file, and of those that have one of an unborn key. Files that were being written are
