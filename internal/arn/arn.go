@@ -1,7 +1,7 @@
 // Package arn reads and writes Amazon Resource Names.
 //
-// Callers may rely on this: Parse accepts exactly the strings of six parts that start with "arn:", and String gives back what
-// was parsed, byte for byte.
+// Callers may rely on this: Parse accepts exactly the strings of six parts that start with "arn:" and whose partition, service and
+// resource are not empty, and String gives back what was parsed, byte for byte. What the parts mean is for others to check.
 package arn
 
 import "strings"

@@ -1,8 +1,12 @@
 // Package clock is the one source of time for everything that waits or expires.
 //
-// Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read one Clock, and
-// Advance returns only when every job that fell due in the meantime has run, in the order of its due time. Durations for
-// operating-system timeouts (sockets, file locks) are not the clock's business.
+// Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read one Clock; jobs run one
+// at a time, in the order of their due times, those of one time in the order in which they were set; and Advance returns only when
+// every job that fell due in the meantime has run. Durations for operating-system timeouts (sockets, file locks) are not the
+// clock's business.
+//
+// A job must call neither Advance nor Close: both wait for the job that runs, and so would wait for themselves. It may call everything
+// else.
 package clock
 
 import (
@@ -16,10 +20,11 @@ import (
 type Clock struct {
 	offset atomic.Int64 // nanoseconds that the clock is ahead of the machine's
 
-	running sync.Mutex // held while jobs run, so that they run one at a time
+	running chan struct{} // holds a token while jobs run, so that they run one at a time
 	mu      sync.Mutex
 	jobs    jobQueue
 	timer   *time.Timer
+	set     uint64 // counts the jobs, for the order of those of one time
 	closed  bool
 }
 
@@ -32,7 +37,7 @@ type Job func(due time.Time) (next time.Time)
 func Done() time.Time { return time.Time{} }
 
 // New returns a clock that shows the machine's time.
-func New() *Clock { return &Clock{} }
+func New() *Clock { return &Clock{running: make(chan struct{}, 1)} }
 
 // Now is the clock's time, in UTC.
 func (c *Clock) Now() time.Time {
@@ -42,19 +47,24 @@ func (c *Clock) Now() time.Time {
 // Offset is how far the clock is ahead of the machine's.
 func (c *Clock) Offset() time.Duration { return time.Duration(c.offset.Load()) }
 
-// At runs job when the clock reaches due, and again when the job says so.
+// At runs job when the clock reaches due, and again when the job says so. A time that has passed is now. On a closed clock nothing
+// is ever due.
 func (c *Clock) At(due time.Time, job Job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
 		return
 	}
-	heap.Push(&c.jobs, scheduled{due: due, job: job})
+	c.set++
+	heap.Push(&c.jobs, scheduled{due: due.Round(0), order: c.set, job: job}) // without its monotonic part, which not all times have
 	c.arm()
 }
 
-// Every runs job each period, for the first time one period from now.
+// Every runs job each period, for the first time one period from now. A period that is not positive never comes.
 func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
+	if period <= 0 {
+		return
+	}
 	c.At(c.Now().Add(period), func(due time.Time) time.Time {
 		job(due)
 		return due.Add(period)
@@ -62,13 +72,14 @@ func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
 }
 
 // Advance moves the clock forward by d and returns when the jobs that fell due have run. Each runs with the clock at its due
-// time, so that a job which schedules another sees the days pass one by one. A negative d does nothing.
+// time, so that a job which schedules another sees the days pass one by one. Calls at the same time add up. A d that is not
+// positive does nothing; on a closed clock no job runs.
 func (c *Clock) Advance(d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	c.running.Lock()
-	defer c.running.Unlock()
+	c.running <- struct{}{}
+	defer func() { <-c.running }()
 	target := c.Now().Add(d)
 	for {
 		next, ok := c.takeDue(target)
@@ -93,8 +104,8 @@ func (c *Clock) Close() {
 		c.timer.Stop()
 	}
 	c.mu.Unlock()
-	c.running.Lock()
-	defer c.running.Unlock()
+	c.running <- struct{}{}
+	defer func() { <-c.running }()
 }
 
 // moveTo sets the clock forward to t; it never goes back.
@@ -119,6 +130,10 @@ func (c *Clock) run(s scheduled) {
 	}
 }
 
+// longestNap is how long the timer sleeps at most. The machine's timers stand still while it is suspended, and do not notice when
+// its clock is set: jobs that fell due meanwhile are late by no more than this.
+const longestNap = time.Minute
+
 // arm sets the timer for the first job. The caller holds mu.
 func (c *Clock) arm() {
 	if c.timer != nil {
@@ -127,12 +142,12 @@ func (c *Clock) arm() {
 	if c.closed || len(c.jobs) == 0 {
 		return
 	}
-	c.timer = time.AfterFunc(max(0, c.jobs[0].due.Sub(c.Now())), c.runDue)
+	c.timer = time.AfterFunc(min(longestNap, max(0, c.jobs[0].due.Sub(c.Now()))), c.runDue)
 }
 
 func (c *Clock) runDue() {
-	c.running.Lock()
-	defer c.running.Unlock()
+	c.running <- struct{}{}
+	defer func() { <-c.running }()
 	for {
 		next, ok := c.takeDue(c.Now())
 		if !ok {
@@ -146,19 +161,28 @@ func (c *Clock) runDue() {
 }
 
 type scheduled struct {
-	due time.Time
-	job Job
+	due   time.Time
+	order uint64
+	job   Job
 }
 
 type jobQueue []scheduled
 
-func (q jobQueue) Len() int           { return len(q) }
-func (q jobQueue) Less(i, j int) bool { return q[i].due.Before(q[j].due) }
-func (q jobQueue) Swap(i, j int)      { q[i], q[j] = q[j], q[i] }
-func (q *jobQueue) Push(x any)        { *q = append(*q, x.(scheduled)) }
+func (q jobQueue) Len() int      { return len(q) }
+func (q jobQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *jobQueue) Push(x any)   { *q = append(*q, x.(scheduled)) }
+
+func (q jobQueue) Less(i, j int) bool {
+	if c := q[i].due.Compare(q[j].due); c != 0 {
+		return c < 0
+	}
+	return q[i].order < q[j].order
+}
+
 func (q *jobQueue) Pop() any {
 	old := *q
 	last := old[len(old)-1]
+	old[len(old)-1] = scheduled{}
 	*q = old[:len(old)-1]
 	return last
 }
