@@ -26,7 +26,8 @@ const ManagedAlias = "alias/aws/dynamodb"
 
 // Change puts a table under another key. The new table key is kept beside the old one; then record makes the table's description
 // say the new key, which is what decides; then the old one is dropped. A crash at any point leaves a table that opens, and
-// Reconcile finishes what was begun. No row is written anew.
+// Reconcile finishes what was begun. No row is written anew. When it is not known what record wrote (engine.ErrUncertain), both table
+// keys stay until the next start knows.
 func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key, record func() error) error {
 	a := c.admissions(t.ID)
 	closed, stale := a.state()
@@ -42,9 +43,13 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	}
 	number, err := c.o.Ring.PrepareRewrap(ctx, t.ID, chain(key, t), key.Plaintext)
 	if err != nil {
+		c.giveBack(ctx, t, to)
 		return fmt.Errorf("keeping the new key of the table: %w", err)
 	}
-	if err := record(); err != nil {
+	if err := record(); errors.Is(err, engine.ErrUncertain) {
+		return err
+	} else if err != nil {
+		c.giveBack(ctx, t, to)
 		return errors.Join(err, c.o.Ring.AbortRewrap(context.WithoutCancel(ctx), t.ID))
 	}
 	if err := c.o.Ring.CommitRewrap(context.WithoutCancel(ctx), t.ID, number); err != nil {
@@ -54,10 +59,20 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if t.Encryption.Key.ARN == to.ARN {
 		return nil
 	}
-	if err := c.o.Keys.Release(ctx, t.Encryption.Key, EncryptionContext(t)); err != nil {
+	if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, EncryptionContext(t)); err != nil {
 		c.o.Log.Warn("the grants on the old key of a table could not be retired", "table", t.ID, "error", err)
 	}
 	return nil
+}
+
+// giveBack retires what was granted on a key that the table did not come under after all, unless it is under it already.
+func (c *Custody) giveBack(ctx context.Context, t *engine.Table, to engine.Key) {
+	if t.Encryption.Key.ARN == to.ARN {
+		return
+	}
+	if err := c.o.Keys.Release(context.WithoutCancel(ctx), to, EncryptionContext(t)); err != nil {
+		c.o.Log.Warn("the grants on a key that a table was not put under could not be retired", "table", t.ID, "error", err)
+	}
 }
 
 // Reconcile finishes the changes of key that a crash cut short: the table's description decides. A keys file that names another
@@ -99,13 +114,16 @@ func (c *Custody) compare(t *engine.Table, keyARN string) {
 }
 
 // Sweep looks at every table once: it closes those whose key has become unusable, and tells report about every table whose
-// state changed, so that descriptions follow.
+// state changed, so that descriptions follow. A sweep that is cancelled says nothing of the tables that it did not get to.
 func (c *Custody) Sweep(ctx context.Context, tables []*engine.Table, report func(t *engine.Table, accessible bool)) {
 	for _, t := range tables {
 		if t.Encryption.Key.Kind == engine.AWSOwned {
 			continue
 		}
 		accessible := c.o.Keys.Usable(ctx, t.Encryption.Key) == nil
+		if ctx.Err() != nil {
+			return
+		}
 		if !accessible {
 			c.Close(ctx, t.ID)
 		}

@@ -275,6 +275,9 @@ func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Tab
 		return err
 	}
 	if err := c.o.Ring.Create(ctx, t.ID, chain(key, t), key.Plaintext); err != nil {
+		if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, EncryptionContext(t)); err != nil {
+			c.o.Log.Warn("the grants of a table that was not created could not be retired", "table", t.ID, "error", err)
+		}
 		return fmt.Errorf("keeping the keys of the new table: %w", err)
 	}
 	return nil

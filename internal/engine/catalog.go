@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -98,14 +99,18 @@ func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
 		return err
 	}
 	if err := e.save(ctx, t); err != nil {
-		return errors.Join(err, e.store.DropTable(ctx, t.ID))
+		if err = e.undo(ctx, t.Name, nil, err); errors.Is(err, ErrUncertain) {
+			return err // the description may be there at the next start, which then needs the table
+		}
+		return errors.Join(err, e.store.DropTable(context.WithoutCancel(ctx), t.ID))
 	}
 	e.tables.put(t)
 	return nil
 }
 
 // UpdateTable applies change to a copy of the description and makes the result durable. When change returns an error, nothing
-// changes and that error is returned as it is. change runs alone: no other change to any description happens meanwhile.
+// changes and that error is returned as it is. change runs alone: no other change to any description happens meanwhile. An error that
+// is ErrUncertain says that the description of the next start may be the old or the new one.
 func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) error) (*Table, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -118,7 +123,7 @@ func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) er
 		return nil, err
 	}
 	if err := e.save(ctx, next); err != nil {
-		return nil, err
+		return nil, e.undo(ctx, n, current, err)
 	}
 	e.tables.put(next)
 	return next, nil
@@ -145,4 +150,20 @@ func (e *Engine) save(ctx context.Context, t *Table) error {
 		return err
 	}
 	return e.records.Write(ctx, map[string][]byte{t.Name.String(): data})
+}
+
+// undo makes sure that a description which could not be written is not there after all, by writing the one before it, which may be
+// none. When that fails too, what the disk holds is not known before the next start.
+func (e *Engine) undo(ctx context.Context, n Name, before *Table, cause error) error {
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if before == nil {
+		err = e.records.Write(ctx, map[string][]byte{n.String(): nil})
+	} else {
+		err = e.save(ctx, before)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUncertain, cause)
+	}
+	return cause
 }

@@ -22,6 +22,9 @@ var (
 	ErrNoTable       = errors.New("engine: no such table")
 	ErrItemTooLarge  = errors.New("engine: item too large")
 	ErrNotACondition = errors.New("engine: the condition does not hold")
+	// ErrUncertain says that the disk failed while a table's description was written, so that only the next start shows which one is
+	// there. Whoever holds something for both cases keeps it.
+	ErrUncertain = errors.New("engine: whether the table changed is known after a restart")
 )
 
 // Records keeps the descriptions of tables. Write is durable when it returns, and all or nothing; a nil value deletes.
