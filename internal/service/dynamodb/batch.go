@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -168,6 +169,18 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 // batchMetrics is collectionMetrics for requests to several tables.
 func batchMetrics(_ *string) map[string][]dynamodbapi.ItemCollectionMetrics { return nil }
 
+// requireWrites gives BatchWriteItem words of its own for a request without any writes, instead of the model's.
+func requireWrites(op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput]) api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput] {
+	validate := op.Validate
+	op.Validate = func(in *dynamodbapi.BatchWriteItemInput) error {
+		if len(in.RequestItems) == 0 {
+			return invalid("The requestItems parameter is required for BatchWriteItem")
+		}
+		return validate(in)
+	}
+	return op
+}
+
 // checkBatchWrite checks what needs no table.
 func checkBatchWrite(in *dynamodbapi.BatchWriteItemInput, names []string) error {
 	requests := 0
@@ -195,7 +208,7 @@ func checkBatchWrite(in *dynamodbapi.BatchWriteItemInput, names []string) error 
 func batchedWrite(t *engine.Table, r dynamodbapi.WriteRequest) (engine.Write, error) {
 	if r.PutRequest != nil {
 		w, err := engine.PutOf(t, r.PutRequest.Item, nil)
-		return w, refusal(err)
+		return w, lookupRefusal(err) // unlike PutItem's, the answer does not say what is wrong with the key
 	}
 	w, err := engine.DeleteOf(t, r.DeleteRequest.Key, nil)
 	return w, lookupRefusal(err)

@@ -39,7 +39,8 @@ func TestBatches(t *testing.T) {
 	tooMany := `{"RequestItems":{"plain":{"Keys":[` + many(60, key) + `]},"nowhere":{"Keys":[` + many(60, key) + `]}}}`
 	w.refusals([]refused{
 		{"read nothing", "BatchGetItem", `{}`, validation, constraint("null", "requestItems", "Member must not be null")},
-		{"write nothing", "BatchWriteItem", `{}`, validation, constraint("null", "requestItems", "Member must not be null")},
+		{"write nothing", "BatchWriteItem", `{}`, validation, "The requestItems parameter is required for BatchWriteItem"},
+		{"write to no table", "BatchWriteItem", `{"RequestItems":{}}`, validation, "The requestItems parameter is required for BatchWriteItem"},
 		{"too many reads", "BatchGetItem", tooMany, validation, "Too many items requested for the BatchGetItem call"},
 		{"too many writes", "BatchWriteItem", `{"RequestItems":{"plain":[` + many(20, put) + `],"nowhere":[` + many(20, put) + `]}}`, validation,
 			"Too many items requested for the BatchWriteItem call"},
@@ -54,8 +55,9 @@ func TestBatches(t *testing.T) {
 		{"no table to write", "BatchWriteItem", `{"RequestItems":{"plain":[` + put("x") + `],"nowhere":[` + put("x") + `]}}`, absent, "Requested resource not found"},
 		{"wrong key", "BatchGetItem", `{"RequestItems":{"plain":{"Keys":[{"k":{"S":"a"}}]}}}`, validation, wrongKey},
 		{"wrong key to delete", "BatchWriteItem", `{"RequestItems":{"plain":[` + put("x") + `,{"DeleteRequest":{"Key":{"k":{"S":"a"}}}}]}}`, validation, wrongKey},
-		{"wrong key to put", "BatchWriteItem", `{"RequestItems":{"plain":[` + put("x") + `,{"PutRequest":{"Item":{"pk":{"N":"1"}}}}]}}`, validation,
-			parameters + "Type mismatch for key pk expected: S actual: N"},
+		{"wrong key to put", "BatchWriteItem", `{"RequestItems":{"plain":[` + put("x") + `,{"PutRequest":{"Item":{"pk":{"N":"1"}}}}]}}`, validation, wrongKey},
+		{"empty key to put", "BatchWriteItem", `{"RequestItems":{"plain":[{"PutRequest":{"Item":{"pk":{"S":""}}}}]}}`, validation,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
 		{"too large", "BatchWriteItem", `{"RequestItems":{"nowhere":[{"PutRequest":{"Item":{"pk":{"S":"` + strings.Repeat("a", 409600) + `"}}}}]}}`, validation,
 			"Item size has exceeded the maximum allowed size"},
 		{"both forms", "BatchGetItem", `{"RequestItems":{"plain":{"Keys":[` + key("a") + `],"AttributesToGet":["a"],"ProjectionExpression":"a"}}}`, validation,
@@ -122,17 +124,27 @@ func TestTransactions(t *testing.T) {
 			`{"Responses":[{"Item":{"pk":{"S":"a"},"n":{"N":"2"}}},{},{"Item":{"n":{"N":"1"}}}],
 			"ConsumedCapacity":[{"TableName":"plain","CapacityUnits":6,"ReadCapacityUnits":6}]}`},
 	})
+	reasons := func(codes, reasons string) string {
+		return `{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [` + codes + `]",
+			"CancellationReasons":[` + reasons + `]}`
+	}
+	const none, misfit = `{"Code":"None"}`, `{"Code":"ValidationError","Message":"The provided key element does not match the schema"}`
 	cancellations := []answered{
-		{"conditions", "", write(put("d", ""), put("a", absentOnly+`,"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), `{"ConditionCheck":{`+key("b")+presentOnly+`}}`),
+		{"wrong keys", "TransactWriteItems", write(put("d", ""), `{"Delete":{"TableName":"plain","Key":{"k":{"S":"a"}}}}`, `{"Put":{"TableName":"plain","Item":{"pk":{"N":"1"}}}}`),
+			reasons("None, ValidationError, ValidationError", none+","+misfit+`,{"Code":"ValidationError","Message":"One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N"}`)},
+		{"key attribute", "TransactWriteItems", write(`{"Update":{` + key("a") + `,"UpdateExpression":"REMOVE pk"}}`), reasons("ValidationError",
+			`{"Code":"ValidationError","Message":"One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key"}`)},
+		{"read wrong key", "TransactGetItems", write(`{"Get":{`+key("a")+`}}`, `{"Get":{"TableName":"plain","Key":{}}}`), reasons("None, ValidationError", none+","+misfit)},
+		{"conditions", "TransactWriteItems", write(put("d", ""), put("a", absentOnly+`,"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), `{"ConditionCheck":{`+key("b")+presentOnly+`}}`),
 			`{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [None, ConditionalCheckFailed, ConditionalCheckFailed]",
 			"CancellationReasons":[{"Code":"None"},{"Code":"ConditionalCheckFailed","Message":"The conditional request failed","Item":{"pk":{"S":"a"},"n":{"N":"2"}}},
 			{"Code":"ConditionalCheckFailed","Message":"The conditional request failed"}]}`},
-		{"an update that does not fit", "", write(put("d", ""), `{"Update":{`+key("a")+`,"UpdateExpression":"SET n = absent"}}`),
+		{"an update that does not fit", "TransactWriteItems", write(put("d", ""), `{"Update":{`+key("a")+`,"UpdateExpression":"SET n = absent"}}`),
 			`{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError]",
 			"CancellationReasons":[{"Code":"None"},{"Code":"ValidationError","Message":"The provided expression refers to an attribute that does not exist in the item"}]}`},
 	}
 	for _, c := range cancellations {
-		if status, got := w.call("TransactWriteItems", c.body); status != 400 || !sameJSON(t, got, c.want) {
+		if status, got := w.call(c.operation, c.body); status != 400 || !sameJSON(t, got, c.want) {
 			t.Errorf("%s: %d %s", c.name, status, got)
 		}
 	}
@@ -145,16 +157,14 @@ func TestTransactions(t *testing.T) {
 			"Transaction request cannot include multiple operations on one item"},
 		{"same item read", "TransactGetItems", write(`{"Get":{`+key("a")+`}}`, `{"Get":{`+key("a")+`}}`), validation, "Transaction request cannot include multiple operations on one item"},
 		{"no table", "TransactWriteItems", write(put("d", ""), `{"Delete":{"TableName":"nowhere","Key":{"pk":{"S":"a"}}}}`), absent, "Requested resource not found"},
-		{"wrong key", "TransactWriteItems", write(put("d", ""), `{"Delete":{"TableName":"plain","Key":{"k":{"S":"a"}}}}`), validation, wrongKey},
-		{"key type", "TransactWriteItems", write(put("d", ""), `{"Put":{"TableName":"plain","Item":{"pk":{"N":"1"}}}}`), validation,
-			parameters + "Type mismatch for key pk expected: S actual: N"},
-		{"key attribute", "TransactWriteItems", write(`{"Update":{` + key("a") + `,"UpdateExpression":"REMOVE pk"}}`), validation,
-			parameters + "Cannot update attribute pk. This attribute is part of the key"},
+		{"empty key", "TransactWriteItems", write(put("d", ""), `{"Delete":{`+key("")+`}}`), validation,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
+		{"empty key of an item", "TransactWriteItems", write(put("d", ""), put("", "")), validation,
+			"One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
 		{"syntax", "TransactWriteItems", write(`{"Update":{` + key("a") + `,"UpdateExpression":"SET"}}`), validation, `Invalid UpdateExpression: Syntax error; token: "<EOF>", near: "SET"`},
 		{"check without condition", "TransactWriteItems", write(`{"ConditionCheck":{` + key("a") + `}}`), validation,
 			constraint("null", "transactItems.1.member.conditionCheck.conditionExpression", "Member must not be null")},
 		{"read no table", "TransactGetItems", write(`{"Get":{"TableName":"nowhere","Key":{"pk":{"S":"a"}}}}`), absent, "Requested resource not found"},
-		{"read wrong key", "TransactGetItems", write(`{"Get":{"TableName":"plain","Key":{}}}`), validation, wrongKey},
 		{"read nothing", "TransactGetItems", write(`{}`), validation, constraint("null", "transactItems.1.member.get", "Member must not be null")},
 	})
 	w.answers([]answered{{"nothing of a cancelled transaction", "GetItem", `{` + key("d") + `}`, `{}`}})

@@ -78,8 +78,8 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 	return t, wanted, err
 }
 
-// checkRequired refuses a request that lacks what every table of its own has. The model requires it of no request, because those
-// for replicas of a table elsewhere go without.
+// checkRequired refuses a request that lacks what every table of its own has, or has too much of it. The model is wider: requests
+// for replicas of a table elsewhere go without, and keys of indexes may be longer.
 func checkRequired(in *dynamodbapi.CreateTableInput) error {
 	const required = "Member must not be null"
 	switch {
@@ -90,6 +90,8 @@ func checkRequired(in *dynamodbapi.CreateTableInput) error {
 		return brokenConstraint("null", "attributeDefinitions", required)
 	case in.KeySchema == nil:
 		return brokenConstraint("null", "keySchema", required)
+	case len(in.KeySchema) > 2:
+		return brokenConstraint("'"+showKeySchema(in.KeySchema)+"'", "keySchema", "Member must have length less than or equal to 2")
 	}
 	return nil
 }

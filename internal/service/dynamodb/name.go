@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/arn"
@@ -38,7 +39,7 @@ func tableName(caller *auth.Caller, given *string) (engine.Name, error) {
 
 func checkName(name string) error {
 	if len(name) < minNameLength || len(name) > maxNameLength {
-		return invalid("TableName must be at least %d characters long and at most %d characters long", minNameLength, maxNameLength)
+		return brokenLength(name)
 	}
 	for i := range len(name) {
 		if !nameCharacter(name[i]) {
@@ -46,6 +47,13 @@ func checkName(name string) error {
 		}
 	}
 	return nil
+}
+
+func brokenLength(name string) error {
+	if len(name) < minNameLength {
+		return brokenConstraint("'"+name+"'", "tableName", fmt.Sprintf("Member must have length greater than or equal to %d", minNameLength))
+	}
+	return brokenConstraint("'"+name+"'", "tableName", fmt.Sprintf("Member must have length less than or equal to %d", maxNameLength))
 }
 
 func nameCharacter(c byte) bool {

@@ -21,7 +21,7 @@ func nested(levels int) string {
 func TestRefusedNames(t *testing.T) {
 	w := newWorld(t)
 	const pattern = "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-	const length = "TableName must be at least 3 characters long and at most 255 characters long"
+	const short, tooLong = "Member must have length greater than or equal to 3", "Member must have length less than or equal to 255"
 	long := strings.Repeat("x", 256)
 	for operation, rest := range map[string]string{
 		"PutItem": `,"Item":{"pk":{"S":"a"}}}`, "GetItem": `,"Key":{"pk":{"S":"a"}}}`, "DeleteItem": `,"Key":{"pk":{"S":"a"}}}`,
@@ -35,8 +35,8 @@ func TestRefusedNames(t *testing.T) {
 		w.refusals([]refused{
 			{operation + " without name", operation, "{" + rest[min(1, len(rest)-1):], validation, constraint("null", "tableName", "Member must not be null")},
 			{operation + " empty", operation, body(""), validation, constraint("''", "tableName", "Member must have length greater than or equal to 1")},
-			{operation + " short", operation, body("ab"), validation, length},
-			{operation + " long", operation, body(long), validation, length},
+			{operation + " short", operation, body("ab"), validation, constraint("'ab'", "tableName", short)},
+			{operation + " long", operation, body(long), validation, constraint("'"+long+"'", "tableName", tooLong)},
 			{operation + " characters", operation, body("a b"), validation, constraint("'a b'", "tableName", pattern)},
 		})
 		if operation != "CreateTable" {

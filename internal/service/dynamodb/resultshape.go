@@ -57,11 +57,11 @@ func (r *resultShape) selectItems(selected *string, p *projected) error {
 	switch *selected {
 	case "SPECIFIC_ATTRIBUTES":
 		if p.expression == nil && p.attributes == nil {
-			return invalidParameter("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 		}
 		return nil
 	case "ALL_PROJECTED_ATTRIBUTES":
-		return invalidParameter("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+		return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
 	case "COUNT":
 		r.countOnly, what = true, "only the Count"
 	case "ALL_ATTRIBUTES":

@@ -21,7 +21,7 @@ func readDefinitions(definitions []dynamodbapi.AttributeDefinition) ([]engine.Ke
 	for _, d := range definitions {
 		name := *d.AttributeName
 		if slices.ContainsFunc(out, func(a engine.KeyAttribute) bool { return a.Name == name }) {
-			return nil, invalidParameter("Cannot create the table with duplicate attribute definitions: %s", name)
+			return nil, invalid("Attribute Name is duplicated: %s", name)
 		}
 		out = append(out, engine.KeyAttribute{Name: name, Kind: keyKind(*d.AttributeType)})
 	}
@@ -63,8 +63,6 @@ func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine
 
 func checkKeyOrder(elements []dynamodbapi.KeySchemaElement) error {
 	switch {
-	case len(elements) > 2:
-		return brokenConstraint("'"+showKeySchema(elements)+"'", "keySchema", "Member must have length less than or equal to 2")
 	case *elements[0].KeyType != "HASH":
 		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	case len(elements) == 1:

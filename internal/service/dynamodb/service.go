@@ -81,7 +81,7 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query).Without("IndexName"),
 		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan).Without("IndexName"),
 		service.Bind(reads(dynamodbapi.BatchGetItem()), s.batchGetItemAccess, s.batchGetItem),
-		service.Bind(reads(dynamodbapi.BatchWriteItem()), s.batchWriteItemAccess, s.batchWriteItem),
+		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
 		service.Bind(dynamodbapi.TagResource(), tagResourceAccess, s.tagResource),

@@ -15,16 +15,9 @@ func (s *Service) transactGetItems(ctx context.Context, caller *auth.Caller, in 
 	if err != nil {
 		return nil, err
 	}
-	places := make([]engine.Place, len(in.TransactItems))
-	for i := range in.TransactItems {
-		get := in.TransactItems[i].Get
-		t, err := s.use(ctx, caller, get.TableName)
-		if err != nil {
-			return nil, err
-		}
-		if places[i], err = engine.PlaceOf(t, get.Key); err != nil {
-			return nil, lookupRefusal(err)
-		}
+	places, err := s.places(ctx, caller, in.TransactItems)
+	if err != nil {
+		return nil, err
 	}
 	if engine.SamePlaces(places) {
 		return nil, transactionRefusal(engine.ErrSameItem)
@@ -34,6 +27,23 @@ func (s *Service) transactGetItems(ctx context.Context, caller *auth.Caller, in 
 		return nil, transactionRefusal(err)
 	}
 	return transactionAnswer(in, items, projections), nil
+}
+
+// places finds the places of the items. A key that does not fit its table cancels the transaction.
+func (s *Service) places(ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem) ([]engine.Place, error) {
+	places, misfits := make([]engine.Place, len(gets)), make([]error, len(gets))
+	for i := range gets {
+		t, err := s.use(ctx, caller, gets[i].Get.TableName)
+		if err != nil {
+			return nil, err
+		}
+		if places[i], err = engine.PlaceOf(t, gets[i].Get.Key); err != nil {
+			if misfits[i] = lookupRefusal(err); isFault(err) {
+				return nil, misfits[i]
+			}
+		}
+	}
+	return places, cancelMisfits(misfits)
 }
 
 // compileGets compiles the projections; nil is the whole item.

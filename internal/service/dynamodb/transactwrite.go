@@ -2,14 +2,10 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
-	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/expression"
 )
 
 // transactionFactor is how much more a read or write costs in a transaction.
@@ -18,7 +14,8 @@ const transactionFactor = 2
 // plannedWrite is one write of a transaction that was read from the request, but not yet tied to its table.
 type plannedWrite struct {
 	table      *string
-	returnItem *string // ReturnValuesOnConditionCheckFailure
+	returnItem *string               // ReturnValuesOnConditionCheckFailure
+	word       func(err error) error // words an error of build
 	build      func(t *engine.Table) (engine.Write, error)
 }
 
@@ -27,15 +24,9 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 	if err != nil {
 		return nil, err
 	}
-	writes := make([]engine.Write, len(plan))
-	for i, p := range plan {
-		t, err := s.use(ctx, caller, p.table)
-		if err != nil {
-			return nil, err
-		}
-		if writes[i], err = p.build(t); err != nil {
-			return nil, err
-		}
+	writes, err := s.buildWrites(ctx, caller, plan)
+	if err != nil {
+		return nil, err
 	}
 	changes, repeated, err := s.engine.Transact(ctx, readToken(caller, in), writes)
 	if err != nil {
@@ -45,6 +36,27 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 		ConsumedCapacity:      transactionCost(in.ReturnConsumedCapacity, plan, changes, repeated),
 		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
 	}, nil
+}
+
+// buildWrites ties the writes to their tables. A write that does not fit its table cancels the transaction.
+func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []plannedWrite) ([]engine.Write, error) {
+	tables := make([]*engine.Table, len(plan))
+	for i, p := range plan {
+		var err error
+		if tables[i], err = s.use(ctx, caller, p.table); err != nil {
+			return nil, err
+		}
+	}
+	writes, misfits := make([]engine.Write, len(plan)), make([]error, len(plan))
+	for i, p := range plan {
+		var err error
+		if writes[i], err = p.build(tables[i]); err != nil {
+			if misfits[i] = p.word(err); isFault(err) {
+				return nil, misfits[i]
+			}
+		}
+	}
+	return writes, cancelMisfits(misfits)
 }
 
 // transactionCost is what a transaction costs: one that was done before only reads.
@@ -96,87 +108,35 @@ func planPut(in *dynamodbapi.Put) (plannedWrite, error) {
 	}
 	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
 	condition, err := c.compile()
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, func(t *engine.Table) (engine.Write, error) {
-		w, err := engine.PutOf(t, in.Item, condition)
-		return w, refusal(err)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, refusal, func(t *engine.Table) (engine.Write, error) {
+		return engine.PutOf(t, in.Item, condition)
 	}}, err
 }
 
 func planUpdate(in *dynamodbapi.Update) (plannedWrite, error) {
 	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
 	u, err := compileUpdate(in.UpdateExpression, &c)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, func(t *engine.Table) (engine.Write, error) {
-		if err := u.fit(t, in.Key); err != nil {
-			return engine.Write{}, err
-		}
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
 		w, err := engine.UpdateOf(t, in.Key, u.condition, u.decide)
-		return w, lookupRefusal(err)
+		if err == nil {
+			err = u.keepKey(in.Key)
+		}
+		return w, err
 	}}, err
 }
 
 func planDelete(in *dynamodbapi.Delete) (plannedWrite, error) {
 	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
 	condition, err := c.compile()
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, func(t *engine.Table) (engine.Write, error) {
-		w, err := engine.DeleteOf(t, in.Key, condition)
-		return w, lookupRefusal(err)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
+		return engine.DeleteOf(t, in.Key, condition)
 	}}, err
 }
 
 func planCheck(in *dynamodbapi.ConditionCheck) (plannedWrite, error) {
 	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
 	condition, err := c.compile()
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, func(t *engine.Table) (engine.Write, error) {
-		w, err := engine.CheckOf(t, in.Key, condition)
-		return w, lookupRefusal(err)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
+		return engine.CheckOf(t, in.Key, condition)
 	}}, err
-}
-
-// transactionRefusal words what is wrong with a transaction as a whole.
-func transactionRefusal(err error) error {
-	switch {
-	case errors.Is(err, engine.ErrSameItem):
-		return invalid("Transaction request cannot include multiple operations on one item")
-	case errors.Is(err, engine.ErrTransactionTooLarge):
-		return invalid("The aggregate size of the items in the transaction cannot exceed 4 MB")
-	case errors.Is(err, engine.ErrTokenReused):
-		return dynamodbapi.IdempotentParameterMismatchException("The request uses the same client token as a previous, but non-identical request.")
-	}
-	return refusal(err)
-}
-
-// cancellation gives the reasons for which a transaction was cancelled, one for each of its writes.
-func cancellation(err error, plan []plannedWrite) error {
-	var cancelled *engine.TransactionError
-	if !errors.As(err, &cancelled) {
-		return transactionRefusal(err)
-	}
-	reasons := make([]dynamodbapi.CancellationReason, len(plan))
-	codes := make([]string, len(plan))
-	for i, reason := range cancelled.Reasons {
-		code, message, item, ok := explainReason(reason, plan[i].returnItem)
-		if !ok {
-			return reason
-		}
-		codes[i], reasons[i] = code, dynamodbapi.CancellationReason{Code: &code, Message: message, Item: item}
-	}
-	return dynamodbapi.TransactionCanceledException("Transaction cancelled, please refer cancellation reasons for specific reasons ["+
-		strings.Join(codes, ", ")+"]", reasons)
-}
-
-// explainReason words why one write could not be done. ok is false for an error that is not for clients.
-func explainReason(reason error, returnItem *string) (code string, message *string, item attribute.Item, ok bool) {
-	var failed *engine.ConditionError
-	var wrong *expression.Error
-	switch {
-	case reason == nil:
-		return "None", nil, nil, true
-	case errors.As(reason, &failed):
-		return "ConditionalCheckFailed", pointer(conditionFailed), failedItem(failed, returnItem), true
-	case errors.As(reason, &wrong):
-		return "ValidationError", &wrong.Message, nil, true
-	case errors.Is(reason, engine.ErrItemTooLarge):
-		return "ValidationError", pointer("Item size to update has exceeded the maximum allowed size"), nil, true
-	}
-	return "", nil, nil, false
 }

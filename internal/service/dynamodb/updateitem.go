@@ -20,7 +20,10 @@ func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err != nil {
 		return nil, err
 	}
-	if err := u.fit(t, in.Key); err != nil {
+	if err := t.CheckKey(in.Key); err != nil {
+		return nil, lookupRefusal(err)
+	}
+	if err := u.keepKey(in.Key); err != nil {
 		return nil, err
 	}
 	change, err := s.engine.Update(ctx, t, in.Key, u.condition, u.decide)
@@ -91,11 +94,8 @@ func legacyUpdate(given map[string]dynamodbapi.AttributeValueUpdate, c *conditio
 	return u, err
 }
 
-// fit checks the key and that the update leaves it alone, before any condition is asked.
-func (u *itemUpdate) fit(t *engine.Table, key attribute.Item) error {
-	if err := t.CheckKey(key); err != nil {
-		return lookupRefusal(err)
-	}
+// keepKey refuses an update that writes to the key, before any condition is asked. key is a key of the table.
+func (u *itemUpdate) keepKey(key attribute.Item) error {
 	u.key = key
 	if u.update == nil {
 		return nil
@@ -148,10 +148,12 @@ func (u *itemUpdate) selectTouched(item attribute.Item) attribute.Item {
 	return u.touched.Apply(item)
 }
 
+const updateTooLarge = "Item size to update has exceeded the maximum allowed size"
+
 // updateRefusal is lookupRefusal with the words for an item that an update made too large.
 func updateRefusal(err error) error {
 	if errors.Is(err, engine.ErrItemTooLarge) {
-		return invalid("Item size to update has exceeded the maximum allowed size")
+		return invalid(updateTooLarge)
 	}
 	return lookupRefusal(err)
 }
