@@ -56,8 +56,9 @@ type cipherResult struct {
 	err    error
 }
 
-// checkOldest says whether segments are missing before the first one, and does so before anything is applied: were later
-// records applied first, the missing ones could not be made up for.
+// checkOldest finds out what was released, and says whether segments are missing before the first one. It does so before anything
+// is applied: a record may have been released by a group behind it, and missing records could not be made up for once later ones
+// were applied.
 func (p *replay) checkOldest() error {
 	f := p.j.files
 	p.next, p.released = 1, p.j.o.Flushed
@@ -67,9 +68,6 @@ func (p *replay) checkOldest() error {
 	oldest, last := &f.segments[f.needed], &f.segments[len(f.segments)-1]
 	p.next = oldest.head.base
 	p.released = max(p.released, last.head.released)
-	if p.next <= p.released+1 {
-		return nil
-	}
 	if err := p.readReleased(last); err != nil {
 		return err
 	}
@@ -265,16 +263,16 @@ func (p *replay) deliver(s *segment, g *group) error {
 	return nil
 }
 
-// deliverRecord opens and applies one record, unless it is flushed everywhere.
+// deliverRecord opens and applies one record, unless it was released: then all tables have it, and their keys may be gone.
 func (p *replay) deliverRecord(s *segment, w *walk) error {
 	p.record = Record{LSN: p.next, Sections: p.record.Sections[:0]}
 	p.opened = p.opened[:0]
 	for e, body, sound, ok := w.nextSection(); ok; e, body, sound, ok = w.nextSection() {
-		if p.next > p.j.o.Flushed {
+		if p.next > p.released {
 			p.section(s, &e, body, sound)
 		}
 	}
-	if p.next <= p.j.o.Flushed {
+	if p.next <= p.released {
 		return nil
 	}
 	return p.apply(p.record)
