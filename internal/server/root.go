@@ -38,7 +38,7 @@ func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeDirs(config); err != nil {
+	if err := errors.Join(makeDirs(config), warnIfShared(config)); err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
 	if id.IsZero() {
@@ -47,6 +47,18 @@ func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 		}
 	}
 	return root, nil
+}
+
+// warnIfShared tells of a data directory that others may write to: they could put links in the way of its files.
+func warnIfShared(config *Config) error {
+	info, err := os.Stat(config.DataDir)
+	if err != nil {
+		return fmt.Errorf("looking at the data directory: %w", err)
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		config.Log.Warn("others may write to the data directory: run chmod go-w on it", "directory", config.DataDir, "mode", mode.String())
+	}
+	return nil
 }
 
 // readInstallation gives the zero id where there is no data yet.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/engine"
@@ -23,20 +24,29 @@ func (s *Server) openSweeps(context.Context) error {
 // sweepKeys lets the descriptions of tables follow the state of their keys.
 func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
 	tables := s.engine.AllTables()
-	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) {
-		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			next.Encryption.InaccessibleSince, next.Encryption.ArchivedAt = time.Time{}, time.Time{}
-			if !accessible {
-				next.Encryption.InaccessibleSince = now
-			}
-			return nil
-		})
-		if err != nil {
-			s.log.Error("the state of a table could not be recorded", "table", t.ID, "error", err)
-		}
-	})
+	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) { s.noteAccess(ctx, t, accessible, now) })
 	s.archive(ctx, tables, now)
 }
+
+// noteAccess writes down whether the key of t can be used. What took the name of t since, or came under another key, is left as it
+// is: nobody has looked at that yet.
+func (s *Server) noteAccess(ctx context.Context, t *engine.Table, accessible bool, now time.Time) {
+	_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+		if !sameKey(next, t) {
+			return nil
+		}
+		next.Encryption.InaccessibleSince, next.Encryption.ArchivedAt = time.Time{}, time.Time{}
+		if !accessible {
+			next.Encryption.InaccessibleSince = now
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, engine.ErrNoTable) {
+		s.log.Error("the state of a table could not be recorded", "table", t.ID, "error", err)
+	}
+}
+
+func sameKey(a, b *engine.Table) bool { return a.ID == b.ID && a.Encryption.Key == b.Encryption.Key }
 
 // archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are, and are back when the key
 // is; DynamoDB would want them restored from a backup.
@@ -47,7 +57,7 @@ func (s *Server) archive(ctx context.Context, tables []*engine.Table, now time.T
 			continue
 		}
 		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			if !next.Encryption.InaccessibleSince.IsZero() {
+			if sameKey(next, t) && !next.Encryption.InaccessibleSince.IsZero() {
 				next.Encryption.ArchivedAt = now
 			}
 			return nil

@@ -70,7 +70,7 @@ func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key
 		return s.generateOwned(ctx, key, encryption)
 	}
 	name := newUUID()
-	_, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
+	granted, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
 		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via, Operations: grantedOperations(),
 		Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: maps.Clone(encryption)},
 	})
@@ -82,9 +82,18 @@ func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key
 		KeyId: new(key.ARN), KeySpec: &spec, EncryptionContext: maps.Clone(encryption),
 	})
 	if err != nil {
+		s.withdraw(ctx, key, *granted.GrantId)
 		return custody.TableKey{}, err
 	}
 	return custody.TableKey{KeyARN: *made.KeyId, Plaintext: made.Plaintext, Ciphertext: made.CiphertextBlob}, nil
+}
+
+// withdraw takes back a grant that came to nothing. One that cannot be taken back lets nobody but the database use the key, for a
+// table that there is not.
+func (s *tableKeyService) withdraw(ctx context.Context, key engine.Key, grantID string) {
+	if found, err := s.find(ctx, key); err == nil {
+		_ = s.keys.DeleteGrant(context.WithoutCancel(ctx), found, grantID)
+	}
 }
 
 func (s *tableKeyService) generateOwned(ctx context.Context, key engine.Key, encryption map[string]string) (custody.TableKey, error) {
