@@ -114,7 +114,7 @@ func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table)
 		if err == nil {
 			return nil
 		}
-		if now, _ := a.state(); now == closed {
+		if !cameTooLate(err) {
 			break
 		}
 	}
@@ -157,6 +157,11 @@ func (a *admitted) state() (closed uint64, stale error) {
 
 // errClosedMeanwhile says that an answer came too late to count.
 var errClosedMeanwhile = errors.New("the table was closed, or its key changed, while the key service was asked")
+
+// cameTooLate says that the key service's answer was good but counts no more. A refusal is final, whatever happened meanwhile.
+func cameTooLate(err error) bool {
+	return errors.Is(err, errClosedMeanwhile) || errors.Is(err, tablekeys.ErrLocked)
+}
 
 // admit keeps an answer that was asked for when the table had been closed that often. It counts from when it was asked for.
 func (a *admitted) admit(v visitor, asked time.Time, lifetime time.Duration, closed uint64) error {
