@@ -6,7 +6,7 @@ BINARY   = bin/sealtable
 FUZZTIME ?= 5s
 SOAKTIME ?= 10m
 
-.PHONY: run test check build bench gen soak setup clean
+.PHONY: run test check build bench gen soak setup transcript clean
 
 run: build setup          ## make a key, a table under it, items; then prove what is on disk, and what happens without the key
 	scripts/demo.sh $(BINARY)
@@ -28,6 +28,9 @@ check:                    ## quick checks that need no build of the tests
 gen:                      ## write the generated files anew
 	$(GO) run ./internal/api/gen
 	$(GO) test ./internal/server -run TestCompatibilityPage -update
+
+transcript: build setup   ## write docs/transcript.md anew: what `make run` shows
+	scripts/transcript.sh $(BINARY)
 
 bench: build              ## the ratios of the design, measured in one run
 	$(GO) run ./internal/bench -sealtable $(BINARY)

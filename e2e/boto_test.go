@@ -31,7 +31,6 @@ type answer struct {
 	Code    string
 	Message string
 	Status  int
-	Item    m
 }
 
 // newBoto starts Python with boto3, or skips the test where they are not installed.

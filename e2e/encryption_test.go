@@ -255,7 +255,7 @@ func TestChangesThatAreNone(t *testing.T) {
 	b.refuse(t, "ValidationException", already, "dynamodb.update_table", change("customer", under(arn)))
 	b.refuse(t, "ValidationException", already, "dynamodb.update_table", change("managed", under(managed)))
 	alone := change("owned", under(arn))
-	alone["DeletionProtectionEnabled"] = true
+	alone["TableClass"] = "STANDARD_INFREQUENT_ACCESS"
 	b.refuse(t, "ValidationException", invalidParameters+"Server-Side Encryption modification must be the only operation in the request",
 		"dynamodb.update_table", alone)
 	for _, key := range []string{id, "alias/same"} {

@@ -79,11 +79,8 @@ func testOneItem(t *testing.T, b *boto, table string) {
 func testConditions(t *testing.T, b *boto, table string) {
 	item := m{"pk": attributeS("condition"), "sk": attributeS("1"), "n": attributeN("5")}
 	b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"})
-	a := b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.put_item", m{"TableName": table, "Item": item,
-		"ConditionExpression": "attribute_not_exists(pk)", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
-	if a.Item != nil && at(a.Item, "n.N") != "5" {
-		t.Errorf("the item of a failed condition: %v", a.Item)
-	}
+	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.put_item", m{"TableName": table, "Item": item,
+		"ConditionExpression": "attribute_not_exists(pk)"})
 	b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": item, "ConditionExpression": "n BETWEEN :low AND :high AND NOT contains(sk, :x)",
 		"ExpressionAttributeValues": m{":low": attributeN("4.9"), ":high": attributeN("5.0"), ":x": attributeS("x")}})
 	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.delete_item", m{"TableName": table,
@@ -130,7 +127,7 @@ func TestKeyTypes(t *testing.T) {
 	s := startDev(t)
 	b := newBoto(t, s)
 	for kind, keys := range map[string][]m{
-		"N": {attributeN("-1"+strings.Repeat("0", 100)), attributeN("-2"), attributeN("-1.5"), attributeN("0"), attributeN("0.0000001"), attributeN("3"), attributeN("20")},
+		"N": {attributeN("-1" + strings.Repeat("0", 100)), attributeN("-2"), attributeN("-1.5"), attributeN("0"), attributeN("0.0000001"), attributeN("3"), attributeN("20")},
 		"S": {attributeS("A"), attributeS("a"), attributeS("aa"), attributeS("ä"), attributeS("\U0001F511")},
 		"B": {attributeB([]byte{0}), attributeB([]byte{0, 0}), attributeB([]byte{1}), attributeB([]byte{0xff})},
 	} {

@@ -131,7 +131,7 @@ func TestLostKeyWhileRunning(t *testing.T) {
 			refusesItems(t, b, "lost", loss.text(arn))
 			looksLost(t, b, arn)
 			holdsItems(t, b, "beside")
-			b.call(t, "dynamodb.update_table", m{"TableName": "lost", "DeletionProtectionEnabled": true})
+			b.call(t, "dynamodb.update_table", m{"TableName": "lost", "TableClass": "STANDARD_INFREQUENT_ACCESS"})
 			looksLost(t, b, arn)
 			loss.recover(t, b, arn)
 			s.advance(t, "6m")

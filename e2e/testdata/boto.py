@@ -59,8 +59,7 @@ def answer(call):
     except ClientError as e:
         e.response.setdefault("Error", {})
         status = e.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return {"code": e.response["Error"].get("Code"), "message": e.response["Error"].get("Message"), "status": status,
-                "item": e.response.get("Item")}
+        return {"code": e.response["Error"].get("Code"), "message": e.response["Error"].get("Message"), "status": status}
     except (BotoCoreError, AttributeError, ValueError) as e:
         return {"code": "client:" + type(e).__name__, "message": str(e)}
 
