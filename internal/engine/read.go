@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -15,11 +16,11 @@ const MaxPageSize = 1 << 20
 // ErrStartKey says that the start key of a page is not a key of the table.
 var ErrStartKey = errors.New("engine: the start key does not fit")
 
-// ErrStartKeyOutside says that the start key is a key of the table, but of another partition than the one that is read.
-var ErrStartKeyOutside = errors.New("engine: the start key lies in another partition")
+// ErrStartKeyOutside says that the start key is a key of the table, but not of the partition or range that is read.
+var ErrStartKeyOutside = errors.New("engine: the start key lies outside what is read")
 
-// ErrStartKeyRange says that the start key is of the partition that is read, but not within the bounds of the sort key.
-var ErrStartKeyRange = errors.New("engine: the start key lies outside the range")
+// ErrStartKeyRange is ErrStartKeyOutside for a start key of the right partition, but not within the bounds of the sort key.
+var ErrStartKeyRange = fmt.Errorf("%w: it is not in the range", ErrStartKeyOutside)
 
 // Comparison is how a query bounds the sort key.
 type Comparison int

@@ -47,10 +47,10 @@ func refusal(err error) error {
 		return invalid("Item size has exceeded the maximum allowed size")
 	case errors.Is(err, engine.ErrStartKey):
 		return invalid("The provided starting key is invalid")
-	case errors.Is(err, engine.ErrStartKeyOutside):
-		return invalid("The provided starting key is outside query boundaries based on provided conditions")
 	case errors.Is(err, engine.ErrStartKeyRange):
 		return invalid("The provided starting key does not match the range key predicate")
+	case errors.Is(err, engine.ErrStartKeyOutside):
+		return invalid("The provided starting key is outside query boundaries based on provided conditions")
 	case errors.Is(err, engine.ErrNoTable), errors.Is(err, storage.ErrNoTable):
 		return notFound("Requested resource not found")
 	}
