@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -38,18 +37,30 @@ func (k *Keyring) Create(ctx context.Context, n NewKey) (*Key, error) {
 	}
 	m := &Metadata{
 		Scope: n.Scope, ID: newKeyID(n.MultiRegion), Description: n.Description, Manager: ManagedByCustomer,
-		Policy: n.Policy, Tags: tags,
+		Policy: n.Policy, Tags: tags, Spec: n.Spec, Usage: n.Usage, Origin: n.Origin,
 	}
 	if n.MultiRegion {
 		m.MultiRegion = &MultiRegion{Primary: n.Scope.Region}
 	}
+	var made fresh
+	if made, err = k.newMaterial(ctx, n.Spec); err != nil {
+		return nil, err
+	}
 	r := k.region(n.Scope)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.keyNames.len() >= maxKeys {
-		return nil, fail(LimitExceeded, "You have reached the quota of %d keys in this Region.", maxKeys)
+	if err := r.roomForKey(); err != nil {
+		made.bare.Destroy()
+		return nil, err
 	}
-	return k.create(ctx, m)
+	return k.create(ctx, m, made)
+}
+
+func (r *region) roomForKey() error {
+	if r.keyNames.len() >= maxKeys {
+		return fail(LimitExceeded, "You have reached the quota of %d keys in this Region.", maxKeys)
+	}
+	return nil
 }
 
 // Check says whether the service makes keys of this kind.
@@ -66,33 +77,36 @@ func (n *NewKey) Check() error {
 	if !n.Spec.fits(n.Usage) {
 		return fail(Invalid, "KeyUsage %s is not compatible with KeySpec %s", n.Usage, n.Spec)
 	}
-	if n.Spec != Symmetric {
-		return fail(Unsupported, "KeySpec %s is not supported: this installation makes SYMMETRIC_DEFAULT keys.", n.Spec)
+	if !n.Spec.made() {
+		return fail(Unsupported, "KeySpec %s is not supported by this installation.", n.Spec)
 	}
-	if n.Origin != "" && n.Origin != OriginKMS {
+	if n.Origin == "" {
+		n.Origin = OriginKMS
+	}
+	if n.Origin != OriginKMS {
 		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin AWS_KMS.", n.Origin)
 	}
 	return nil
 }
 
 // create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is
-// what makes the key exist. The caller holds the region's mu.
-func (k *Keyring) create(ctx context.Context, m *Metadata, more ...Change) (*Key, error) {
+// what makes the key exist. On failure made is destroyed. The caller holds the region's mu.
+func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...Change) (*Key, error) {
 	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
-	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
 	if m.Manager != ManagedByCustomer {
 		m.Rotation = Rotation{Enabled: true, Period: DefaultRotationPeriod, Next: now.AddDate(0, 0, DefaultRotationPeriod)}
 	}
 	if err := m.compile(); err != nil {
+		made.bare.Destroy()
 		return nil, err
 	}
-	version, backing, err := k.newVersion(m, now)
+	version, backing, err := k.version(m, made, now)
 	if err != nil {
 		return nil, err
 	}
-	m.Versions = []Version{{MaterialID: version.MaterialID, Created: now}}
-	file := &MaterialFile{KeyID: m.ID, Versions: []MaterialVersion{version}}
+	m.Versions = []Version{{MaterialID: version.MaterialID, Created: now, Public: made.public}}
+	file := &MaterialFile{KeyID: m.ID, Spec: m.Spec, Versions: []MaterialVersion{version}}
 	if err := k.store.writeUnborn(file); err != nil {
 		backing.forget()
 		return nil, err
@@ -131,22 +145,6 @@ func (m *Metadata) compile() (err error) {
 	return err
 }
 
-// newVersion makes a fresh backing key for m: wrapped for its file, and ready for use.
-func (k *Keyring) newVersion(m *Metadata, now time.Time) (MaterialVersion, *backingKey, error) {
-	var version MaterialVersion
-	bare, err := k.config.Arena.New(bareSize, func(b []byte) (err error) {
-		_, _ = rand.Read(b) // never fails: the process ends instead
-		version, err = wrapVersion(k.config.Root, m.ID, b, now)
-		return err
-	})
-	if err != nil {
-		return version, nil, err
-	}
-	backing := newBackingKey(m.Scope.Account, m.ID, version.MaterialID)
-	backing.bare.Store(bare)
-	return version, backing, nil
-}
-
 // Managed is the AWS managed key of a service, made on first use. Its alias is alias/aws/SERVICE.
 func (k *Keyring) Managed(ctx context.Context, scope Scope, service string) (*Key, error) {
 	name := reservedAliases + service
@@ -166,13 +164,18 @@ func (k *Keyring) Managed(ctx context.Context, scope Scope, service string) (*Ke
 	m := &Metadata{
 		Scope: scope, ID: newKeyID(false), Description: description, Manager: ManagedByAWS, Policy: text,
 	}
+	made, err := k.serviceKey(ctx, m)
+	if err != nil {
+		return nil, err
+	}
 	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	alias := &Alias{Scope: scope, Name: name, Target: m.ID, Created: now, Updated: now}
 	record, err := alias.record()
 	if err != nil {
+		made.bare.Destroy()
 		return nil, err
 	}
-	key, err := k.create(ctx, m, record)
+	key, err := k.create(ctx, m, made, record)
 	if err != nil {
 		return nil, err
 	}
@@ -193,5 +196,16 @@ func (k *Keyring) Owned(ctx context.Context, scope Scope) (*Key, error) {
 	if key := r.owned.Load(); key != nil {
 		return key, nil
 	}
-	return k.create(ctx, &Metadata{Scope: scope, ID: newKeyID(false), Manager: ownedByInstallation})
+	m := &Metadata{Scope: scope, ID: newKeyID(false), Manager: ownedByInstallation}
+	made, err := k.serviceKey(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return k.create(ctx, m, made)
+}
+
+// serviceKey makes m a symmetric key, as those that services make are, and gives it material.
+func (k *Keyring) serviceKey(ctx context.Context, m *Metadata) (fresh, error) {
+	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
+	return k.newMaterial(ctx, m.Spec)
 }

@@ -30,13 +30,20 @@ func deriveKey(out *[32]byte, key []byte, label string, context []byte) {
 	hmacSHA256(out, key, m)
 }
 
-// hmacSHA256 is HMAC-SHA-256 (RFC 2104) of at most maxDeriveInput bytes under a key of at most 64 bytes. Unlike crypto/hmac it
+// hmacSHA256 is HMAC-SHA-256 (RFC 2104) of at most maxDeriveInput bytes. Unlike crypto/hmac it
 // keeps the key nowhere but in buffers on its own stack, which it clears: a backing key must not linger on the heap (P7).
 func hmacSHA256(out *[32]byte, key, message []byte) {
 	var inner [sha256Block + maxDeriveInput]byte
 	var outer [sha256Block + sha256.Size]byte
-	copy(inner[:], key)
-	copy(outer[:], key)
+	if len(key) > sha256Block {
+		digest := sha256.Sum256(key)
+		copy(inner[:], digest[:])
+		copy(outer[:], digest[:])
+		clear(digest[:])
+	} else {
+		copy(inner[:], key)
+		copy(outer[:], key)
+	}
 	for i := range sha256Block {
 		inner[i] ^= 0x36
 		outer[i] ^= 0x5c

@@ -77,9 +77,12 @@ func (k *Key) CheckGrant(g *Grant) error {
 		return fail(Invalid, "A grant names at least one operation.")
 	}
 	for _, op := range g.Operations {
-		if !slices.Contains(symmetricGrantOperations, op) {
-			return fail(Invalid, "Operation %s is not valid for a key of KeySpec %s.", op, m.Spec)
+		if !slices.Contains(m.grantOperations(), op) {
+			return fail(Invalid, "Operation %s is not valid for a key of KeySpec %s and KeyUsage %s.", op, m.Spec, m.Usage)
 		}
+	}
+	if m.Spec != Symmetric && len(g.Equals)+len(g.Subset) > 0 {
+		return fail(Invalid, "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.")
 	}
 	if len(g.Equals) > 0 && len(g.Subset) > 0 {
 		return fail(Invalid, "A grant has EncryptionContextEquals or EncryptionContextSubset, not both.")
@@ -90,10 +93,26 @@ func (k *Key) CheckGrant(g *Grant) error {
 	return nil
 }
 
-// symmetricGrantOperations are what a grant on a symmetric key may name.
-var symmetricGrantOperations = []Operation{
-	"Decrypt", "Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair",
-	"GenerateDataKeyPairWithoutPlaintext", "ReEncryptFrom", "ReEncryptTo", "CreateGrant", "RetireGrant", "DescribeKey",
+// grantOperations are what a grant on the key may name ("Grant operations" in the AWS KMS Developer Guide).
+func (m *Metadata) grantOperations() []Operation {
+	all := []Operation{"CreateGrant", "RetireGrant", "DescribeKey"}
+	if m.Spec.asymmetric() {
+		all = append(all, "GetPublicKey")
+	}
+	switch m.Usage {
+	case SignVerify:
+		return append(all, "Sign", "Verify")
+	case GenerateMAC:
+		return append(all, "GenerateMac", "VerifyMac")
+	case KeyAgreement:
+		return append(all, "DeriveSharedSecret")
+	}
+	all = append(all, "Decrypt", "Encrypt", "ReEncryptFrom", "ReEncryptTo")
+	if m.Spec == Symmetric {
+		all = append(all, "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair",
+			"GenerateDataKeyPairWithoutPlaintext")
+	}
+	return all
 }
 
 // DeleteGrant ends a grant: what RevokeGrant and RetireGrant have in common.

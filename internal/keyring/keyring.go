@@ -2,7 +2,6 @@ package keyring
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -50,6 +49,8 @@ type Keyring struct {
 	backing  index[BackingID, *backingKey]
 	revision atomic.Uint64
 	closing  sync.Once
+	// generators has room for those who generate RSA keys.
+	generators chan struct{}
 }
 
 // region is the keys and aliases of one scope. Changes in it happen one at a time; reads do not wait for them.
@@ -124,19 +125,7 @@ func (k *Keyring) region(s Scope) *region {
 // change makes a new version of the key's metadata, writes it down and shows it. edit gets a shallow copy of the present one: it
 // replaces what it changes and never writes through its slices. The caller holds the region's mu.
 func (k *Keyring) change(ctx context.Context, key *Key, edit func(m *Metadata) error) error {
-	next := *key.Metadata()
-	if err := edit(&next); err != nil {
-		return err
-	}
-	record, err := next.record()
-	if err != nil {
-		return err
-	}
-	if err := k.config.Records.Write(ctx, record); err != nil {
-		return fmt.Errorf("write the record of key %s: %w", key.id, err)
-	}
-	k.show(key, &next)
-	return nil
+	return k.changeAll(ctx, []*Key{key}, edit)
 }
 
 // show makes m what is known of the key.
@@ -153,11 +142,9 @@ func (k *Keyring) notify(key *Key) {
 	}
 }
 
-// update is change under the region's lock, for an operation that the key's state must permit.
+// update is change under the lock, for an operation that the key's state must permit.
 func (k *Keyring) update(ctx context.Context, key *Key, op Operation, edit func(m *Metadata) error) error {
-	r := k.region(key.scope)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer k.lock(key)()
 	if err := key.Metadata().Permits(op); err != nil {
 		return err
 	}

@@ -19,7 +19,10 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
 	}
-	k := &Keyring{config: config, store: materialStore{fs: config.FS, dir: config.Dir, root: config.Root}}
+	k := &Keyring{
+		config: config, store: materialStore{fs: config.FS, dir: config.Dir, root: config.Root},
+		generators: make(chan struct{}, maxGenerators),
+	}
 	if err := k.store.make(); err != nil {
 		return nil, fmt.Errorf("make the directory of key material: %w", err)
 	}
@@ -216,12 +219,14 @@ func (k *Keyring) catchUp() {
 	now := k.config.Clock.Now()
 	for _, keys := range k.allKeys() {
 		for _, key := range keys {
-			r := k.region(key.scope)
-			r.mu.Lock()
-			if k.act(key, now) {
-				k.arm(key)
-			}
-			r.mu.Unlock()
+			k.catchUpKey(key, now)
 		}
+	}
+}
+
+func (k *Keyring) catchUpKey(key *Key, now time.Time) {
+	defer k.lock(key)()
+	if k.act(key, now) {
+		k.arm(key)
 	}
 }

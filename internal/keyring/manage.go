@@ -16,9 +16,7 @@ const (
 
 // Enable enables a key. A rotation that fell due while the key was disabled is made up for at once.
 func (k *Keyring) Enable(ctx context.Context, key *Key) error {
-	r := k.region(key.scope)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer k.lock(key)()
 	if err := key.Metadata().Permits("EnableKey"); err != nil {
 		return err
 	}

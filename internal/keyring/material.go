@@ -27,7 +27,8 @@ const (
 // The layout of a material file; docs/format/key-material.md draws it.
 const (
 	materialMagic  = "STKEYMAT"
-	materialFormat = 1
+	materialFormat = 1 // of symmetric keys
+	specFormat     = 2 // of all others: says the key's spec
 	maxVersions    = 1<<16 - 1
 	bareSize       = 32       // bytes of a symmetric backing key
 	maxMaterial    = 64 << 20 // bytes; no file of ours comes near
@@ -36,6 +37,7 @@ const (
 // MaterialFile is the file of one key: its backing keys, wrapped under the root key. Reading one needs no catalog.
 type MaterialFile struct {
 	KeyID    string
+	Spec     Spec
 	Versions []MaterialVersion // oldest first
 	seal     []byte            // wrapped digest of everything before it
 	body     []byte            // what the digest is of
@@ -54,10 +56,14 @@ func ParseMaterial(data []byte) (*MaterialFile, error) {
 	if string(r.take(len(materialMagic))) != materialMagic {
 		return nil, errors.New("not a key material file")
 	}
-	if v := r.number(1); v != materialFormat && !r.short {
-		return nil, fmt.Errorf("key material file of format %d, this program reads %d: use a newer program", v, materialFormat)
+	format := r.number(1)
+	if format != materialFormat && format != specFormat && !r.short {
+		return nil, fmt.Errorf("key material file of format %d, this program reads up to %d: use a newer program", format, specFormat)
 	}
-	f := &MaterialFile{KeyID: string(r.take(int(r.number(1))))}
+	f := &MaterialFile{KeyID: string(r.take(int(r.number(1)))), Spec: Symmetric}
+	if format == specFormat {
+		f.Spec = Spec(r.take(int(r.number(1))))
+	}
 	for range r.number(2) {
 		if r.short {
 			break
@@ -68,6 +74,9 @@ func ParseMaterial(data []byte) (*MaterialFile, error) {
 	f.seal = r.take(int(r.number(2)))
 	if r.short || len(r.rest) > 0 || len(f.Versions) == 0 || !wellFormed(f.KeyID) {
 		return nil, errors.New("key material file is cut short, extended or malformed")
+	}
+	if !f.Spec.made() || (f.Spec == Symmetric) != (format == materialFormat) {
+		return nil, fmt.Errorf("key material file of KeySpec %q, which this program does not read in it", f.Spec)
 	}
 	return f, nil
 }
@@ -83,8 +92,7 @@ func (f *MaterialFile) encode(root RootKey) ([]byte, error) {
 	if len(f.Versions) > maxVersions {
 		return nil, fmt.Errorf("key %s has more than %d versions", f.KeyID, maxVersions)
 	}
-	b := append([]byte(materialMagic), materialFormat, byte(len(f.KeyID)))
-	b = append(b, f.KeyID...)
+	b := f.encodeHead()
 	b = binary.BigEndian.AppendUint16(b, uint16(len(f.Versions)))
 	for _, v := range f.Versions {
 		id, err := hex.DecodeString(v.MaterialID)
@@ -103,6 +111,20 @@ func (f *MaterialFile) encode(root RootKey) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(seal)))
 	return append(b, seal...), nil
+}
+
+// encodeHead is what stands before the versions. A symmetric key's file is of the format that older programs read.
+func (f *MaterialFile) encodeHead() []byte {
+	format := byte(specFormat)
+	if f.Spec == Symmetric {
+		format = materialFormat
+	}
+	b := append([]byte(materialMagic), format, byte(len(f.KeyID)))
+	b = append(b, f.KeyID...)
+	if format == specFormat {
+		b = append(append(b, byte(len(f.Spec))), f.Spec...)
+	}
+	return b
 }
 
 // Verify authenticates every byte of the file and unwraps every version.
@@ -148,7 +170,7 @@ func (f *MaterialFile) Backing(root RootKey, id BackingID) (*lockedmem.Key, erro
 // Decrypt opens a ciphertext of the key without the catalog, for offline inspection and recovery.
 func (f *MaterialFile) Decrypt(root RootKey, context Context, blob []byte) ([]byte, error) {
 	info, ok := ReadBlob(blob)
-	if !ok {
+	if !ok || f.Spec != Symmetric {
 		return nil, errBlob
 	}
 	key, err := f.Backing(root, info.Backing)
@@ -171,12 +193,12 @@ func (f *MaterialFile) Decrypt(root RootKey, context Context, blob []byte) ([]by
 // unwrap is the version's bare key, which the caller destroys. Its id is checked against the key: a record that was moved here
 // is not a key of ours.
 func (f *MaterialFile) unwrap(root RootKey, v MaterialVersion) (*lockedmem.Key, error) {
-	key, err := root.Unwrap(purposeBacking, versionOwner(f.KeyID, v), v.wrapped)
+	key, err := root.Unwrap(purposeBacking, f.owner(v), v.wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("unwrap version %s of key %s: %w", v.MaterialID, f.KeyID, err)
 	}
 	err = key.With(func(bare []byte) error {
-		if len(bare) != bareSize || materialIDOf(bare, f.KeyID) != v.MaterialID {
+		if size := f.Spec.secretSize(); size != 0 && len(bare) != size || materialIDOf(bare, f.KeyID) != v.MaterialID {
 			return fmt.Errorf("version %s of key %s holds another key", v.MaterialID, f.KeyID)
 		}
 		return nil
@@ -188,22 +210,26 @@ func (f *MaterialFile) unwrap(root RootKey, v MaterialVersion) (*lockedmem.Key, 
 	return key, nil
 }
 
-// wrapVersion wraps a backing key for its key's file. created is cut to what the file keeps.
-func wrapVersion(root RootKey, keyID string, bare []byte, created time.Time) (MaterialVersion, error) {
-	v := MaterialVersion{MaterialID: materialIDOf(bare, keyID), Created: created.Truncate(time.Millisecond).UTC()}
-	wrapped, err := root.Wrap(purposeBacking, versionOwner(keyID, v), bare)
+// wrap wraps a backing key for the file. created is cut to what the file keeps.
+func (f *MaterialFile) wrap(root RootKey, bare []byte, created time.Time) (MaterialVersion, error) {
+	v := MaterialVersion{MaterialID: materialIDOf(bare, f.KeyID), Created: created.Truncate(time.Millisecond).UTC()}
+	wrapped, err := root.Wrap(purposeBacking, f.owner(v), bare)
 	if err != nil {
-		return v, fmt.Errorf("wrap a version of key %s: %w", keyID, err)
+		return v, fmt.Errorf("wrap a version of key %s: %w", f.KeyID, err)
 	}
 	v.wrapped = wrapped
 	return v, nil
 }
 
-// versionOwner is what a wrapped backing key is bound to.
-func versionOwner(keyID string, v MaterialVersion) []byte {
-	owner := appendField(nil, keyID)
+// owner is what a wrapped backing key is bound to.
+func (f *MaterialFile) owner(v MaterialVersion) []byte {
+	owner := appendField(nil, f.KeyID)
 	owner = appendField(owner, v.MaterialID)
-	return binary.BigEndian.AppendUint64(owner, uint64(v.Created.UnixMilli()))
+	owner = binary.BigEndian.AppendUint64(owner, uint64(v.Created.UnixMilli()))
+	if f.Spec != Symmetric {
+		owner = appendField(owner, string(f.Spec))
+	}
+	return owner
 }
 
 // fieldReader takes fields off the front of rest. Once that is too short, every field is empty and short stays true.

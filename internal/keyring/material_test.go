@@ -2,6 +2,7 @@ package keyring
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -45,10 +46,10 @@ func TestGoldenMaterial(t *testing.T) {
 		var id string
 		d.ScanArgs(t, "id", &id)
 		root := plainRoot{arena}
-		file := &MaterialFile{KeyID: id}
+		file := &MaterialFile{KeyID: id, Spec: cmp.Or(Spec(arg(t, d, "spec")), Symmetric)}
 		for i, line := range strings.Fields(d.Input) {
 			created := time.Date(2026, 1, 2, 3, 4, 5+i, 0, time.UTC)
-			version, err := wrapVersion(root, id, unhex(t, line), created)
+			version, err := file.wrap(root, unhex(t, line), created)
 			must(t, err)
 			file.Versions = append(file.Versions, version)
 		}
@@ -57,6 +58,9 @@ func TestGoldenMaterial(t *testing.T) {
 		back, err := ParseMaterial(data)
 		must(t, err)
 		must(t, back.Verify(root))
+		if back.Spec != file.Spec {
+			t.Errorf("it is read as %s", back.Spec)
+		}
 		return hex.Dump(data)
 	})
 }
@@ -101,6 +105,39 @@ func TestEveryByteOfMaterialCounts(t *testing.T) {
 	stranger := newRoot(t)
 	if file, err := ParseMaterial(data); err != nil || file.Verify(stranger) == nil {
 		t.Error("another root key opens it")
+	}
+}
+
+// TestMaterialOfPairs: each byte of a pair's file counts as well, its spec among them, and it goes by its own format.
+func TestMaterialOfPairs(t *testing.T) {
+	w := newWorld(t)
+	key := w.newKeyOf(t, "ECC_NIST_P256", SignVerify)
+	data := readAll(t, w, "keys/"+key.ID())
+	file, err := ParseMaterial(data)
+	must(t, err)
+	must(t, file.Verify(w.root))
+	if data[len(materialMagic)] != specFormat || file.Spec != "ECC_NIST_P256" {
+		t.Errorf("format %d of %s", data[len(materialMagic)], file.Spec)
+	}
+	for i := range data {
+		bad := bytes.Clone(data)
+		bad[i] ^= 1
+		if file, err := ParseMaterial(bad); err == nil && file.Verify(w.root) == nil {
+			t.Errorf("byte %d may be changed", i)
+		}
+	}
+	stripped := bytes.Clone(data)
+	stripped[len(materialMagic)] = materialFormat
+	if file, err := ParseMaterial(stripped); err == nil && file.Verify(w.root) == nil {
+		t.Error("it is read as a symmetric key's")
+	}
+	other := *file
+	other.Spec = "ECC_NIST_P384"
+	must(t, w.store.write(key.ID(), &other))
+	file, err = w.store.read(key.ID())
+	must(t, err)
+	if file.Verify(w.root) == nil {
+		t.Error("a private key is taken for one of another spec")
 	}
 }
 

@@ -71,6 +71,7 @@ type Version struct {
 	MaterialID string       `json:"materialId"` // 64 hexadecimal digits
 	Created    time.Time    `json:"created"`
 	Type       RotationType `json:"type,omitempty"`
+	Public     []byte       `json:"public,omitempty"` // of a key pair: its SubjectPublicKeyInfo in DER
 }
 
 // metadataFormat is the version of Metadata's JSON.
@@ -85,8 +86,18 @@ func (m *Metadata) Compiled() *policy.Policy { return m.compiled }
 // Revision grows with every change of the key: a decision that was made on one revision holds for that revision.
 func (m *Metadata) Revision() uint64 { return m.revision }
 
-// CurrentMaterial is the id of the material that encrypts.
-func (m *Metadata) CurrentMaterial() string { return m.Versions[len(m.Versions)-1].MaterialID }
+// CurrentMaterial is the id of the material that is used now, "" where there is none.
+func (m *Metadata) CurrentMaterial() string {
+	if len(m.Versions) == 0 {
+		return ""
+	}
+	return m.Versions[len(m.Versions)-1].MaterialID
+}
+
+// newest is the backing key that is used now. A key that may be used has one.
+func (m *Metadata) newest() *backingKey { return m.backing[len(m.backing)-1] }
+
+func (m *Metadata) newestPublic() []byte { return m.Versions[len(m.Versions)-1].Public }
 
 // TagValue is the value of a tag.
 func (m *Metadata) TagValue(key string) (string, bool) {
@@ -102,7 +113,7 @@ func (m *Metadata) due() time.Time {
 	switch {
 	case m.State == PendingDeletion:
 		return m.DeletionDate
-	case m.State == Enabled && m.Rotation.Enabled:
+	case m.State == Enabled && m.Rotation.Enabled && m.Leads():
 		return m.Rotation.Next
 	}
 	return time.Time{}

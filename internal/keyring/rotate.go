@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/cockroachdb/errors/oserror"
 )
 
 // The rules of rotation. RotateKeyOnDemand in the AWS KMS API Reference gives the limit and the quiet time.
@@ -20,19 +22,33 @@ func (k *Keyring) EnableRotation(ctx context.Context, key *Key, period int) erro
 	if period < MinRotationPeriod || period > MaxRotationPeriod {
 		return fail(Invalid, "RotationPeriodInDays must be between %d and %d inclusive", MinRotationPeriod, MaxRotationPeriod)
 	}
-	return k.update(ctx, key, "EnableKeyRotation", func(m *Metadata) error {
-		next := k.config.Clock.Now().AddDate(0, 0, period).Truncate(time.Millisecond)
-		m.Rotation = Rotation{Enabled: true, Period: period, Next: next}
-		return nil
-	})
+	next := k.config.Clock.Now().AddDate(0, 0, period).Truncate(time.Millisecond)
+	return k.setRotation(ctx, key, "EnableKeyRotation", Rotation{Enabled: true, Period: period, Next: next})
 }
 
 // DisableRotation stops the automatic rotation of a key.
 func (k *Keyring) DisableRotation(ctx context.Context, key *Key) error {
-	return k.update(ctx, key, "DisableKeyRotation", func(m *Metadata) error {
-		m.Rotation = Rotation{}
+	return k.setRotation(ctx, key, "DisableKeyRotation", Rotation{})
+}
+
+// setRotation sets the rotation of a key and of those that are related to it.
+func (k *Keyring) setRotation(ctx context.Context, key *Key, op Operation, rotation Rotation) error {
+	defer k.lock(key)()
+	m := key.Metadata()
+	if err := m.Permits(op); err != nil {
+		return err
+	}
+	if !m.Leads() {
+		return notPrimary(m)
+	}
+	return k.changeAll(ctx, k.related(m), func(m *Metadata) error {
+		m.Rotation = rotation
 		return nil
 	})
+}
+
+func notPrimary(m *Metadata) error {
+	return fail(Unsupported, "%s is not a multi-region primary key.", m.ARN())
 }
 
 // RotationStatus is the automatic rotation of the key as the API shows it: off while the key is pending deletion.
@@ -45,15 +61,16 @@ func (m *Metadata) RotationStatus() Rotation {
 
 // RotateNow gives a key a new version.
 func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
-	r := k.region(key.scope)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer k.lock(key)()
 	m := key.Metadata()
 	if err := m.Permits("RotateKeyOnDemand"); err != nil {
 		return err
 	}
-	if m.Spec != Symmetric {
-		return &Error{Kind: Unsupported}
+	switch {
+	case m.Origin == OriginExternal:
+		return fail(InvalidState, "No available key material pending rotation for the key: %s.", key.arn)
+	case !m.Leads():
+		return notPrimary(m)
 	}
 	if m.onDemandRotations() >= maxOnDemandRotations {
 		return fail(LimitExceeded, "The on-demand rotations limit has been reached for the given keyId. "+
@@ -66,7 +83,8 @@ func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
 	return k.rotate(ctx, key, OnDemand, now)
 }
 
-// rotate adds a version: to the file first, then to the record, which is what puts it to use. The caller holds the region's mu.
+// rotate adds a version: to the file first, then to the records, which is what puts it to use. The caller holds the locks of the
+// key and of all that are related to it.
 func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now time.Time) error {
 	now = now.Truncate(time.Millisecond)
 	file, err := k.store.read(key.id)
@@ -74,13 +92,17 @@ func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now tim
 		return err
 	}
 	m := key.Metadata()
-	version, backing, err := k.newVersion(m, now)
+	made, err := k.newMaterial(ctx, m.Spec)
+	if err != nil {
+		return err
+	}
+	version, backing, err := k.version(m, made, now)
 	if err != nil {
 		return err
 	}
 	file.Versions = append(file.recorded(m), version)
 	if err = k.store.write(key.id, file); err == nil {
-		err = k.change(ctx, key, func(m *Metadata) error {
+		err = k.changeAll(ctx, k.related(m), func(m *Metadata) error {
 			m.Versions = append(slices.Clone(m.Versions), Version{MaterialID: version.MaterialID, Created: now, Type: by})
 			m.backing = append(slices.Clone(m.backing), backing)
 			m.Rotation = m.Rotation.after(by, now)
@@ -129,13 +151,14 @@ func (k *Keyring) Rewrap(ctx context.Context) (int, error) {
 }
 
 func (k *Keyring) rewrapKey(id string, key *Key) error {
-	r := k.region(key.scope)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if key.Metadata().State == Erased {
+	defer k.lock(key)()
+	if m := key.Metadata(); m.State == Erased || len(m.Versions) == 0 {
 		return nil
 	}
 	file, err := k.store.read(id)
+	if oserror.IsNotExist(err) && key.Metadata().Origin == OriginExternal {
+		return nil // its owner took the material away
+	}
 	if err != nil {
 		return err
 	}
@@ -152,7 +175,7 @@ func (f *MaterialFile) rewrap(root RootKey) error {
 			return err
 		}
 		err = key.With(func(bare []byte) (err error) {
-			f.Versions[i], err = wrapVersion(root, f.KeyID, bare, v.Created)
+			f.Versions[i], err = f.wrap(root, bare, v.Created)
 			return err
 		})
 		key.Destroy()

@@ -29,9 +29,7 @@ func (k *Keyring) wakeAt(key *Key, due time.Time) {
 
 // wake does what is due. A job whose time is not the alarm's was overtaken by an earlier one, which has set the next.
 func (k *Keyring) wake(key *Key, due time.Time) {
-	r := k.region(key.scope)
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	defer k.lock(key)()
 	if !key.alarm.Equal(due) {
 		return
 	}

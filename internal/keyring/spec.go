@@ -1,5 +1,7 @@
 package keyring
 
+import "strings"
+
 // Spec says what kind of key a key is, in the words of the KMS API.
 type Spec string
 
@@ -12,9 +14,11 @@ type Origin string
 // Manager says who manages a key.
 type Manager string
 
-// The values that keys have at present. Every other KeySpec of the API is refused by name.
+// The values that this package treats in a way of their own.
 const (
-	Symmetric Spec = "SYMMETRIC_DEFAULT"
+	Symmetric    Spec = "SYMMETRIC_DEFAULT"
+	secgP256K1   Spec = "ECC_SECG_P256K1"
+	edwards25519 Spec = "ECC_NIST_EDWARDS25519"
 
 	EncryptDecrypt Usage = "ENCRYPT_DECRYPT"
 
@@ -65,13 +69,43 @@ func (s Spec) fits(u Usage) bool {
 	return false
 }
 
+// made says whether this program makes keys of the spec. It has no SM2, and its language's library no ML-DSA.
+func (s Spec) made() bool {
+	return s.usages() != nil && s != "SM2" && !strings.HasPrefix(string(s), "ML_DSA_")
+}
+
 // class groups the specs that an alias may move between.
 func (s Spec) class() string {
 	switch {
 	case s == Symmetric:
 		return "symmetric"
-	case len(s) > 5 && s[:5] == "HMAC_":
+	case s.isMAC():
 		return "hmac"
 	}
 	return "asymmetric"
+}
+
+func (s Spec) isMAC() bool { return strings.HasPrefix(string(s), "HMAC_") }
+
+func (s Spec) isRSA() bool { return strings.HasPrefix(string(s), "RSA_") }
+
+// asymmetric says whether keys of the spec are key pairs.
+func (s Spec) asymmetric() bool { return s != Symmetric && !s.isMAC() }
+
+// secretSize is the length of the secret of a key that is no key pair, in bytes; 0 for a key pair. The secrets of HMAC keys are
+// as long as what they make ("HMAC keys in AWS KMS" in the AWS KMS Developer Guide).
+func (s Spec) secretSize() int {
+	switch s {
+	case Symmetric:
+		return bareSize
+	case "HMAC_224":
+		return 28
+	case "HMAC_256":
+		return 32
+	case "HMAC_384":
+		return 48
+	case "HMAC_512":
+		return 64
+	}
+	return 0
 }

@@ -38,8 +38,9 @@ const (
 type stateRow struct {
 	operations []Operation
 	verdicts   map[State]verdict
-	// onlyKMS refuses keys whose material was imported, whatever their state.
-	onlyKMS bool
+	// onlyKMS refuses keys whose material was imported, onlyExternal all others, onlySymmetric keys of other specs: whatever their
+	// state.
+	onlyKMS, onlyExternal, onlySymmetric bool
 }
 
 // stateTable is the table of "Key states of AWS KMS keys" in the AWS KMS Developer Guide. Where that page allows two exceptions
@@ -74,16 +75,17 @@ var stateTable = []stateRow{
 		verdicts: map[State]verdict{
 			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
 		},
-		onlyKMS: true,
+		onlyKMS: true, onlySymmetric: true,
 	}, {
 		operations: []Operation{"GetKeyRotationStatus"},
-		onlyKMS:    true,
+		onlyKMS:    true, onlySymmetric: true,
 	}, {
 		operations: []Operation{"RotateKeyOnDemand"},
 		verdicts: map[State]verdict{
 			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
 			Updating: isUpdating, Unavailable: isUnavailable,
 		},
+		onlySymmetric: true,
 	}, {
 		operations: []Operation{"ScheduleKeyDeletion"},
 		verdicts:   map[State]verdict{PendingDeletion: isPendingDeletion, Updating: isUpdating},
@@ -116,7 +118,10 @@ func (m *Metadata) Permits(op Operation) error {
 	if row == nil {
 		return nil
 	}
-	if row.onlyKMS && m.Origin != OriginKMS {
+	if row.onlySymmetric && m.Spec != Symmetric {
+		return &Error{Kind: Unsupported}
+	}
+	if row.onlyKMS && m.Origin != OriginKMS || row.onlyExternal && m.Origin != OriginExternal {
 		return fail(Unsupported, "%s origin is %s which is not valid for this operation.", m.ARN(), m.Origin)
 	}
 	state := m.State

@@ -19,7 +19,7 @@ func TestStateTable(t *testing.T) {
 		for op := range strings.FieldsSeq(d.Input) {
 			var cells []string
 			for _, state := range states {
-				m := &Metadata{State: state, Origin: Origin(origin), arn: "ARN"}
+				m := &Metadata{State: state, Spec: Symmetric, Origin: Origin(origin), arn: "ARN"}
 				cells = append(cells, cell(m.Permits(Operation(op))))
 			}
 			fmt.Fprintf(&out, "%s: %s\n", op, strings.Join(cells, " | "))

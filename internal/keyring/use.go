@@ -22,9 +22,14 @@ type Opened struct {
 	MaterialID string
 }
 
-// Encrypt makes a ciphertext of 1 to MaxPlaintext bytes under the newest version of the key.
+// Encrypt makes a ciphertext of 1 to MaxPlaintext bytes under the newest version of a symmetric key.
 func (k *Keyring) Encrypt(key *Key, plaintext []byte, context Context) (Sealed, error) {
-	sealed, err := k.seal(key, "Encrypt", plaintext, context)
+	return k.EncryptBy(key, plaintext, Way{Context: context})
+}
+
+// EncryptBy is Encrypt for keys of any kind.
+func (k *Keyring) EncryptBy(key *Key, plaintext []byte, way Way) (Sealed, error) {
+	sealed, err := k.seal(key, "Encrypt", "Encrypt", plaintext, way)
 	if err == nil {
 		key.usage.note("Encrypt", k.config.Clock.Now())
 	}
@@ -39,7 +44,7 @@ func (k *Keyring) DataKey(key *Key, op Operation, n int, context Context) (plain
 	}
 	plaintext = make([]byte, n)
 	_, _ = rand.Read(plaintext) // never fails: the process ends instead
-	if sealed, err = k.seal(key, op, plaintext, context); err != nil {
+	if sealed, err = k.seal(key, op, op, plaintext, Way{Context: context}); err != nil {
 		lockedmem.Wipe(plaintext)
 		return nil, Sealed{}, err
 	}
@@ -47,9 +52,14 @@ func (k *Keyring) DataKey(key *Key, op Operation, n int, context Context) (plain
 	return plaintext, sealed, nil
 }
 
-// Decrypt opens a ciphertext that the key made with the same encryption context.
+// Decrypt opens a ciphertext that a symmetric key made with the same encryption context.
 func (k *Keyring) Decrypt(key *Key, blob []byte, context Context) (Opened, error) {
-	opened, err := k.open(key, "Decrypt", blob, context)
+	return k.DecryptBy(key, blob, Way{Context: context})
+}
+
+// DecryptBy is Decrypt for keys of any kind.
+func (k *Keyring) DecryptBy(key *Key, blob []byte, way Way) (Opened, error) {
+	opened, err := k.open(key, "Decrypt", "Decrypt", blob, way)
 	if err == nil {
 		key.usage.note("Decrypt", k.config.Clock.Now())
 	}
@@ -57,16 +67,16 @@ func (k *Keyring) Decrypt(key *Key, blob []byte, context Context) (Opened, error
 }
 
 // ReEncrypt makes a ciphertext of one key into one of another, or of the same. The plaintext does not leave the keyring.
-func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromContext Context, to *Key, toContext Context) (Sealed, Opened, error) {
-	if err := to.usable("ReEncrypt", "ReEncryptTo"); err != nil {
+func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromWay Way, to *Key, toWay Way) (Sealed, Opened, error) {
+	if _, err := to.ready("ReEncrypt", "ReEncryptTo", EncryptDecrypt, toWay.algorithm()); err != nil {
 		return Sealed{}, Opened{}, err
 	}
-	opened, err := k.open(from, "ReEncrypt", blob, fromContext)
+	opened, err := k.open(from, "ReEncrypt", "ReEncryptFrom", blob, fromWay)
 	if err != nil {
 		return Sealed{}, Opened{}, err
 	}
 	defer lockedmem.Wipe(opened.Plaintext)
-	sealed, err := k.seal(to, "ReEncrypt", opened.Plaintext, toContext)
+	sealed, err := k.seal(to, "ReEncrypt", "ReEncryptTo", opened.Plaintext, toWay)
 	if err != nil {
 		return Sealed{}, Opened{}, err
 	}
@@ -76,12 +86,20 @@ func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromContext Context, to *Key
 	return sealed, Opened{MaterialID: opened.MaterialID}, nil
 }
 
-// Try says what op would answer for this key without doing it: what a request with DryRun learns. It leaves no trace of use.
-func (k *Keyring) Try(key *Key, op Operation) error { return key.usable(op, op) }
+// Try says what op would answer for a symmetric key without doing it: what a request with DryRun learns. It leaves no trace of use.
+func (k *Keyring) Try(key *Key, op Operation) error {
+	return k.TryBy(key, op, EncryptDecrypt, SymmetricAlgorithm)
+}
+
+// TryBy is Try for keys of any kind.
+func (k *Keyring) TryBy(key *Key, op Operation, usage Usage, algorithm string) error {
+	_, err := key.ready(op, op, usage, algorithm)
+	return err
+}
 
 // TryDecrypt is Try for Decrypt, and for the source of ReEncrypt.
-func (k *Keyring) TryDecrypt(key *Key, op Operation, blob []byte, context Context) error {
-	opened, err := k.open(key, op, blob, context)
+func (k *Keyring) TryDecrypt(key *Key, op Operation, blob []byte, way Way) error {
+	opened, err := k.open(key, op, op, blob, way)
 	lockedmem.Wipe(opened.Plaintext)
 	return err
 }
@@ -89,35 +107,48 @@ func (k *Keyring) TryDecrypt(key *Key, op Operation, blob []byte, context Contex
 // Random fills b with random bytes.
 func Random(b []byte) { _, _ = rand.Read(b) }
 
-// usable says whether the key may encrypt or decrypt now. called is how an error names the operation.
-func (k *Key) usable(op, called Operation) error {
+// ready is what is known of the key, if it may be used for op, with this usage and algorithm, now. called is how an error names the
+// operation.
+func (k *Key) ready(op, called Operation, usage Usage, algorithm string) (*Metadata, error) {
 	m := k.Metadata()
-	if m.Usage != EncryptDecrypt {
-		return fail(InvalidUsage, "%s key usage is %s which is not valid for %s.", k.arn, m.Usage, called)
+	if m.Usage != usage {
+		return nil, fail(InvalidUsage, "%s key usage is %s which is not valid for %s.", k.arn, m.Usage, called)
 	}
-	return m.Permits(op)
+	if !m.has(algorithm) {
+		return nil, fail(InvalidUsage, "Algorithm %s is incompatible with key spec %s.", algorithm, m.Spec)
+	}
+	return m, m.Permits(op)
 }
 
-func (k *Keyring) seal(key *Key, op Operation, plaintext []byte, context Context) (Sealed, error) {
-	if err := key.usable(op, op); err != nil {
+func (k *Keyring) seal(key *Key, op, called Operation, plaintext []byte, way Way) (Sealed, error) {
+	m, err := key.ready(op, called, EncryptDecrypt, way.algorithm())
+	if err == nil {
+		err = way.check()
+	}
+	if err != nil {
 		return Sealed{}, err
 	}
-	m := key.Metadata()
-	newest := m.backing[len(m.backing)-1]
+	if !way.symmetric() {
+		return sealOAEP(m, way.Algorithm, plaintext)
+	}
+	newest := m.newest()
 	header := newHeader(newest.id)
 	var derived [32]byte
 	defer clear(derived[:])
 	if err := k.derive(&derived, newest, header[:]); err != nil {
 		return Sealed{}, k.lost(key, err)
 	}
-	blob, err := sealBlob(&derived, header[:], key.id, context, plaintext)
+	blob, err := sealBlob(&derived, header[:], key.id, way.Context, plaintext)
 	if err != nil {
 		return Sealed{}, err
 	}
 	return Sealed{Blob: blob, MaterialID: newest.materialID}, nil
 }
 
-func (k *Keyring) open(key *Key, op Operation, blob []byte, context Context) (Opened, error) {
+func (k *Keyring) open(key *Key, op, called Operation, blob []byte, way Way) (Opened, error) {
+	if !way.symmetric() {
+		return k.openOAEP(key, op, called, blob, way)
+	}
 	info, ok := ReadBlob(blob)
 	if !ok {
 		return Opened{}, invalidCiphertext()
@@ -129,7 +160,7 @@ func (k *Keyring) open(key *Key, op Operation, blob []byte, context Context) (Op
 	if made.keyID != key.id || made.account != key.scope.Account {
 		return Opened{}, incorrectKey()
 	}
-	if err := key.usable(op, op); err != nil {
+	if _, err := key.ready(op, called, EncryptDecrypt, way.algorithm()); err != nil {
 		return Opened{}, err
 	}
 	var derived [32]byte
@@ -137,7 +168,7 @@ func (k *Keyring) open(key *Key, op Operation, blob []byte, context Context) (Op
 	if err := k.derive(&derived, made, blob[:blobHeader]); err != nil {
 		return Opened{}, k.lost(key, err)
 	}
-	plaintext, err := openBlob(&derived, key.id, context, blob)
+	plaintext, err := openBlob(&derived, key.id, way.Context, blob)
 	if errors.Is(err, errBlob) {
 		return Opened{}, invalidCiphertext()
 	}

@@ -28,12 +28,13 @@ func TestDataKeys(t *testing.T) {
 func TestReEncrypt(t *testing.T) {
 	w := newWorld(t)
 	a, b := w.newKey(t), w.newKey(t)
+	at := func(where string) Way { return Way{Context: Context{"at": where}} }
 	blob := w.encrypt(t, a, "moved", Context{"at": "a"})
-	_, _, err := w.ReEncrypt(b, blob, Context{"at": "a"}, b, nil)
+	_, _, err := w.ReEncrypt(b, blob, at("a"), b, Way{})
 	wantKind(t, err, IncorrectKey)
-	_, _, err = w.ReEncrypt(a, blob, nil, b, nil)
+	_, _, err = w.ReEncrypt(a, blob, Way{}, b, Way{})
 	wantKind(t, err, InvalidCiphertext)
-	sealed, from, err := w.ReEncrypt(a, blob, Context{"at": "a"}, b, Context{"at": "b"})
+	sealed, from, err := w.ReEncrypt(a, blob, at("a"), b, at("b"))
 	must(t, err)
 	if from.MaterialID != a.Metadata().CurrentMaterial() || sealed.MaterialID != b.Metadata().CurrentMaterial() {
 		t.Error("the wrong materials are named")
@@ -44,7 +45,7 @@ func TestReEncrypt(t *testing.T) {
 		t.Errorf("got %q", opened.Plaintext)
 	}
 	must(t, w.Disable(context.Background(), b))
-	_, _, err = w.ReEncrypt(a, blob, Context{"at": "a"}, b, nil)
+	_, _, err = w.ReEncrypt(a, blob, at("a"), b, Way{})
 	wantKind(t, err, Disabled)
 }
 

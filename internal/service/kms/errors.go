@@ -54,6 +54,16 @@ func Exception(kind keyring.Kind) string {
 		return "ConflictException"
 	case keyring.BadGrantToken:
 		return "InvalidGrantTokenException"
+	case keyring.InvalidSignature:
+		return "KMSInvalidSignatureException"
+	case keyring.InvalidMAC:
+		return "KMSInvalidMacException"
+	case keyring.BadImportToken:
+		return "InvalidImportTokenException"
+	case keyring.ExpiredImportToken:
+		return "ExpiredImportTokenException"
+	case keyring.WrongMaterial:
+		return "IncorrectKeyMaterialException"
 	}
 	return "ValidationException"
 }

@@ -84,7 +84,7 @@ func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.
 	c.set("kms:customermasterkeyspec", string(n.Spec))
 	c.set("kms:keyusage", string(n.Usage))
 	c.set("kms:customermasterkeyusage", string(n.Usage))
-	c.set("kms:keyorigin", string(keyring.OriginKMS))
+	c.set("kms:keyorigin", string(n.Origin))
 	c.setBool("kms:multiregion", n.MultiRegion)
 	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	if n.MultiRegion {
@@ -307,10 +307,7 @@ func unsupportedOperations() []service.Bound {
 		refused(kmsapi.ConnectCustomKeyStore()), refused(kmsapi.CreateCustomKeyStore()), refused(kmsapi.DeleteCustomKeyStore()),
 		refused(kmsapi.DescribeCustomKeyStores()), refused(kmsapi.DisconnectCustomKeyStore()), refused(kmsapi.UpdateCustomKeyStore()),
 		refused(kmsapi.DeleteImportedKeyMaterial()), refused(kmsapi.GetParametersForImport()), refused(kmsapi.ImportKeyMaterial()),
-		refused(kmsapi.DeriveSharedSecret()), refused(kmsapi.GenerateDataKeyPair()),
-		refused(kmsapi.GenerateDataKeyPairWithoutPlaintext()), refused(kmsapi.GenerateMac()), refused(kmsapi.VerifyMac()),
-		refused(kmsapi.GetPublicKey()), refused(kmsapi.Sign()), refused(kmsapi.Verify()), refused(kmsapi.ReplicateKey()),
-		refused(kmsapi.UpdatePrimaryRegion()),
+		refused(kmsapi.ReplicateKey()), refused(kmsapi.UpdatePrimaryRegion()),
 	}
 }
 

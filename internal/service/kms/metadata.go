@@ -16,8 +16,11 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 		Enabled: new(m.State == keyring.Enabled), Description: new(m.Description), KeyUsage: new(string(m.Usage)),
 		KeyState: new(string(m.State)), Origin: new(string(m.Origin)), KeyManager: new(string(m.Manager)),
 		CustomerMasterKeySpec: new(string(m.Spec)), KeySpec: new(string(m.Spec)),
-		EncryptionAlgorithms: []string{keyring.SymmetricAlgorithm}, MultiRegion: new(m.MultiRegion != nil),
-		CurrentKeyMaterialId: new(m.CurrentMaterial()),
+		MultiRegion: new(m.MultiRegion != nil),
+	}
+	algorithms(m, out)
+	if m.Spec == keyring.Symmetric {
+		out.CurrentKeyMaterialId = materialOf(m.CurrentMaterial())
 	}
 	if m.State == keyring.PendingDeletion {
 		out.DeletionDate = new(m.DeletionDate)
@@ -26,6 +29,20 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 		out.MultiRegionConfiguration = multiRegion(m)
 	}
 	return out
+}
+
+// algorithms names what the key can be used with, in the member for its usage.
+func algorithms(m *keyring.Metadata, out *kmsapi.KeyMetadata) {
+	switch list := m.Algorithms(); m.Usage {
+	case keyring.EncryptDecrypt:
+		out.EncryptionAlgorithms = list
+	case keyring.SignVerify:
+		out.SigningAlgorithms = list
+	case keyring.GenerateMAC:
+		out.MacAlgorithms = list
+	case keyring.KeyAgreement:
+		out.KeyAgreementAlgorithms = list
+	}
 }
 
 func multiRegion(m *keyring.Metadata) *kmsapi.MultiRegionConfiguration {

@@ -84,6 +84,9 @@ func listRotations(
 		return nil, err
 	}
 	m := key.Metadata()
+	if m.Spec != keyring.Symmetric {
+		return nil, &api.Error{Code: Exception(keyring.Unsupported)}
+	}
 	first := 1
 	if text(in.IncludeKeyMaterial) == "ALL_KEY_MATERIAL" {
 		first = 0

@@ -51,6 +51,9 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{keys: o.Keys, path: o.Path, clock: o.Clock, principals: o.Principals}
 	bound := s.bindUse()
+	bound = append(bound, s.bindSigning()...)
+	bound = append(bound, s.bindMAC()...)
+	bound = append(bound, s.bindPairs()...)
 	bound = append(bound, s.bindManagement()...)
 	bound = append(bound, s.bindAliases()...)
 	bound = append(bound, s.bindRotation()...)

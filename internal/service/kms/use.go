@@ -3,7 +3,6 @@ package kms
 import (
 	"context"
 
-	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -89,30 +88,39 @@ func (s *Service) checkDataKey(spec *string, bytes *int64, tokens []string) erro
 	return s.checkTokens(tokens)
 }
 
-// checkAlgorithm refuses algorithms that the key does not have.
-func checkAlgorithm(key *keyring.Key, algorithm *string) error {
-	if algorithm == nil || *algorithm == keyring.SymmetricAlgorithm {
+// way is how a request wants a ciphertext made.
+func way(algorithm *string, context map[string]string) keyring.Way {
+	return keyring.Way{Algorithm: algorithmOf(algorithm), Context: context}
+}
+
+// algorithmOf is an encryption algorithm, the default where the request names none.
+func algorithmOf(algorithm *string) string {
+	if algorithm == nil {
+		return keyring.SymmetricAlgorithm
+	}
+	return *algorithm
+}
+
+// materialOf is the id of the material that made or opened a ciphertext; only those of symmetric keys are known by one.
+func materialOf(id string) *string {
+	if id == "" {
 		return nil
 	}
-	return &api.Error{Code: Exception(keyring.InvalidUsage),
-		Message: "Algorithm " + *algorithm + " is incompatible with key spec " + string(key.Metadata().Spec) + "."}
+	return new(id)
 }
 
 func (s *Service) encrypt(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest,
 ) (*kmsapi.EncryptResponse, error) {
-	if err := checkAlgorithm(key, in.EncryptionAlgorithm); err != nil {
-		return nil, err
-	}
 	if isTrue(in.DryRun) {
-		return nil, orDryRun(s.keys.Try(key, "Encrypt"))
+		return nil, orDryRun(s.keys.TryBy(key, "Encrypt", keyring.EncryptDecrypt, algorithmOf(in.EncryptionAlgorithm)))
 	}
-	sealed, err := s.keys.Encrypt(key, in.Plaintext, in.EncryptionContext)
+	sealed, err := s.keys.EncryptBy(key, in.Plaintext, way(in.EncryptionAlgorithm, in.EncryptionContext))
 	if err != nil {
 		return nil, err
 	}
 	return &kmsapi.EncryptResponse{
-		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), EncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), EncryptionAlgorithm: new(algorithmOf(in.EncryptionAlgorithm)),
 	}, nil
 }
 
@@ -223,22 +231,20 @@ func (s *Service) sourceKey(
 
 func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest) (*kmsapi.DecryptResponse, error) {
 	key, err := s.pinned(caller, in.KeyId)
-	if err == nil {
-		err = checkAlgorithm(key, in.EncryptionAlgorithm)
-	}
+	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
 	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.keys.TryDecrypt(key, "Decrypt", in.CiphertextBlob, in.EncryptionContext))
+		err = orDryRun(s.keys.TryDecrypt(key, "Decrypt", in.CiphertextBlob, how))
 	}
 	if err != nil {
 		return nil, translate(err)
 	}
-	opened, err := s.keys.Decrypt(key, in.CiphertextBlob, in.EncryptionContext)
+	opened, err := s.keys.DecryptBy(key, in.CiphertextBlob, how)
 	if err != nil {
 		return nil, translate(err)
 	}
 	return &kmsapi.DecryptResponse{
-		KeyId: new(key.ARN()), Plaintext: opened.Plaintext, KeyMaterialId: new(opened.MaterialID),
-		EncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
+		KeyId: new(key.ARN()), Plaintext: opened.Plaintext, KeyMaterialId: materialOf(opened.MaterialID),
+		EncryptionAlgorithm: new(how.Algorithm),
 	}, nil
 }
 
@@ -257,11 +263,12 @@ func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *
 		return translate(err)
 	}
 	onSame := from.key == to
-	s.needReEncrypt(caller, "ReEncryptFrom", from.key, from.named, onSame, in.SourceEncryptionContext, needs)
+	s.needReEncrypt(caller, "ReEncryptFrom", from, way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext), onSame, needs)
 	if err := s.veil(ctx, caller, from.key, needs, from.unreachable(caller, "ReEncryptFrom")); err != nil {
 		return translate(err)
 	}
-	s.needReEncrypt(caller, "ReEncryptTo", to, *in.DestinationKeyId, onSame, in.DestinationEncryptionContext, needs)
+	s.needReEncrypt(caller, "ReEncryptTo", source{to, *in.DestinationKeyId},
+		way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext), onSame, needs)
 	if err := s.veil(ctx, caller, to, needs, unreachable(caller, "ReEncryptTo")); err != nil {
 		return err
 	}
@@ -278,13 +285,13 @@ func noteContext(needs *auth.Needs, name string, context map[string]string) {
 }
 
 func (s *Service) needReEncrypt(
-	caller *auth.Caller, operation string, key *keyring.Key, named string, onSame bool, context keyring.Context, needs *auth.Needs,
+	caller *auth.Caller, operation string, on source, how keyring.Way, onSame bool, needs *auth.Needs,
 ) {
-	c := &conditions{key: key, named: named, context: context}
-	c.set("kms:encryptionalgorithm", keyring.SymmetricAlgorithm)
+	c := &conditions{key: on.key, named: on.named, context: how.Context}
+	c.set("kms:encryptionalgorithm", how.Algorithm)
 	c.setBool("kms:reencryptonsamekey", onSame)
-	need := keyNeed(operation, key, c)
-	need.Granted = key.Granted(granteesOf(caller), keyring.Operation(operation), context)
+	need := keyNeed(operation, on.key, c)
+	need.Granted = on.key.Granted(granteesOf(caller), keyring.Operation(operation), how.Context)
 	needs.Add(need)
 }
 
@@ -296,34 +303,30 @@ func (s *Service) reEncrypt(
 		return nil, translate(err)
 	}
 	to, err := s.pinned(caller, in.DestinationKeyId)
-	if err == nil {
-		err = checkAlgorithm(from, in.SourceEncryptionAlgorithm)
-	}
-	if err == nil {
-		err = checkAlgorithm(to, in.DestinationEncryptionAlgorithm)
-	}
+	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
+	toWay := way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
 	if err == nil && isTrue(in.DryRun) {
-		err = s.tryReEncrypt(from, to, in)
+		err = s.tryReEncrypt(from, in.CiphertextBlob, fromWay, to, toWay)
 	}
 	if err != nil {
 		return nil, translate(err)
 	}
-	sealed, opened, err := s.keys.ReEncrypt(from, in.CiphertextBlob, in.SourceEncryptionContext, to, in.DestinationEncryptionContext)
+	sealed, opened, err := s.keys.ReEncrypt(from, in.CiphertextBlob, fromWay, to, toWay)
 	if err != nil {
 		return nil, translate(err)
 	}
 	return &kmsapi.ReEncryptResponse{
 		CiphertextBlob: sealed.Blob, SourceKeyId: new(from.ARN()), KeyId: new(to.ARN()),
-		SourceEncryptionAlgorithm: new(keyring.SymmetricAlgorithm), DestinationEncryptionAlgorithm: new(keyring.SymmetricAlgorithm),
-		SourceKeyMaterialId: new(opened.MaterialID), DestinationKeyMaterialId: new(sealed.MaterialID),
+		SourceEncryptionAlgorithm: new(fromWay.Algorithm), DestinationEncryptionAlgorithm: new(toWay.Algorithm),
+		SourceKeyMaterialId: materialOf(opened.MaterialID), DestinationKeyMaterialId: materialOf(sealed.MaterialID),
 	}, nil
 }
 
-func (s *Service) tryReEncrypt(from, to *keyring.Key, in *kmsapi.ReEncryptRequest) error {
-	if err := s.keys.Try(to, "ReEncrypt"); err != nil {
+func (s *Service) tryReEncrypt(from *keyring.Key, blob []byte, fromWay keyring.Way, to *keyring.Key, toWay keyring.Way) error {
+	if err := s.keys.TryBy(to, "ReEncrypt", keyring.EncryptDecrypt, toWay.Algorithm); err != nil {
 		return err
 	}
-	return orDryRun(s.keys.TryDecrypt(from, "ReEncrypt", in.CiphertextBlob, in.SourceEncryptionContext))
+	return orDryRun(s.keys.TryDecrypt(from, "ReEncrypt", blob, fromWay))
 }
 
 func generateRandom(_ context.Context, _ *auth.Caller, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
