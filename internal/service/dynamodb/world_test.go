@@ -65,16 +65,22 @@ func (w *world) restart() {
 // call sends one request as the root user of the account.
 func (w *world) call(operation, body string) (int, []byte) {
 	w.t.Helper()
+	return w.ask("dynamodb", "DynamoDB_20120810."+operation, body)
+}
+
+// ask is call for any service.
+func (w *world) ask(service, target, body string) (int, []byte) {
+	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.endpoint, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	now := time.Now().UTC()
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
-	req.Header.Set("X-Amz-Target", "DynamoDB_20120810."+operation)
+	req.Header.Set("X-Amz-Target", target)
 	req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTESTTESTTESTTEST/"+now.Format("20060102")+"/"+w.region+
-		"/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
+		"/"+service+"/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
 	return w.send(req)
 }
 
