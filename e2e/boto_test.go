@@ -67,7 +67,7 @@ func newBoto(t *testing.T, s *server) *boto {
 func clientEnvironment(s *server) []string {
 	return cleanEnvironment("AWS_ACCESS_KEY_ID="+s.key.id, "AWS_SECRET_ACCESS_KEY="+s.key.secret, "AWS_REGION="+s.region,
 		"AWS_DEFAULT_REGION="+s.region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PAGER=",
-		"AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1")
+		"AWS_EC2_METADATA_DISABLED=true")
 }
 
 // as is the same process with other credentials.

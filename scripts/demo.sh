@@ -83,7 +83,7 @@ stop() {
 
 while read -r variable; do unset "$variable"; done < <(compgen -v | grep -E '^(AWS|SEALTABLE)_')
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE="$home/config/credentials" AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
-export AWS_PAGER="" AWS_EC2_METADATA_DISABLED=true AWS_MAX_ATTEMPTS=1
+export AWS_PAGER="" AWS_EC2_METADATA_DISABLED=true
 
 say "A server. Its first start makes the root key and the root access key, outside of the data directory."
 start
