@@ -8,34 +8,89 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
-// reads gives an operation DynamoDB's words for attribute values that break a rule. They are checked while the request is read, so
-// they are reported before anything else that is wrong with it.
+// reads gives an operation DynamoDB's words for attribute values that break a rule, and DynamoDB's order: what is malformed goes
+// first, then members that break the model, then the values, although they are checked while the request is read.
 func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
-	read := op.Read
+	read, validate := op.Read, op.Validate
 	op.Read = func(r *strictjson.Reader, in *In) error {
 		before := *r
-		if err := read(r, in); err != nil {
-			return valueRefusal(err, before)
+		err := read(r, in)
+		if ruleBroken(err) == "" {
+			return malformed(err)
 		}
-		return nil
+		rest := new(In)
+		body, bodyErr := withoutValues(before)
+		if bodyErr != nil {
+			return bodyErr
+		}
+		switch restErr := read(strictjson.NewReader(body), rest); {
+		case ruleBroken(restErr) != "":
+		case restErr != nil:
+			return malformed(restErr)
+		default:
+			if broken := validate(rest); broken != nil {
+				return broken
+			}
+		}
+		return valueRefusal(err, before)
 	}
 	return op
 }
 
-// valueRefusal words an error of internal/attribute. before is the request, unread.
-func valueRefusal(err error, before strictjson.Reader) error {
-	var malformed *attribute.SerializationError
-	var wrong *attribute.ValidationError
-	switch {
-	case errors.As(err, &malformed):
-		return &api.Error{Code: "SerializationException", Message: malformed.Message}
-	case !errors.As(err, &wrong):
-		return err
+// withoutValues is the request with the attribute values of its own members left out.
+func withoutValues(r strictjson.Reader) ([]byte, error) {
+	if err := r.BeginObject(); err != nil {
+		return nil, err
 	}
+	body := []byte{'{'}
+	for {
+		name, ok, err := r.NextName()
+		if err != nil {
+			return nil, err
+		}
+		if !ok {
+			return append(body, '}'), r.End()
+		}
+		if len(body) > 1 {
+			body = append(body, ',')
+		}
+		holdsValues := isItem(name) || string(name) == placeholders
+		body = append(strictjson.AppendString(body, string(name)), ':')
+		value, err := r.ReadRaw()
+		if err != nil {
+			return nil, err
+		}
+		if holdsValues && value[0] == '{' {
+			value = []byte("{}")
+		}
+		body = append(body, value...)
+	}
+}
+
+const (
+	startKey     = "ExclusiveStartKey"
+	placeholders = "ExpressionAttributeValues"
+)
+
+func isItem(name []byte) bool {
+	return string(name) == "Item" || string(name) == "Key" || string(name) == startKey
+}
+
+// malformed words JSON that spells no attribute value. Other errors pass as they are.
+func malformed(err error) error {
+	var wrong *attribute.SerializationError
+	if errors.As(err, &wrong) {
+		return &api.Error{Code: "SerializationException", Message: wrong.Message}
+	}
+	return err
+}
+
+// valueRefusal words an attribute value that breaks a rule. before is the request, unread.
+func valueRefusal(err error, before strictjson.Reader) error {
 	if message := locateWrongValue(&before); message != "" {
 		return invalid("%s", message)
 	}
-	return invalid("%s", wrong.Message)
+	return invalid("%s", ruleBroken(err))
 }
 
 // locateWrongValue reads the request once more, because DynamoDB says of some members which one the wrong value is in.
@@ -49,13 +104,13 @@ func locateWrongValue(r *strictjson.Reader) (message string) {
 		switch {
 		case err != nil || !ok:
 			return inPlaceholders
-		case string(name) == "Item" || string(name) == "Key":
-			message = wrongItem(r)
-		case string(name) == "ExclusiveStartKey":
+		case string(name) == startKey:
 			if message = wrongItem(r); message != "" {
 				message = "The provided starting key is invalid: " + message
 			}
-		case string(name) == "ExpressionAttributeValues":
+		case isItem(name):
+			message = wrongItem(r)
+		case string(name) == placeholders:
 			inPlaceholders = wrongPlaceholder(r)
 		default:
 			_, err = r.ReadRaw()
