@@ -29,6 +29,7 @@ const direction = `
 	auth/sigv4: auth clock
 	auth/credentials:
 	auth/authorizer: auth auth/policy arn clock
+	identity: auth auth/authorizer auth/policy auth/sigv4 arn clock lockedmem seal/envelope
 	trail: auth service clock strictjson
 	service: api attribute auth strictjson
 
@@ -49,7 +50,8 @@ const direction = `
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression engine storage auth auth/policy arn clock
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
-	service/sts: service api api/stsapi api/membercheck auth arn
+	service/iam: service api api/iamapi api/membercheck identity auth arn
+	service/sts: service api api/stsapi api/membercheck identity auth arn
 
 	wire: auth
 	wire/awsjson: wire api attribute auth strictjson
@@ -63,7 +65,7 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/sts engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server seal inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli

@@ -28,6 +28,7 @@ type Caller struct {
 	Account     string // 12 digits
 	ARN         string // as in error messages: for a session the assumed-role ARN
 	UserID      string // the unique id: AIDA…, AROA…:session, or the account for root
+	RoleARN     string // of a session's role, with its path; empty for others
 	AccessKeyID string
 	Region      string // from the credential scope
 	SourceIP    string

@@ -9,6 +9,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api/compat"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
+	"github.com/sealtable/sealtable/internal/service/iam"
 	"github.com/sealtable/sealtable/internal/service/kms"
 	"github.com/sealtable/sealtable/internal/service/sts"
 )
@@ -18,7 +19,8 @@ func TestCompatibilityPage(t *testing.T) {
 	const page = "../../docs/compat.md"
 	path := &service.Path{}
 	tables := newOperations(
-		dynamodb.New(dynamodb.Options{}).Table(path), kms.New(kms.Options{Path: path}).Table(), sts.New().Table(path),
+		dynamodb.New(dynamodb.Options{}).Table(path), kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
+		sts.New(sts.Options{Path: path}).Table(),
 	)
 	var services []compat.Service
 	for _, info := range knownServices() {

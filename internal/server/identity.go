@@ -12,6 +12,7 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/credentials"
 	"github.com/sealtable/sealtable/internal/auth/sigv4"
+	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/wire/router"
 )
@@ -33,6 +34,41 @@ func (s *rootSecrets) Secret(accessKeyID string) (sigv4.Credential, bool) {
 		return sigv4.Credential{}, false
 	}
 	return s.credential, true
+}
+
+// accessKeys are all keys that anybody can sign with: the root user's, which lies in the configuration directory, and those of
+// the directory.
+type accessKeys struct {
+	root   *rootSecrets
+	people *identity.Directory
+}
+
+// Secret implements sigv4.Secrets.
+func (k *accessKeys) Secret(accessKeyID string) (sigv4.Credential, bool) {
+	if credential, ok := k.root.Secret(accessKeyID); ok {
+		return credential, true
+	}
+	return k.people.Secret(accessKeyID)
+}
+
+// AccountOf implements sts.Accounts.
+func (k *accessKeys) AccountOf(accessKeyID string) (string, bool) {
+	if credential, ok := k.root.Secret(accessKeyID); ok {
+		return credential.Caller.Account, true
+	}
+	return k.people.AccountOf(accessKeyID)
+}
+
+// used lets the directory know which keys and roles are in use.
+type used struct {
+	next   service.Recorder
+	people *identity.Directory
+}
+
+// Record implements service.Recorder.
+func (u used) Record(r service.Record) {
+	u.people.Used(r.Caller, r.Service)
+	u.next.Record(r)
 }
 
 // operations finds endpoints for the router.

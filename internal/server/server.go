@@ -25,12 +25,14 @@ import (
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/custody"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
+	"github.com/sealtable/sealtable/internal/service/iam"
 	"github.com/sealtable/sealtable/internal/service/kms"
 	"github.com/sealtable/sealtable/internal/service/sts"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -45,8 +47,9 @@ const (
 	catalogTable = 1
 	trailOwner   = 2 // no table: the owner that the trail's files are sealed for
 
-	tableRecords storage.Collection = 1
-	kmsRecords   storage.Collection = 2
+	tableRecords     storage.Collection = 1
+	kmsRecords       storage.Collection = 2
+	principalRecords storage.Collection = 3
 )
 
 // Where things lie in the data directory, beside what the store keeps there.
@@ -65,6 +68,7 @@ type Server struct {
 	ring     *tablekeys.Ring
 	store    *embedded.Store
 	keys     *keyring.Keyring
+	people   *identity.Directory
 	engine   *engine.Engine
 	custody  *custody.Custody
 	trail    *trail.Trail
@@ -99,6 +103,7 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		{"store", s.openStore},
 		{"trail", s.openTrail},
 		{"keys", s.openKeys},
+		{"principals", s.openDirectory},
 		{"tables", s.openTables},
 		{"metrics and profiles", s.openAdmin},
 		{"services", s.openServices},
@@ -199,6 +204,24 @@ func (s *Server) openKeys(ctx context.Context) error {
 	return nil
 }
 
+func (s *Server) openDirectory(ctx context.Context) error {
+	records, err := catalog.Open(ctx, s.store, catalogTable, principalRecords)
+	if err != nil {
+		return err
+	}
+	secrets, err := s.root.InstallationKey(seal.IAMSecrets)
+	if err != nil {
+		return err
+	}
+	s.people, err = identity.Open(ctx, identity.Config{Records: records, Secrets: secrets, Clock: s.clock, Log: s.log})
+	if err != nil {
+		secrets.Destroy()
+		return err
+	}
+	s.onClose(s.people.Close)
+	return nil
+}
+
 func (s *Server) openTables(ctx context.Context) error {
 	records, err := catalog.Open(ctx, s.store, catalogTable, tableRecords)
 	if err != nil {
@@ -220,7 +243,7 @@ func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
 }
 
 func (s *Server) openServices(ctx context.Context) error {
-	path := &service.Path{Authorizer: authorizer.New(authorizer.RootOnly{}, s.clock), Recorder: s.recorder()}
+	path := &service.Path{Authorizer: authorizer.New(s.people, s.clock), Recorder: used{next: s.recorder(), people: s.people}}
 	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock})
 	s.custody = custody.New(custody.Options{
 		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,
@@ -233,10 +256,12 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err
 	}
+	holders := &accessKeys{root: newRootSecrets(s.config.Account, s.rootKey), people: s.people}
+	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path})
 	s.handler = router.New(router.Options{
 		Services:   knownServices(),
-		Operations: newOperations(s.dynamodb.Table(path), keyService.Table(), sts.New().Table(path)),
-		Verifier:   sigv4.New(newRootSecrets(s.config.Account, s.rootKey), s.clock, s.admission()),
+		Operations: newOperations(s.dynamodb.Table(path), keyService.Table(), iam.New(s.people, path).Table(), tokens.Table()),
+		Verifier:   sigv4.New(holders, s.clock, s.admission()),
 		Mounts:     s.mounts(),
 		Log:        s.log,
 	})

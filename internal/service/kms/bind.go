@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -160,12 +159,10 @@ func scopeOf(caller *auth.Caller) keyring.Scope {
 
 // granteesOf are the names under which grants may know the caller: its own, and for a session that of its role.
 func granteesOf(caller *auth.Caller) []string {
-	names := []string{caller.ARN}
-	if session, ok := strings.CutPrefix(caller.ARN, "arn:aws:sts::"+caller.Account+":assumed-role/"); ok {
-		role, _, _ := strings.Cut(session, "/")
-		names = append(names, "arn:aws:iam::"+caller.Account+":role/"+role)
+	if caller.RoleARN == "" {
+		return []string{caller.ARN}
 	}
-	return names
+	return []string{caller.ARN, caller.RoleARN}
 }
 
 // onAccount binds an operation that concerns no key: identity policies alone decide.

@@ -1,34 +1,100 @@
 // Package sts answers the Security Token Service's API.
 //
-// Callers may rely on this: GetCallerIdentity answers whoever signed the request, and needs no permission, as in AWS.
+// Callers may rely on this: GetCallerIdentity answers whoever signed the request, and needs no permission, as in AWS; a session of
+// a role is given only to whom the role's trust policy lets in, and where that leaves the question to the caller's account, to
+// whom its own policies allow it (P6); what a session may do never exceeds the role's policies, its boundary and the session's own
+// policies; and a session ends on time by the installation's clock.
 package sts
 
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/stsapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// Service answers operations.
-type Service struct{}
+// Accounts knows whose access keys are.
+type Accounts interface {
+	// AccountOf is the account of an access key; ok is false for one that nobody has.
+	AccountOf(accessKeyID string) (account string, ok bool)
+}
+
+// Options are what the service works with.
+type Options struct {
+	Directory *identity.Directory
+	Accounts  Accounts
+	Path      *service.Path
+}
+
+// Service answers operations. It is safe for concurrent use. AssumeRole is the endpoint that other services call, such as for
+// the role of a function, by the same path as everybody else (P10).
+type Service struct {
+	AssumeRole *service.Endpoint[stsapi.AssumeRoleRequest, stsapi.AssumeRoleResponse]
+
+	directory *identity.Directory
+	accounts  Accounts
+	table     *service.Table
+}
 
 // New returns a Service.
-func New() *Service { return &Service{} }
-
-// Table is the service's operation table on a path.
-func (s *Service) Table(path *service.Path) *service.Table {
-	return service.NewTable("sts", path,
-		service.Bind(stsapi.GetCallerIdentity(), noNeed, getCallerIdentity),
+func New(o Options) *Service {
+	s := &Service{directory: o.Directory, accounts: o.Accounts}
+	s.AssumeRole = service.Bind(stsapi.AssumeRole(), s.assumeRoleAccess, s.assumeRole).
+		Without("SerialNumber", "TokenCode", "SourceIdentity", "TransitiveTagKeys", "ProvidedContexts")
+	s.table = service.NewTable("sts", o.Path,
+		s.AssumeRole,
+		service.Bind(stsapi.GetCallerIdentity(), noNeed[stsapi.GetCallerIdentityRequest], getCallerIdentity),
+		service.Bind(stsapi.GetSessionToken(), mayHaveSession, s.getSessionToken).Without("SerialNumber", "TokenCode"),
+		service.Bind(stsapi.GetAccessKeyInfo(), keyInfoAccess, s.keyInfo),
+		refused(stsapi.AssumeRoleWithSAML()), refused(stsapi.AssumeRoleWithWebIdentity()), refused(stsapi.AssumeRoot()),
+		refused(stsapi.DecodeAuthorizationMessage()), refused(stsapi.GetDelegatedAccessToken()), refused(stsapi.GetFederationToken()),
+		refused(stsapi.GetWebIdentityToken()),
 	)
+	return s
+}
+
+// Table is the service's operation table.
+func (s *Service) Table() *service.Table { return s.table }
+
+func refused[In, Out any](op api.Operation[In, Out]) service.Bound {
+	return service.Refuse(op, &api.Error{
+		Code: "InvalidAction", Message: "Operation " + op.Name + " is not supported by this installation.",
+	})
 }
 
 // noNeed is the access of an operation that no policy can refuse ("GetCallerIdentity: no permissions are required").
-func noNeed(context.Context, *auth.Caller, *stsapi.GetCallerIdentityRequest, *auth.Needs) error {
-	return nil
-}
+func noNeed[In any](context.Context, *auth.Caller, *In, *auth.Needs) error { return nil }
 
 func getCallerIdentity(_ context.Context, caller *auth.Caller, _ *stsapi.GetCallerIdentityRequest) (*stsapi.GetCallerIdentityResponse, error) {
 	return &stsapi.GetCallerIdentityResponse{Account: &caller.Account, Arn: &caller.ARN, UserId: &caller.UserID}, nil
+}
+
+func keyInfoAccess(_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest, needs *auth.Needs) error {
+	needs.Note("accessKeyId", *in.AccessKeyId)
+	needs.Add(auth.Need{Action: "sts:GetAccessKeyInfo", Resource: "*"})
+	return nil
+}
+
+func (s *Service) keyInfo(
+	_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest,
+) (*stsapi.GetAccessKeyInfoResponse, error) {
+	account, ok := s.accounts.AccountOf(*in.AccessKeyId)
+	if !ok {
+		return nil, invalid("No account has the access key " + *in.AccessKeyId + ".")
+	}
+	return &stsapi.GetAccessKeyInfoResponse{Account: &account}, nil
+}
+
+func invalid(text string) error { return &api.Error{Code: "ValidationError", Message: text} }
+
+func denied(text string) error { return &api.Error{Code: "AccessDenied", Message: text, Status: 403} }
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
 }

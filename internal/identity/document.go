@@ -1,0 +1,115 @@
+package identity
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"github.com/sealtable/sealtable/internal/auth/policy"
+)
+
+// Document is a policy as it was written, and compiled.
+type Document struct {
+	Text     string `json:"text"`
+	compiled *policy.Policy
+}
+
+// Compiled is the policy to decide by.
+func (d *Document) Compiled() *policy.Policy { return d.compiled }
+
+func parseDocument(text string, kind policy.Kind) (Document, error) {
+	compiled, err := policy.Parse([]byte(text), kind)
+	if err != nil {
+		return Document{}, malformed(err)
+	}
+	return Document{Text: text, compiled: compiled}, nil
+}
+
+// size is how long IAM counts a document to be: without white space ("IAM and AWS STS quotas").
+func (d *Document) size() int {
+	n := 0
+	for _, r := range d.Text {
+		if !strings.ContainsRune(" \t\r\n", r) {
+			n++
+		}
+	}
+	return n
+}
+
+const (
+	denyAllIdentity = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`
+	denyAllTrust    = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Principal":"*"}}`
+)
+
+// denyAll stands for a stored document that this program cannot read: whoever it is attached to may do nothing.
+func denyAll(kind policy.Kind) *policy.Policy {
+	text := denyAllIdentity
+	if kind == policy.Trust {
+		text = denyAllTrust
+	}
+	compiled, err := policy.Parse([]byte(text), kind)
+	if err != nil {
+		return &policy.Policy{} // allows nothing either
+	}
+	return compiled
+}
+
+// parseTrust also asks whether the principals that a trust policy names exist.
+func (d *Directory) parseTrust(text string) (Document, error) {
+	doc, err := parseDocument(text, policy.Trust)
+	if err != nil {
+		return Document{}, err
+	}
+	for _, name := range doc.compiled.Principals() {
+		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !d.Exists(name) {
+			return Document{}, refuse(MalformedPolicy, `Invalid principal in policy: "AWS":"%s"`, name)
+		}
+	}
+	return doc, nil
+}
+
+// renamed is the trust policy with another name for a principal: its unique id when it was deleted, so that nobody who takes
+// the name over inherits its trust, or its new ARN. ok is false when the policy does not name it.
+func (d *Document) renamed(from, to string) (next Document, ok bool) {
+	if d.compiled == nil || !slices.Contains(d.compiled.Principals(), from) {
+		return Document{}, false
+	}
+	for _, text := range []string{strings.ReplaceAll(d.Text, `"`+from+`"`, `"`+to+`"`), replaceStrings(d.Text, from, to)} {
+		next, err := parseDocument(text, policy.Trust)
+		if err == nil && !slices.Contains(next.compiled.Principals(), from) {
+			return next, true
+		}
+	}
+	return Document{Text: denyAllTrust, compiled: denyAll(policy.Trust)}, true // trust nobody rather than somebody else
+}
+
+// replaceStrings writes a JSON document anew, for one that has a string in another spelling, such as with escapes.
+func replaceStrings(document, from, to string) string {
+	var value any
+	if err := json.Unmarshal([]byte(document), &value); err != nil {
+		return document
+	}
+	text, err := json.Marshal(replaced(value, from, to))
+	if err != nil {
+		return document
+	}
+	return string(text)
+}
+
+func replaced(value any, from, to string) any {
+	switch value := value.(type) {
+	case string:
+		if value == from {
+			return to
+		}
+	case []any:
+		for i := range value {
+			value[i] = replaced(value[i], from, to)
+		}
+	case map[string]any:
+		for name := range value {
+			value[name] = replaced(value[name], from, to)
+		}
+	}
+	return value
+}

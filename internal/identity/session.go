@@ -1,0 +1,174 @@
+package identity
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/arn"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/auth/policy"
+	"github.com/sealtable/sealtable/internal/auth/sigv4"
+)
+
+const (
+	// remembered is how long a session that ended is still told from a key that never was: its requests are answered as expired.
+	remembered = 12 * time.Hour
+	// maxSessions bounds what callers can make the installation keep.
+	maxSessions = 100_000
+	sweepPeriod = time.Hour
+)
+
+// Session is temporary credentials of a role, a user or a root user. It is immutable.
+type Session struct {
+	AccessKeyID string    `json:"accessKeyId"`
+	Account     string    `json:"account"`
+	Principal   string    `json:"principal"` // unique id; the account for its root user
+	Name        string    `json:"name,omitempty"`
+	RoleARN     string    `json:"roleArn,omitempty"` // empty for sessions of users
+	Issued      time.Time `json:"issued"`
+	Expires     time.Time `json:"expires"`
+	Policy      Document  `json:"policy,omitzero"`      // limits a role's session
+	PolicyARNs  []string  `json:"policyArns,omitempty"` // managed policies that limit it too
+	Tags        []Tag     `json:"tags,omitempty"`
+	Sealed      []byte    `json:"sealed"`
+
+	caller *auth.Caller // of sessions of roles and root users
+}
+
+func (s *Session) ofRoot() bool { return s.Principal == s.Account }
+
+// Caller is who calls in the session of a role, or of a root user.
+func (s *Session) Caller() *auth.Caller { return s.caller }
+
+// complete fills in what follows from the rest.
+func (s *Session) complete() {
+	switch {
+	case s.ofRoot():
+		s.caller = &auth.Caller{
+			Type: auth.Root, Account: s.Account, ARN: arn.New("iam", "", s.Account, "root").String(), UserID: s.Account,
+		}
+	case s.RoleARN != "":
+		role := s.RoleARN[strings.LastIndexByte(s.RoleARN, '/')+1:]
+		s.caller = &auth.Caller{
+			Type: auth.AssumedRole, Account: s.Account, ARN: arn.New("sts", "", s.Account, "assumed-role/"+role+"/"+s.Name).String(),
+			UserID: s.Principal + ":" + s.Name, RoleARN: s.RoleARN,
+		}
+	}
+}
+
+func (h *held) credential(caller *auth.Caller) sigv4.Credential {
+	c := sigv4.Credential{Secret: h.secret, SessionToken: h.token, Caller: caller}
+	if h.session != nil {
+		c.Expires = h.session.Expires
+	}
+	return c
+}
+
+// Credentials are what a session's holder gets, once.
+type Credentials struct{ AccessKeyID, Secret, Token string }
+
+// RoleSession is what limits a new session of a role.
+type RoleSession struct {
+	Name       string
+	Duration   time.Duration
+	Policy     string
+	PolicyARNs []string
+	Tags       []Tag
+}
+
+// StartRoleSession makes a session of a role. Whether the caller may is decided before.
+func (d *Directory) StartRoleSession(ctx context.Context, role *Principal, n RoleSession) (*Session, Credentials, error) {
+	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(), PolicyARNs: n.PolicyARNs}
+	if n.Policy != "" {
+		var err error
+		if s.Policy, err = parseDocument(n.Policy, policy.Identity); err != nil {
+			return nil, Credentials{}, err
+		}
+	}
+	var err error
+	if s.Tags, err = withTags(nil, n.Tags); err != nil {
+		return nil, Credentials{}, err
+	}
+	return d.startSession(ctx, s, n.Duration)
+}
+
+// StartUserSession makes a session of a user or a root user, who has the same rights in it.
+func (d *Directory) StartUserSession(ctx context.Context, caller *auth.Caller, duration time.Duration) (*Session, Credentials, error) {
+	return d.startSession(ctx, &Session{Account: caller.Account, Principal: caller.UserID}, duration)
+}
+
+func (d *Directory) startSession(ctx context.Context, s *Session, duration time.Duration) (*Session, Credentials, error) {
+	if d.sessions.Add(1) > maxSessions {
+		d.sessions.Add(-1)
+		return nil, Credentials{}, refuse(LimitExceeded, "There are too many sessions. Try again when some have expired.")
+	}
+	c, err := d.writeSession(ctx, s, duration)
+	if err != nil {
+		d.sessions.Add(-1)
+		return nil, Credentials{}, err
+	}
+	return s, c, nil
+}
+
+func (d *Directory) writeSession(ctx context.Context, s *Session, duration time.Duration) (c Credentials, err error) {
+	s.Issued = d.now()
+	s.Expires = s.Issued.Add(duration)
+	if c.AccessKeyID, err = d.newKeyID(sessionPrefix); err != nil {
+		return c, err
+	}
+	if c.Secret, err = newSecret(); err != nil {
+		return c, err
+	}
+	if c.Token, err = newToken(); err != nil {
+		return c, err
+	}
+	s.AccessKeyID = c.AccessKeyID
+	if s.Sealed, err = d.seal(sealKindTemp, s.Account, s.AccessKeyID, c.Secret+"\x00"+c.Token); err != nil {
+		return c, err
+	}
+	data, err := json.Marshal(s)
+	if err != nil {
+		return c, err
+	}
+	if err := d.config.Records.Write(ctx, map[string][]byte{sessionRecord(s): data}); err != nil {
+		return c, fmt.Errorf("write the record of a session: %w", err)
+	}
+	d.hold(s, c.Secret, c.Token)
+	return c, nil
+}
+
+func (d *Directory) hold(s *Session, secret, token string) {
+	s.complete()
+	d.held.Store(s.AccessKeyID, &held{
+		account: s.Account, principal: s.Principal, id: s.AccessKeyID, secret: secret, token: token, session: s,
+	})
+}
+
+// sweepSessions forgets sessions that ended long ago.
+func (d *Directory) sweepSessions(ctx context.Context, now time.Time) {
+	gone := map[string][]byte{}
+	var ids []string
+	d.held.Range(func(id, v any) bool {
+		if s := v.(*held).session; s != nil && now.After(s.Expires.Add(remembered)) {
+			gone[sessionRecord(s)] = nil
+			ids = append(ids, id.(string))
+		}
+		return true
+	})
+	if len(ids) == 0 {
+		return
+	}
+	if err := d.config.Records.Write(ctx, gone); err != nil {
+		d.config.Log.Warn("sessions that ended could not be forgotten; it is tried again in an hour", "error", err)
+		return
+	}
+	for _, id := range ids {
+		if v, ok := d.held.LoadAndDelete(id); ok {
+			d.view(v.(*held).account).identities.Delete(id)
+			d.sessions.Add(-1)
+		}
+	}
+}

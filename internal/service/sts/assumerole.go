@@ -1,0 +1,149 @@
+package sts
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/api/stsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/identity"
+)
+
+const (
+	defaultDuration = time.Hour
+	chainedDuration = time.Hour
+	// maxPlain is how long session policies and tags may be together. AWS measures them packed, in a form that it keeps to itself.
+	maxPlain = 2048
+)
+
+// assumeRoleAccess needs sts:AssumeRole by the role's trust policy, which is the gate; a role that is not there has none, and so
+// is refused in the same words. Tags of the session need sts:TagSession by the same rule.
+func (s *Service) assumeRoleAccess(_ context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest, needs *auth.Needs) error {
+	needs.Note("roleArn", *in.RoleArn)
+	needs.Note("roleSessionName", *in.RoleSessionName)
+	if in.DurationSeconds != nil {
+		needs.Note("durationSeconds", *in.DurationSeconds)
+	}
+	if caller.Type == auth.Root {
+		return denied("Roles may not be assumed by root accounts.")
+	}
+	if !strings.HasPrefix(*in.RoleArn, "arn:") {
+		return invalid(*in.RoleArn + " is invalid")
+	}
+	c := &conditions{}
+	c.ofRequest(in)
+	need := auth.Need{Action: "sts:AssumeRole", Resource: *in.RoleArn, Gate: true, Context: c}
+	if role, err := s.directory.FindARN(identity.Role, *in.RoleArn); err == nil {
+		need.Policy = role.Trust.Compiled()
+		c.ofRole(role)
+	}
+	needs.Add(need)
+	if len(in.Tags) > 0 {
+		need.Action = "sts:TagSession"
+		needs.Add(need)
+	}
+	return nil
+}
+
+func (s *Service) assumeRole(
+	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest,
+) (*stsapi.AssumeRoleResponse, error) {
+	role, err := s.directory.FindARN(identity.Role, *in.RoleArn)
+	if err != nil {
+		return nil, translate(err)
+	}
+	n := identity.RoleSession{Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: readTags(in.Tags)}
+	if n.Duration, err = durationOf(caller, role, in.DurationSeconds); err != nil {
+		return nil, err
+	}
+	if n.PolicyARNs, err = s.sessionPolicies(role, in.PolicyArns); err != nil {
+		return nil, err
+	}
+	packed, err := packedSize(&n)
+	if err != nil {
+		return nil, err
+	}
+	session, credentials, err := s.directory.StartRoleSession(ctx, role, n)
+	if err != nil {
+		return nil, translate(err)
+	}
+	who := session.Caller()
+	return &stsapi.AssumeRoleResponse{
+		AssumedRoleUser: &stsapi.AssumedRoleUser{Arn: &who.ARN, AssumedRoleId: &who.UserID},
+		Credentials:     shape(session, credentials), PackedPolicySize: packed,
+	}, nil
+}
+
+// durationOf keeps the limits of the role, and the hour of sessions that a session makes.
+func durationOf(caller *auth.Caller, role *identity.Principal, seconds *int64) (time.Duration, error) {
+	if seconds == nil {
+		return defaultDuration, nil
+	}
+	d := time.Duration(*seconds) * time.Second
+	switch {
+	case caller.Type == auth.AssumedRole && d > chainedDuration:
+		return 0, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+	case d > role.MaxSession:
+		return 0, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
+	}
+	return d, nil
+}
+
+func (s *Service) sessionPolicies(role *identity.Principal, list []stsapi.PolicyDescriptorType) ([]string, error) {
+	var names []string
+	for _, p := range list {
+		if _, err := s.directory.Policy(role.Account, text(p.Arn)); err != nil {
+			return nil, invalid("The session policy " + text(p.Arn) + " does not exist in the account of the role.")
+		}
+		names = append(names, *p.Arn)
+	}
+	return names, nil
+}
+
+// packedSize is how much of their limit session policies and tags use, in percent; nil where there are none.
+func packedSize(n *identity.RoleSession) (*int64, error) {
+	used := len(n.Policy)
+	for _, name := range n.PolicyARNs {
+		used += len(name)
+	}
+	for _, t := range n.Tags {
+		used += len(t.Key) + len(t.Value)
+	}
+	if used == 0 {
+		return nil, nil
+	}
+	percent := (int64(used)*100 + maxPlain - 1) / maxPlain
+	if percent > 100 {
+		return nil, stsapi.PackedPolicyTooLargeException("Packed policy consumes " + strconv.FormatInt(percent, 10) + "% of allotted space, please use smaller policy.")
+	}
+	return &percent, nil
+}
+
+func shape(session *identity.Session, c identity.Credentials) *stsapi.Credentials {
+	return &stsapi.Credentials{
+		AccessKeyId: &c.AccessKeyID, SecretAccessKey: &c.Secret, SessionToken: &c.Token, Expiration: &session.Expires,
+	}
+}
+
+func readTags(tags []stsapi.Tag) []identity.Tag {
+	out := make([]identity.Tag, 0, len(tags))
+	for _, t := range tags {
+		out = append(out, identity.Tag{Key: text(t.Key), Value: text(t.Value)})
+	}
+	return out
+}
+
+// translate gives a refusal of the directory the name of the service's error.
+func translate(err error) error {
+	var known *identity.Error
+	if !errors.As(err, &known) {
+		return err
+	}
+	if known.Reason == identity.MalformedPolicy {
+		return stsapi.MalformedPolicyDocumentException(known.Text)
+	}
+	return invalid(known.Text)
+}

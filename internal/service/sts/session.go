@@ -1,0 +1,46 @@
+package sts
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/sealtable/sealtable/internal/api/stsapi"
+	"github.com/sealtable/sealtable/internal/auth"
+)
+
+const (
+	userDuration = 12 * time.Hour
+	rootDuration = time.Hour
+)
+
+// mayHaveSession needs no permission ("GetSessionToken: no permissions are required"), but credentials that last.
+func mayHaveSession(_ context.Context, caller *auth.Caller, _ *stsapi.GetSessionTokenRequest, _ *auth.Needs) error {
+	lasting := caller.Type == auth.Root || caller.Type == auth.IAMUser
+	if !lasting || strings.HasPrefix(caller.AccessKeyID, "ASIA") {
+		return denied("Cannot call GetSessionToken with session credentials")
+	}
+	return nil
+}
+
+func (s *Service) getSessionToken(
+	ctx context.Context, caller *auth.Caller, in *stsapi.GetSessionTokenRequest,
+) (*stsapi.GetSessionTokenResponse, error) {
+	session, credentials, err := s.directory.StartUserSession(ctx, caller, sessionDuration(caller, in.DurationSeconds))
+	if err != nil {
+		return nil, translate(err)
+	}
+	return &stsapi.GetSessionTokenResponse{Credentials: shape(session, credentials)}, nil
+}
+
+// sessionDuration is what was asked for, or the default; sessions of root users last an hour at most.
+func sessionDuration(caller *auth.Caller, seconds *int64) time.Duration {
+	d := userDuration
+	if seconds != nil {
+		d = time.Duration(*seconds) * time.Second
+	}
+	if caller.Type == auth.Root {
+		d = min(d, rootDuration)
+	}
+	return d
+}
