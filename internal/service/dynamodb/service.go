@@ -1,7 +1,8 @@
 // Package dynamodb answers DynamoDB's API: an operation table, and the translation between its shapes and the engine.
 //
 // Callers may rely on this: every operation on a table's items passes TableKeys.Use with the caller before the engine is asked
-// (P2), and every error that a client may see has DynamoDB's code and words.
+// (P2), and every error that a client may see has DynamoDB's code and words. Where its regions word an error differently, with or
+// without "1 validation error detected: " before it, the words are those without.
 package dynamodb
 
 import (
