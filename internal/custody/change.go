@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -37,7 +39,7 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if err := c.open(ctx, caller, t, func() bool { now, _ := a.state(); return now == closed }); err != nil {
 		return c.refuse(ctx, t, err)
 	}
-	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), to, EncryptionContext(t))
+	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), to, t.ID, EncryptionContext(t))
 	if err != nil {
 		return err
 	}
@@ -59,7 +61,7 @@ func (c *Custody) Change(ctx context.Context, caller *auth.Caller, t *engine.Tab
 	if t.Encryption.Key.ARN == to.ARN {
 		return nil
 	}
-	if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, EncryptionContext(t)); err != nil {
+	if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, t.ID); err != nil {
 		c.o.Log.Warn("the grants on the old key of a table could not be retired", "table", t.ID, "error", err)
 	}
 	return nil
@@ -70,7 +72,7 @@ func (c *Custody) giveBack(ctx context.Context, t *engine.Table, to engine.Key) 
 	if t.Encryption.Key.ARN == to.ARN {
 		return
 	}
-	if err := c.o.Keys.Release(context.WithoutCancel(ctx), to, EncryptionContext(t)); err != nil {
+	if err := c.o.Keys.Release(context.WithoutCancel(ctx), to, t.ID); err != nil {
 		c.o.Log.Warn("the grants on a key that a table was not put under could not be retired", "table", t.ID, "error", err)
 	}
 }
@@ -78,24 +80,34 @@ func (c *Custody) giveBack(ctx context.Context, t *engine.Table, to engine.Key) 
 // Reconcile finishes the changes of key that a crash cut short: the table's description decides. A keys file that names another
 // key than the description and is not about to change was put back from an earlier day: its table stays closed (P5).
 func (c *Custody) Reconcile(ctx context.Context, tables []*engine.Table) error {
+	var group errgroup.Group
+	group.SetLimit(reconcilers)
 	for _, t := range tables {
-		info, err := c.o.Ring.Describe(t.ID)
-		if err != nil {
-			c.o.Log.Error("the keys of a table cannot be read; the table stays closed", "table", t.ID, "error", err)
-			continue
-		}
-		if info.Prepared == nil {
-			c.compare(t, info.Current.KeyARN)
-			continue
-		}
-		if info.Prepared.KeyARN == t.Encryption.Key.ARN {
-			err = c.o.Ring.CommitRewrap(ctx, t.ID, info.Prepared.Number)
-		} else {
-			err = c.o.Ring.AbortRewrap(ctx, t.ID)
-		}
-		if err != nil {
-			return fmt.Errorf("finishing the change of key of table %s: %w", t.ID, err)
-		}
+		group.Go(func() error { return c.reconcile(ctx, t) })
+	}
+	return group.Wait()
+}
+
+// reconcilers is how many keys files are read at the same time: a server of many tables should start soon.
+const reconcilers = 8
+
+func (c *Custody) reconcile(ctx context.Context, t *engine.Table) error {
+	info, err := c.o.Ring.Describe(t.ID)
+	if err != nil {
+		c.o.Log.Error("the keys of a table cannot be read; the table stays closed", "table", t.ID, "error", err)
+		return nil
+	}
+	if info.Prepared == nil {
+		c.compare(t, info.Current.KeyARN)
+		return nil
+	}
+	if info.Prepared.KeyARN == t.Encryption.Key.ARN {
+		err = c.o.Ring.CommitRewrap(ctx, t.ID, info.Prepared.Number)
+	} else {
+		err = c.o.Ring.AbortRewrap(ctx, t.ID)
+	}
+	if err != nil {
+		return fmt.Errorf("finishing the change of key of table %s: %w", t.ID, err)
 	}
 	return nil
 }

@@ -41,11 +41,12 @@ type KeyService interface {
 	Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error)
 	// Generate makes a table key under a key. It needs kms:GenerateDataKey, and kms:CreateGrant for what the database does in
 	// the background later. Keys of kind AWSOwned need no permission of the caller, here and below.
-	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, encryptionContext map[string]string) (TableKey, error)
+	// The grant belongs to the table: two tables of one name, one after the other, have two.
+	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryptionContext map[string]string) (TableKey, error)
 	// Decrypt opens a table key. It needs kms:Decrypt.
 	Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryptionContext map[string]string) ([]byte, error)
 	// Release gives back what Generate was granted for a table.
-	Release(ctx context.Context, key engine.Key, encryptionContext map[string]string) error
+	Release(ctx context.Context, key engine.Key, id storage.TableID) error
 	// Usable says whether a key could be used by anybody at all: it exists, is enabled and has its material.
 	Usable(ctx context.Context, key engine.Key) error
 	// Owned and Managed are the keys of the installation and of the account that tables are under by default; they are made on
@@ -275,12 +276,12 @@ func EncryptionContext(t *engine.Table) map[string]string {
 
 // Create makes the keys of a table that is about to be created under t.Encryption.Key.
 func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
-	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), t.Encryption.Key, EncryptionContext(t))
+	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), t.Encryption.Key, t.ID, EncryptionContext(t))
 	if err != nil {
 		return err
 	}
 	if err := c.o.Ring.Create(ctx, t.ID, chain(key, t), key.Plaintext); err != nil {
-		if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, EncryptionContext(t)); err != nil {
+		if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, t.ID); err != nil {
 			c.o.Log.Warn("the grants of a table that was not created could not be retired", "table", t.ID, "error", err)
 		}
 		return fmt.Errorf("keeping the keys of the new table: %w", err)
@@ -298,7 +299,7 @@ func (c *Custody) Destroy(ctx context.Context, id storage.TableID) error {
 	defer c.tables.Delete(id)
 	info, err := c.o.Ring.Describe(id)
 	if err == nil {
-		if err := c.o.Keys.Release(ctx, engine.Key{ARN: info.Current.KeyARN}, info.Current.Context); err != nil {
+		if err := c.o.Keys.Release(ctx, engine.Key{ARN: info.Current.KeyARN}, id); err != nil {
 			c.o.Log.Warn("the grants of a deleted table could not be retired", "table", id, "error", err)
 		}
 	}

@@ -160,7 +160,7 @@ func TestAfterAChangeOnlyTheNewKeyCounts(t *testing.T) {
 	h.keys.disable(keyA, true)
 	h.clock.Advance(lifetime)
 	h.must(h.read(person("alice")))
-	if got := fmt.Sprint(h.keys.granted()); got != fmt.Sprint(map[string]int{keyB + "Orders": 1}) {
+	if got := fmt.Sprint(h.keys.granted()); got != fmt.Sprint(map[string]int{keyB + h.table().ID.String(): 1}) {
 		t.Errorf("grants after the change: %v", got)
 	}
 	h.restart()
@@ -197,7 +197,7 @@ func TestAChangeThatIsNotRecorded(t *testing.T) {
 	if info, err := h.ring.Describe(table.ID); err != nil || info.Prepared != nil {
 		t.Errorf("after a refused change: %+v %v", info, err)
 	}
-	if got := fmt.Sprint(h.keys.granted()); got != fmt.Sprint(map[string]int{keyA + "Orders": 1}) {
+	if got := fmt.Sprint(h.keys.granted()); got != fmt.Sprint(map[string]int{keyA + table.ID.String(): 1}) {
 		t.Errorf("grants after a refused change: %v", got)
 	}
 	for _, recorded := range []bool{false, true} {

@@ -92,7 +92,7 @@ func (r *registry) Describe(_ context.Context, caller *auth.Caller, keyID string
 	return key, r.admit(caller, key)
 }
 
-func (r *registry) Generate(_ context.Context, caller *auth.Caller, key engine.Key, encryption map[string]string) (TableKey, error) {
+func (r *registry) Generate(_ context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string) (TableKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.admit(caller, key); err != nil {
@@ -100,7 +100,7 @@ func (r *registry) Generate(_ context.Context, caller *auth.Caller, key engine.K
 	}
 	bare := make([]byte, storage.KeySize)
 	rand.Read(bare)
-	r.grants[key.ARN+encryption["aws:dynamodb:tableName"]]++
+	r.grants[key.ARN+id.String()]++
 	return TableKey{KeyARN: key.ARN, Plaintext: bare, Ciphertext: r.sealing[key.ARN].Seal(nil, nil, bare, fmt.Append(nil, encryption))}, nil
 }
 
@@ -113,10 +113,10 @@ func (r *registry) Decrypt(_ context.Context, caller *auth.Caller, key engine.Ke
 	return r.sealing[key.ARN].Open(nil, nil, sealed, fmt.Append(nil, encryption))
 }
 
-func (r *registry) Release(_ context.Context, key engine.Key, encryption map[string]string) error {
+func (r *registry) Release(_ context.Context, key engine.Key, id storage.TableID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.grants, key.ARN+encryption["aws:dynamodb:tableName"])
+	delete(r.grants, key.ARN+id.String())
 	return nil
 }
 

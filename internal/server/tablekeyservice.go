@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"maps"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/service/kms"
+	"github.com/sealtable/sealtable/internal/storage"
 )
 
 // tableKeyService lets custody use the key service: for keys that people can see through the operations that they would call
@@ -65,11 +65,11 @@ func grantedOperations() []string {
 }
 
 // Generate implements custody.KeyService.
-func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key engine.Key, encryption map[string]string) (custody.TableKey, error) {
+func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string) (custody.TableKey, error) {
 	if key.Kind == engine.AWSOwned {
 		return s.generateOwned(ctx, key, encryption)
 	}
-	name := newUUID()
+	name := grantName(id)
 	granted, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
 		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via, Operations: grantedOperations(),
 		Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: maps.Clone(encryption)},
@@ -125,8 +125,8 @@ func (s *tableKeyService) Decrypt(ctx context.Context, caller *auth.Caller, key 
 	return opened.Plaintext, nil
 }
 
-// Release implements custody.KeyService: it retires the grants that are for this table.
-func (s *tableKeyService) Release(ctx context.Context, key engine.Key, encryption map[string]string) error {
+// Release implements custody.KeyService.
+func (s *tableKeyService) Release(ctx context.Context, key engine.Key, id storage.TableID) error {
 	found, err := s.find(ctx, key)
 	if keyring.KindOf(err) == keyring.NotFound {
 		return nil
@@ -134,10 +134,8 @@ func (s *tableKeyService) Release(ctx context.Context, key engine.Key, encryptio
 	if err != nil {
 		return err
 	}
-	via := custody.Via(found.Scope().Region)
-	grants, _ := found.Grants("", maxGrantsOfTable, func(g *keyring.Grant) bool {
-		return g.Grantee == via && maps.Equal(g.Subset, keyring.Context(encryption))
-	})
+	via, name := custody.Via(found.Scope().Region), grantName(id)
+	grants, _ := found.Grants("", maxGrantsOfTable, func(g *keyring.Grant) bool { return g.Grantee == via && g.Name == name })
 	for _, grant := range grants {
 		if err := s.keys.DeleteGrant(ctx, found, grant.ID); err != nil {
 			return err
@@ -146,8 +144,13 @@ func (s *tableKeyService) Release(ctx context.Context, key engine.Key, encryptio
 	return nil
 }
 
-// maxGrantsOfTable is more grants than a table can have: one for each change of its key that was interrupted.
-const maxGrantsOfTable = 1000
+// maxGrantsOfTable is more grants than a table can have on one key: with its name, a grant is made once.
+const maxGrantsOfTable = 100
+
+// grantName is the name of the grant that the database holds on a key for one table.
+func grantName(id storage.TableID) string {
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[:4], id[4:6], id[6:8], id[8:10], id[10:])
+}
 
 // Usable implements custody.KeyService. Errors are worded as the key service words them.
 func (s *tableKeyService) Usable(ctx context.Context, key engine.Key) error {
@@ -183,12 +186,4 @@ func (s *tableKeyService) owned(ctx context.Context, key engine.Key) (*keyring.K
 		return nil, fmt.Errorf("the table is under %s, which this installation does not have", key.ARN)
 	}
 	return owned, err
-}
-
-// newUUID is a random UUID (RFC 9562, version 4).
-func newUUID() string {
-	var b [16]byte
-	rand.Read(b[:]) // never fails: the process ends instead
-	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

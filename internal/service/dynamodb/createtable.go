@@ -31,13 +31,24 @@ func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dyna
 		return nil, keyServiceRefusal(err)
 	}
 	if err := s.engine.CreateTable(ctx, t); err != nil {
-		err = errors.Join(err, s.keys.Destroy(context.WithoutCancel(ctx), t.ID))
-		if errors.Is(err, engine.ErrTableExists) {
-			return nil, inUse("Table already exists: %s", t.Name.Table)
-		}
-		return nil, err
+		return nil, s.undoKeys(ctx, t, err)
 	}
 	return &dynamodbapi.CreateTableOutput{TableDescription: describe(t, t.Created)}, nil
+}
+
+// undoKeys destroys the keys of a table that did not come to be, and says why it did not. When that is not known before the next
+// start, the keys stay: the table may be there then.
+func (s *Service) undoKeys(ctx context.Context, t *engine.Table, cause error) error {
+	if errors.Is(cause, engine.ErrUncertain) {
+		return cause
+	}
+	if err := s.keys.Destroy(context.WithoutCancel(ctx), t.ID); err != nil {
+		return errors.Join(cause, err)
+	}
+	if errors.Is(cause, engine.ErrTableExists) {
+		return inUse("Table already exists: %s", t.Name.Table)
+	}
+	return cause
 }
 
 // newTable checks the request and describes the table that it asks for, all but its key.
