@@ -60,6 +60,13 @@ func (k *Keyring) bare(b *backingKey) (*lockedmem.Key, error) {
 	return key, nil
 }
 
+// drop overwrites the bare key, which is read again when it is needed and its file is there.
+func (b *backingKey) drop() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bare.Swap(nil).Destroy()
+}
+
 // forget overwrites the bare key; it cannot be used again.
 func (b *backingKey) forget() {
 	b.mu.Lock()

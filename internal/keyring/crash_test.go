@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,12 +21,13 @@ import (
 type diary struct {
 	blobs   map[string][]byte // by key id; made by keys that live
 	erased  []string          // ids
+	emptied []string          // ids of keys whose imported material was taken away
 	version int
 }
 
 // copy is the diary at one moment.
 func (d *diary) copy() diary {
-	c := diary{blobs: map[string][]byte{}, erased: append([]string(nil), d.erased...), version: d.version}
+	c := diary{blobs: map[string][]byte{}, erased: slices.Clone(d.erased), emptied: slices.Clone(d.emptied), version: d.version}
 	for id, blob := range d.blobs {
 		c.blobs[id] = blob
 	}
@@ -33,15 +35,21 @@ func (d *diary) copy() diary {
 }
 
 // TestCrashAnywhere loses power before each operation on the disk in turn, and checks that what was promised by then holds.
-func TestCrashAnywhere(t *testing.T) {
+func TestCrashAnywhere(t *testing.T) { crashAnywhere(t, tellStory) }
+
+// A story makes promises and writes them down.
+type story func(t *testing.T, root sealRoot, disk vfs.FS, d *diary)
+
+func crashAnywhere(t *testing.T, tell story) {
+	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	root := newRoot(t)
 	for _, percent := range []int{0, 50, 100} {
 		for at := 1; ; at++ {
 			rng := rand.New(rand.NewPCG(seed, uint64(at)))
-			if !crashOnce(t, root, at, vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}) {
-				if at < 30 {
+			if !crashOnce(t, root, at, tell, vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rng}) {
+				if at < 20 {
 					t.Fatalf("the story has only %d disk operations", at)
 				}
 				break
@@ -51,7 +59,7 @@ func TestCrashAnywhere(t *testing.T) {
 }
 
 // crashOnce tells the story once. It returns false when the story ended before the at-th operation on the disk.
-func crashOnce(t *testing.T, root sealRoot, at int, cfg vfs.CrashCloneCfg) bool {
+func crashOnce(t *testing.T, root sealRoot, at int, tell story, cfg vfs.CrashCloneCfg) bool {
 	t.Helper()
 	disk := vfs.NewCrashableMem()
 	var promised diary
@@ -66,7 +74,7 @@ func crashOnce(t *testing.T, root sealRoot, at int, cfg vfs.CrashCloneCfg) bool 
 		}
 		return nil
 	}))
-	tellStory(t, root, faulty, &kept)
+	tell(t, root, faulty, &kept)
 	if crashed == nil {
 		return false
 	}
@@ -135,17 +143,28 @@ func checkPromises(t *testing.T, root sealRoot, disk *vfs.MemFS, d diary, where 
 			t.Fatalf("%s: an erased key came back: %v", where, err)
 		}
 	}
+	for _, id := range d.emptied {
+		key, err := k.Resolve(east, id, KeyOnly)
+		if err != nil || key.Metadata().State != PendingImport {
+			t.Fatalf("%s: material that was taken away came back: %v", where, err)
+		}
+		if _, err := disk.Stat("keys/" + id); err == nil {
+			t.Fatalf("%s: material that was taken away is on the disk", where)
+		}
+	}
 	checkNoHalfKeys(t, k, where)
 }
 
-// checkNoHalfKeys: every key that is listed works or waits for its erasure, and no file is left over.
+// checkNoHalfKeys: every key that is listed works, or waits for its erasure or for its owner's material, and no file is left over.
 func checkNoHalfKeys(t *testing.T, k *Keyring, where string) {
 	t.Helper()
 	known := map[string]bool{}
 	page, _ := k.Keys(east, "", 100)
 	for _, key := range page {
 		known[key.ID()] = true
-		if _, err := k.Encrypt(key, []byte("x"), nil); err != nil && key.Metadata().State != PendingDeletion {
+		m := key.Metadata()
+		waits := m.State == PendingDeletion || m.Origin == OriginExternal && (m.State == PendingImport || m.State == Unavailable)
+		if _, err := k.Encrypt(key, []byte("x"), nil); err != nil && !waits {
 			t.Fatalf("%s: half a key: %v", where, err)
 		}
 	}

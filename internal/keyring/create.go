@@ -43,8 +43,10 @@ func (k *Keyring) Create(ctx context.Context, n NewKey) (*Key, error) {
 		m.MultiRegion = &MultiRegion{Primary: n.Scope.Region}
 	}
 	var made fresh
-	if made, err = k.newMaterial(ctx, n.Spec); err != nil {
-		return nil, err
+	if n.Origin == OriginKMS {
+		if made, err = k.newMaterial(ctx, n.Spec); err != nil {
+			return nil, err
+		}
 	}
 	r := k.region(n.Scope)
 	r.mu.Lock()
@@ -83,14 +85,15 @@ func (n *NewKey) Check() error {
 	if n.Origin == "" {
 		n.Origin = OriginKMS
 	}
-	if n.Origin != OriginKMS {
-		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin AWS_KMS.", n.Origin)
+	if n.Origin != OriginKMS && n.Origin != OriginExternal {
+		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin AWS_KMS and EXTERNAL.", n.Origin)
 	}
 	return nil
 }
 
 // create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is
-// what makes the key exist. On failure made is destroyed. The caller holds the region's mu.
+// what makes the key exist. A key whose material is to be imported has none yet. On failure made is destroyed. The caller holds the
+// region's mu.
 func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...Change) (*Key, error) {
 	now := k.config.Clock.Now().Truncate(time.Millisecond)
 	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
@@ -100,6 +103,10 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...C
 	if err := m.compile(); err != nil {
 		made.bare.Destroy()
 		return nil, err
+	}
+	if m.Origin == OriginExternal {
+		m.State = PendingImport
+		return k.born(ctx, m, nil, more)
 	}
 	version, backing, err := k.version(m, made, now)
 	if err != nil {
@@ -114,22 +121,26 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...C
 	return k.born(ctx, m, backing, more)
 }
 
-// born writes the record of a key whose material is on disk. If that fails the outcome may be uncertain: the file stays as it
-// is, and the next start decides.
+// born writes the record of a key whose material, if it has any, is on disk. If that fails the outcome may be uncertain: the file
+// stays as it is, and the next start decides.
 func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, more []Change) (*Key, error) {
 	record, err := m.record()
 	if err == nil {
 		err = k.config.Records.Write(ctx, append(more, record)...)
 	}
 	if err != nil {
-		backing.forget()
+		if backing != nil {
+			backing.forget()
+		}
 		return nil, fmt.Errorf("write the record of new key %s: %w", m.ID, err)
 	}
-	if err := k.store.born(m.ID); err != nil {
-		k.config.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
+	if backing != nil {
+		if err := k.store.born(m.ID); err != nil {
+			k.config.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
+		}
+		k.backing.store(backing.id, backing)
+		m.backing = []*backingKey{backing}
 	}
-	k.backing.store(backing.id, backing)
-	m.backing = []*backingKey{backing}
 	key := newKey(m)
 	k.enter(key)
 	k.show(key, m)

@@ -175,6 +175,8 @@ func (k *Keyring) settleFiles() error {
 	for id, keys := range known {
 		if _, found := slices.BinarySearch(files, id); !found {
 			k.markUnavailable(keys)
+		} else if err := k.settleImported(id, keys); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -193,7 +195,7 @@ func (k *Keyring) settleUnborn(id string, recorded bool) error {
 func (k *Keyring) markUnavailable(keys []*Key) {
 	for _, key := range keys {
 		m := *key.Metadata()
-		if m.State == PendingDeletion || m.State == PendingImport {
+		if m.State == PendingDeletion || m.State == PendingReplicaDeletion || !m.HasMaterial() {
 			continue // nothing is missed there; a deletion was perhaps cut short and is finished when it is due
 		}
 		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart",

@@ -66,10 +66,13 @@ func (k *Keyring) ScheduleDeletion(ctx context.Context, key *Key, days int) erro
 	})
 }
 
-// CancelDeletion keeps a key that was to be deleted. It is disabled then, never enabled.
+// CancelDeletion keeps a key that was to be deleted. It is disabled then, never enabled; without its material it waits for that.
 func (k *Keyring) CancelDeletion(ctx context.Context, key *Key) error {
 	return k.update(ctx, key, "CancelKeyDeletion", func(m *Metadata) error {
 		m.State = KeyDisabled
+		if !m.HasMaterial() {
+			m.State = PendingImport
+		}
 		m.DeletionDate = time.Time{}
 		return nil
 	})

@@ -29,7 +29,8 @@ type Metadata struct {
 	Policy       string       `json:"policy"`
 	Tags         []Tag        `json:"tags,omitempty"` // by key
 	Rotation     Rotation     `json:"rotation,omitzero"`
-	Versions     []Version    `json:"versions"` // oldest first; the last one encrypts
+	Import       *Imported    `json:"import,omitempty"` // of a key of origin EXTERNAL, while it has its material
+	Versions     []Version    `json:"versions"`         // oldest first; the last one is used
 
 	arn      string
 	compiled *policy.Policy
@@ -109,14 +110,34 @@ func (m *Metadata) TagValue(key string) (string, bool) {
 }
 
 // due is when the key next changes by itself; the zero time means never.
-func (m *Metadata) due() time.Time {
-	switch {
-	case m.State == PendingDeletion:
-		return m.DeletionDate
-	case m.State == Enabled && m.Rotation.Enabled && m.Leads():
-		return m.Rotation.Next
+func (m *Metadata) due() (next time.Time) {
+	for _, at := range [...]time.Time{m.erasureDue(), m.expiryDue(), m.rotationDue()} {
+		if next.IsZero() || !at.IsZero() && at.Before(next) {
+			next = at
+		}
 	}
-	return time.Time{}
+	return next
+}
+
+func (m *Metadata) erasureDue() time.Time {
+	if m.State != PendingDeletion {
+		return time.Time{}
+	}
+	return m.DeletionDate
+}
+
+func (m *Metadata) expiryDue() time.Time {
+	if m.Import == nil {
+		return time.Time{}
+	}
+	return m.Import.ValidTo
+}
+
+func (m *Metadata) rotationDue() time.Time {
+	if m.State != Enabled || !m.Rotation.Enabled || !m.Leads() {
+		return time.Time{}
+	}
+	return m.Rotation.Next
 }
 
 func (m *Metadata) onDemandRotations() int {
@@ -157,8 +178,10 @@ func decodeMetadata(data []byte) (*Metadata, error) {
 	switch {
 	case m.Format != metadataFormat:
 		return nil, fmt.Errorf("its format is %d, this program reads %d: use a newer program", m.Format, metadataFormat)
-	case !wellFormed(m.ID) || len(m.Versions) == 0:
+	case !wellFormed(m.ID) || len(m.Versions) == 0 && m.HasMaterial():
 		return nil, errors.New("it names no key or no version")
+	case !m.Spec.fits(m.Usage):
+		return nil, fmt.Errorf("its usage %s is none of keys of KeySpec %s", m.Usage, m.Spec)
 	}
 	m.arn = m.Scope.KeyARN(m.ID)
 	return m, nil

@@ -46,16 +46,24 @@ func (k *Keyring) act(key *Key, now time.Time) bool {
 	if due := m.due(); due.IsZero() || due.After(now) {
 		return true
 	}
-	var err error
-	if m.State == PendingDeletion {
-		err = k.erase(context.Background(), key)
-	} else {
-		err = k.rotate(context.Background(), key, Automatic, now)
-	}
+	err := k.actOn(key, m, now)
 	if err == nil {
 		return true
 	}
 	k.config.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key", key.arn, "error", err)
 	k.wakeAt(key, now.Add(retryAfter))
 	return false
+}
+
+// actOn does the first of what may be due together: an erasure makes the others needless.
+func (k *Keyring) actOn(key *Key, m *Metadata, now time.Time) error {
+	ctx := context.Background()
+	due := func(at time.Time) bool { return !at.IsZero() && !at.After(now) }
+	switch {
+	case due(m.erasureDue()):
+		return k.erase(ctx, key)
+	case due(m.expiryDue()):
+		return k.dropMaterial(ctx, key)
+	}
+	return k.rotate(ctx, key, Automatic, now)
 }

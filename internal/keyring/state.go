@@ -87,6 +87,18 @@ var stateTable = []stateRow{
 		},
 		onlySymmetric: true,
 	}, {
+		operations:   []Operation{"GetParametersForImport"},
+		verdicts:     map[State]verdict{PendingDeletion: isPendingDeletion, Creating: isCreating, Updating: isUpdating},
+		onlyExternal: true,
+	}, {
+		operations:   []Operation{"ImportKeyMaterial"},
+		verdicts:     map[State]verdict{PendingDeletion: isPendingDeletion, Creating: isCreating},
+		onlyExternal: true,
+	}, {
+		operations:   []Operation{"DeleteImportedKeyMaterial"},
+		verdicts:     map[State]verdict{Creating: isCreating, Updating: isUpdating},
+		onlyExternal: true,
+	}, {
 		operations: []Operation{"ScheduleKeyDeletion"},
 		verdicts:   map[State]verdict{PendingDeletion: isPendingDeletion, Updating: isUpdating},
 	}, {

@@ -175,6 +175,16 @@ func (s *materialStore) erase(name string) error {
 	return nil
 }
 
+// discard is erase for the file of a key that stays. The file loses its name first, so that a crash in between leaves none that
+// cannot be read.
+func (s *materialStore) discard(id string) error {
+	err := s.rename(id, id+tempSuffix)
+	if err != nil && !oserror.IsNotExist(err) {
+		return fmt.Errorf("erase %s: %w", s.path(id), err)
+	}
+	return s.erase(id + tempSuffix)
+}
+
 func (s *materialStore) overwrite(path string) error {
 	file, err := s.fs.OpenReadWrite(path, diskCategory)
 	if err != nil {

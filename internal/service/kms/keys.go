@@ -306,7 +306,6 @@ func unsupportedOperations() []service.Bound {
 	return []service.Bound{
 		refused(kmsapi.ConnectCustomKeyStore()), refused(kmsapi.CreateCustomKeyStore()), refused(kmsapi.DeleteCustomKeyStore()),
 		refused(kmsapi.DescribeCustomKeyStores()), refused(kmsapi.DisconnectCustomKeyStore()), refused(kmsapi.UpdateCustomKeyStore()),
-		refused(kmsapi.DeleteImportedKeyMaterial()), refused(kmsapi.GetParametersForImport()), refused(kmsapi.ImportKeyMaterial()),
 		refused(kmsapi.ReplicateKey()), refused(kmsapi.UpdatePrimaryRegion()),
 	}
 }

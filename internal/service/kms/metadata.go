@@ -2,6 +2,7 @@ package kms
 
 import (
 	"encoding/base64"
+	"time"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
@@ -19,8 +20,11 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 		MultiRegion: new(m.MultiRegion != nil),
 	}
 	algorithms(m, out)
-	if m.Spec == keyring.Symmetric {
+	if m.Spec == keyring.Symmetric && m.HasMaterial() {
 		out.CurrentKeyMaterialId = materialOf(m.CurrentMaterial())
+	}
+	if m.Import != nil {
+		out.ExpirationModel, out.ValidTo = terms(m.Import)
 	}
 	if m.State == keyring.PendingDeletion {
 		out.DeletionDate = new(m.DeletionDate)
@@ -29,6 +33,19 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 		out.MultiRegionConfiguration = multiRegion(m)
 	}
 	return out
+}
+
+const (
+	materialExpires = "KEY_MATERIAL_EXPIRES"
+	materialStays   = "KEY_MATERIAL_DOES_NOT_EXPIRE"
+)
+
+// terms says whether imported material expires, and when.
+func terms(i *keyring.Imported) (model *string, validTo *time.Time) {
+	if i.ValidTo.IsZero() {
+		return new(materialStays), nil
+	}
+	return new(materialExpires), new(i.ValidTo)
 }
 
 // algorithms names what the key can be used with, in the member for its usage.

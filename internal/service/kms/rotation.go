@@ -112,6 +112,16 @@ func rotationEntry(m *keyring.Metadata, i int) kmsapi.RotationsListEntry {
 		state = "CURRENT"
 	}
 	entry := kmsapi.RotationsListEntry{KeyId: new(m.ARN()), KeyMaterialId: new(v.MaterialID), KeyMaterialState: new(state)}
+	if m.Origin == keyring.OriginExternal {
+		entry.ImportState = new("PENDING_IMPORT")
+	}
+	if m.Import != nil {
+		entry.ImportState = new("IMPORTED")
+		entry.ExpirationModel, entry.ValidTo = terms(m.Import)
+		if m.Import.Description != "" {
+			entry.KeyMaterialDescription = new(m.Import.Description)
+		}
+	}
 	if v.Type != "" {
 		entry.RotationDate, entry.RotationType = new(v.Created), new(string(v.Type))
 	}

@@ -54,6 +54,7 @@ func New(o Options) *Service {
 	bound = append(bound, s.bindSigning()...)
 	bound = append(bound, s.bindMAC()...)
 	bound = append(bound, s.bindPairs()...)
+	bound = append(bound, s.bindImport()...)
 	bound = append(bound, s.bindManagement()...)
 	bound = append(bound, s.bindAliases()...)
 	bound = append(bound, s.bindRotation()...)

@@ -3,6 +3,11 @@ package kms
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -127,8 +132,30 @@ func (s *teller) run(t *testing.T, d *datadriven.TestData) string {
 		return s.attach(t, d)
 	case "trail":
 		return s.trail()
+	case "wrap":
+		return s.wrap(t, d)
 	}
 	return s.call(t, d)
+}
+
+// wrap does what the owner of key material does: wraps it with the public key that GetParametersForImport gave.
+func (s *teller) wrap(t *testing.T, d *datadriven.TestData) string {
+	var in struct{ PublicKey, Material []byte }
+	if err := json.Unmarshal([]byte(s.real(d.Input)), &in); err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.ParsePKIXPublicKey(in.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), in.Material, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var name string
+	d.ScanArgs(t, "save", &name)
+	s.names[base64.StdEncoding.EncodeToString(wrapped)] = "<" + name + ">"
+	return "ok"
 }
 
 // attach gives a user an identity policy.
@@ -173,7 +200,9 @@ func (s *teller) call(t *testing.T, d *datadriven.TestData) string {
 	}
 	for _, a := range d.CmdArgs {
 		if a.Key == "save" {
-			s.save(t, a.Vals[0], out)
+			for _, what := range a.Vals {
+				s.save(t, what, out)
+			}
 		}
 	}
 	if len(out) == 0 {
@@ -222,7 +251,7 @@ func (s *teller) real(in string) string {
 }
 
 var (
-	times   = regexp.MustCompile(`(Date": |Timestamp": )[0-9.E+]+`)
+	times   = regexp.MustCompile(`(Date": |Timestamp": |ValidTo": )[0-9.E+]+`)
 	blobs   = regexp.MustCompile(`"(CiphertextBlob|Plaintext|Signature|Mac|PublicKey|SharedSecret|PrivateKeyPlaintext|PrivateKeyCiphertextBlob|ImportToken)": "[A-Za-z0-9+/=]{30,}"`)
 	hex64   = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	tokens  = regexp.MustCompile(`"GrantToken": "[^"]+"`)
