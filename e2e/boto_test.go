@@ -20,6 +20,7 @@ type boto struct {
 	server *server
 	region string
 	key    accessKey
+	token  string // of a session
 	in     io.Writer
 	out    *bufio.Scanner
 	stderr *transcript
@@ -73,8 +74,15 @@ func clientEnvironment(s *server) []string {
 // as is the same process with other credentials.
 func (b *boto) as(id, secret string) *boto {
 	other := *b
-	other.key = accessKey{id, secret}
+	other.key, other.token = accessKey{id, secret}, ""
 	return &other
+}
+
+// inSession is the same process with the credentials that STS gave.
+func (b *boto) inSession(credentials m) *boto {
+	other := b.as(credentials["AccessKeyId"].(string), credentials["SecretAccessKey"].(string))
+	other.token = credentials["SessionToken"].(string)
+	return other
 }
 
 // inRegion is the same process for another region.
@@ -92,7 +100,7 @@ func (b *boto) try(t *testing.T, operation string, parameters m, how ...string) 
 		parameters = m{}
 	}
 	call := m{"service": service, "operation": operation, "region": b.region, "id": b.key.id, "secret": b.key.secret,
-		"parameters": parameters, "how": strings.Join(how, "")}
+		"token": b.token, "parameters": parameters, "how": strings.Join(how, "")}
 	line, err := json.Marshal(call)
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,9 @@ type terraform struct {
 	environment []string
 }
 
-// newTerraform finds Terraform and its AWS provider on this machine, or skips the test: nothing is downloaded.
-func newTerraform(t *testing.T, s *server) *terraform {
+// newTerraform finds Terraform and its AWS provider on this machine, or skips the test: nothing is downloaded. The configuration is
+// a file of testdata/terraform.
+func newTerraform(t *testing.T, s *server, configuration string) *terraform {
 	t.Helper()
 	if _, err := exec.LookPath("terraform"); err != nil {
 		t.Skip("Terraform is not installed: this test is skipped")
@@ -26,7 +27,7 @@ func newTerraform(t *testing.T, s *server) *terraform {
 		t.Skip("there is no file system mirror of Terraform's AWS provider ($TF_PLUGIN_MIRROR): this test is skipped")
 	}
 	dir := t.TempDir()
-	config, err := os.ReadFile(filepath.Join("testdata", "terraform", "main.tf"))
+	config, err := os.ReadFile(filepath.Join("testdata", "terraform", configuration))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +85,7 @@ func (tf *terraform) must(t *testing.T, args ...string) string {
 func TestTerraform(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	tf := newTerraform(t, s)
+	tf := newTerraform(t, s, "main.tf")
 	tf.must(t, "init")
 	tf.must(t, "apply", "-auto-approve")
 	if out, code := tf.run(t, "plan", "-detailed-exitcode"); code != 0 {

@@ -1,6 +1,6 @@
 """Makes calls with boto3, as it is installed. Reads one call per line of standard input, and writes one answer per line.
 
-A call is {"service", "region", "id", "secret", "operation", "parameters"}, and optionally "how": "paginate" (all pages as one),
+A call is {"service", "region", "id", "secret", "operation", "parameters"}, and optionally "token" (of a session) and "how": "paginate" (all pages as one),
 "wait" (operation is a waiter's name) or "unchecked" (without boto's own validation). Bytes are {"$bytes": BASE64}; times are
 seconds since 1970.
 """
@@ -19,11 +19,13 @@ clients = {}
 
 def client(call):
     checked = call.get("how") != "unchecked"
-    name = (call["service"], call["region"], call["id"], call["secret"], checked)
+    token = call.get("token") or None
+    name = (call["service"], call["region"], call["id"], call["secret"], token, checked)
     if name not in clients:
         clients[name] = session.client(
             call["service"], region_name=call["region"], endpoint_url=sys.argv[1], aws_access_key_id=call["id"],
-            aws_secret_access_key=call["secret"], config=Config(retries={"max_attempts": 0}, parameter_validation=checked))
+            aws_secret_access_key=call["secret"], aws_session_token=token,
+            config=Config(retries={"max_attempts": 0}, parameter_validation=checked))
     return clients[name]
 
 

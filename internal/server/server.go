@@ -244,7 +244,7 @@ func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
 
 func (s *Server) openServices(ctx context.Context) error {
 	path := &service.Path{Authorizer: authorizer.New(s.people, s.clock), Recorder: used{next: s.recorder(), people: s.people}}
-	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock})
+	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock, Principals: s.people})
 	s.custody = custody.New(custody.Options{
 		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,
 		Lifetime: s.config.KeyCacheLifetime, Log: s.log,

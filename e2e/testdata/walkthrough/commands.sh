@@ -10,6 +10,7 @@ prepare)
 		--key-schema AttributeName=RuleName,KeyType=HASH AttributeName=RuleType,KeyType=RANGE
 	aws dynamodb create-table --table-name cc-product-inventory --billing-mode PAY_PER_REQUEST \
 		--attribute-definitions AttributeName=RuleName,AttributeType=S --key-schema AttributeName=RuleName,KeyType=HASH
+	aws iam create-role --role-name dynamodb-admin --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"sts:AssumeRole"}]}'
 	;;
 audit-01)
 	aws dynamodb list-tables \

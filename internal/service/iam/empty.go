@@ -11,7 +11,19 @@ import (
 // What clients ask for before they delete a user, or to describe an account, and of which there is nothing here: passwords, second
 // factors, certificates, instance profiles, aliases of the account. The answers are true, and none of it can be made.
 func (s *Service) bindEmpty() []service.Bound {
-	return append(s.bindEmptyOfUser(),
+	return append(s.bindEmptyOfUser(), s.bindEmptyOfAccount()...)
+}
+
+func (s *Service) bindEmptyOfAccount() []service.Bound {
+	return []service.Bound{
+		onNew(iamapi.ListVirtualMFADevices(), func(account string, _ *iamapi.ListVirtualMFADevicesRequest) string {
+			return identity.NameARN(account, "mfa", "/", "")
+		}, func(in *iamapi.ListVirtualMFADevicesRequest, c *call) {
+			c.needs.Note("assignmentStatus", text(in.AssignmentStatus))
+		}, func(_ context.Context, _ string, in *iamapi.ListVirtualMFADevicesRequest) (*iamapi.ListVirtualMFADevicesResponse, error) {
+			list, err := none[iamapi.VirtualMFADevice](in.Marker, in.MaxItems)
+			return &iamapi.ListVirtualMFADevicesResponse{VirtualMFADevices: list.items, IsTruncated: list.truncated}, err
+		}),
 		onAccount(iamapi.GetAccountSummary(), s.accountSummary),
 		onAccount(iamapi.ListAccountAliases(),
 			func(_ context.Context, _ string, in *iamapi.ListAccountAliasesRequest) (*iamapi.ListAccountAliasesResponse, error) {
@@ -24,7 +36,7 @@ func (s *Service) bindEmpty() []service.Bound {
 			list, err := none[iamapi.InstanceProfile](in.Marker, in.MaxItems)
 			return &iamapi.ListInstanceProfilesResponse{InstanceProfiles: list.items, IsTruncated: list.truncated}, err
 		}),
-	)
+	}
 }
 
 // none is a page of a list of nothing.
@@ -37,7 +49,12 @@ func (s *Service) bindEmptyOfUser() []service.Bound {
 		onPrincipal(s, iamapi.GetLoginProfile(), identity.User,
 			func(in *iamapi.GetLoginProfileRequest) **string { return &in.UserName }, nil,
 			func(_ context.Context, p *identity.Principal, _ *iamapi.GetLoginProfileRequest) (*iamapi.GetLoginProfileResponse, error) {
-				return nil, iamapi.NoSuchEntityException("Login Profile for User " + p.Name + " cannot be found.")
+				return nil, noLoginProfile(p)
+			}),
+		onPrincipal(s, iamapi.DeleteLoginProfile(), identity.User,
+			func(in *iamapi.DeleteLoginProfileRequest) **string { return &in.UserName }, nil,
+			func(_ context.Context, p *identity.Principal, _ *iamapi.DeleteLoginProfileRequest) (*iamapi.DeleteLoginProfileOutput, error) {
+				return nil, noLoginProfile(p)
 			}),
 		onPrincipal(s, iamapi.ListMFADevices(), identity.User,
 			func(in *iamapi.ListMFADevicesRequest) **string { return &in.UserName }, nil,
@@ -70,6 +87,10 @@ func (s *Service) bindEmptyOfUser() []service.Bound {
 				}, err
 			}).Without("AllUsers", "ServiceName"),
 	}
+}
+
+func noLoginProfile(p *identity.Principal) error {
+	return iamapi.NoSuchEntityException("Login Profile for User " + p.Name + " cannot be found.")
 }
 
 // accountSummary counts what there is, in IAM's names.
