@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -152,7 +153,25 @@ func checkPromises(t *testing.T, root sealRoot, disk *vfs.MemFS, d diary, where 
 			t.Fatalf("%s: material that was taken away is on the disk", where)
 		}
 	}
+	checkSets(t, k, where)
 	checkNoHalfKeys(t, k, where)
+}
+
+// checkSets: related keys agree on what their set is and on their material, and all of them are there.
+func checkSets(t *testing.T, k *Keyring, where string) {
+	t.Helper()
+	for _, keys := range k.allKeys() {
+		for _, key := range keys {
+			m, first := key.Metadata(), keys[0].Metadata()
+			if m.MultiRegion == nil {
+				continue
+			}
+			if !reflect.DeepEqual(m.MultiRegion, first.MultiRegion) || len(keys) != 1+len(m.MultiRegion.Replicas) ||
+				m.CurrentMaterial() != first.CurrentMaterial() || len(m.Versions) != len(first.Versions) {
+				t.Fatalf("%s: %s is at odds with its set", where, key.ARN())
+			}
+		}
+	}
 }
 
 // checkNoHalfKeys: every key that is listed works, or waits for its erasure or for its owner's material, and no file is left over.

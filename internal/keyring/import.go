@@ -240,14 +240,9 @@ func (k *Keyring) DeleteMaterial(ctx context.Context, key *Key, materialID strin
 // dropMaterial erases imported material, on disk and in memory, unless a related key still uses it, and says so. It may be called
 // again after it failed. The caller holds the locks.
 func (k *Keyring) dropMaterial(ctx context.Context, key *Key) error {
-	m := key.Metadata()
-	others := slices.ContainsFunc(k.related(m), func(other *Key) bool { return other != key && other.Metadata().HasMaterial() })
-	if !others {
-		if err := k.store.discard(key.id); err != nil {
+	if !slices.ContainsFunc(k.others(key), func(other *Key) bool { return other.Metadata().HasMaterial() }) {
+		if err := k.discardMaterial(key); err != nil {
 			return err
-		}
-		for _, b := range m.backing {
-			b.drop()
 		}
 	}
 	return k.change(ctx, key, func(m *Metadata) error {
@@ -257,6 +252,17 @@ func (k *Keyring) dropMaterial(ctx context.Context, key *Key) error {
 		}
 		return nil
 	})
+}
+
+// discardMaterial erases material that may come back.
+func (k *Keyring) discardMaterial(key *Key) error {
+	if err := k.store.discard(key.id); err != nil {
+		return err
+	}
+	for _, b := range key.Metadata().backing {
+		b.drop()
+	}
+	return nil
 }
 
 // settleImported erases the file of a key whose import was cut short: nobody was told that it succeeded, and its owner has what is

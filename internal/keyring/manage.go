@@ -54,12 +54,17 @@ func (k *Keyring) SetPolicy(ctx context.Context, key *Key, text string) error {
 	})
 }
 
-// ScheduleDeletion makes a key unusable now and erases it when the window ends.
+// ScheduleDeletion makes a key unusable now and erases it when the window ends. The window of a primary key begins when its last
+// replica is gone.
 func (k *Keyring) ScheduleDeletion(ctx context.Context, key *Key, days int) error {
 	if days < MinPendingWindow || days > MaxPendingWindow {
 		return fail(Invalid, "PendingWindowInDays must be between %d and %d inclusive", MinPendingWindow, MaxPendingWindow)
 	}
 	return k.update(ctx, key, "ScheduleKeyDeletion", func(m *Metadata) error {
+		if m.MultiRegion != nil && m.Leads() && len(m.MultiRegion.Replicas) > 0 {
+			m.State, m.PendingWindow = PendingReplicaDeletion, days
+			return nil
+		}
 		m.State = PendingDeletion
 		m.DeletionDate = k.config.Clock.Now().AddDate(0, 0, days).Truncate(time.Millisecond)
 		return nil
@@ -73,28 +78,27 @@ func (k *Keyring) CancelDeletion(ctx context.Context, key *Key) error {
 		if !m.HasMaterial() {
 			m.State = PendingImport
 		}
-		m.DeletionDate = time.Time{}
+		m.DeletionDate, m.PendingWindow = time.Time{}, 0
 		return nil
 	})
 }
 
 // erase destroys a key for good: first its material, on disk and in memory, then all that is known of it. It may be called again
-// after it failed. The caller holds the region's mu.
+// after it failed. The caller holds the locks of the key and of all that are related to it.
 func (k *Keyring) erase(ctx context.Context, key *Key) error {
-	m := key.Metadata()
-	if !k.sharesMaterial(key) {
-		if err := k.store.erase(key.id); err != nil {
-			return err
-		}
-		for _, b := range m.backing {
-			b.forget()
-		}
-	}
-	if err := k.config.Records.Write(ctx, key.erasure()...); err != nil {
+	if err := k.eraseMaterial(key); err != nil {
 		return err
 	}
+	now := k.config.Clock.Now()
+	err := k.changeAll(ctx, k.others(key), func(m *Metadata) error {
+		m.loseReplica(key.scope.Region, now)
+		return nil
+	}, key.erasure()...)
+	if err != nil {
+		return err
+	}
+	gone := *key.Metadata()
 	k.leave(key)
-	gone := *m
 	gone.State = Erased
 	k.show(key, &gone)
 	return nil
@@ -121,21 +125,11 @@ func (k *Keyring) leave(key *Key) {
 	}
 	r.keys.remove(key.id)
 	r.keyNames.remove(key.id)
-	if !k.sharesMaterial(key) {
+	if len(k.others(key)) == 0 {
 		for _, b := range key.Metadata().backing {
 			k.backing.remove(b.id)
 		}
 	}
-}
-
-// sharesMaterial says whether a related multi-Region key in another Region still needs the key's material.
-func (k *Keyring) sharesMaterial(key *Key) (shared bool) {
-	k.regions.each(func(s Scope, r *region) {
-		if _, ok := r.keys.load(key.id); ok && s != key.scope {
-			shared = true
-		}
-	})
-	return shared
 }
 
 // maxTags is how many tags a key may have.

@@ -14,23 +14,25 @@ import (
 // Metadata is what is known of a key at one moment, without its material. It is immutable: a change makes another one, so that
 // who holds one may read it without a lock. Its JSON is what the catalog keeps of a key.
 type Metadata struct {
-	Format       int          `json:"format"`
-	Scope        Scope        `json:"scope"`
-	ID           string       `json:"id"`
-	Created      time.Time    `json:"created"`
-	Description  string       `json:"description,omitempty"`
-	Spec         Spec         `json:"spec"`
-	Usage        Usage        `json:"usage"`
-	Origin       Origin       `json:"origin"`
-	Manager      Manager      `json:"manager"`
-	State        State        `json:"state"`
-	DeletionDate time.Time    `json:"deletionDate,omitzero"` // while pending deletion
-	MultiRegion  *MultiRegion `json:"multiRegion,omitempty"` // nil for a single-Region key
-	Policy       string       `json:"policy"`
-	Tags         []Tag        `json:"tags,omitempty"` // by key
-	Rotation     Rotation     `json:"rotation,omitzero"`
-	Import       *Imported    `json:"import,omitempty"` // of a key of origin EXTERNAL, while it has its material
-	Versions     []Version    `json:"versions"`         // oldest first; the last one is used
+	Format       int       `json:"format"`
+	Scope        Scope     `json:"scope"`
+	ID           string    `json:"id"`
+	Created      time.Time `json:"created"`
+	Description  string    `json:"description,omitempty"`
+	Spec         Spec      `json:"spec"`
+	Usage        Usage     `json:"usage"`
+	Origin       Origin    `json:"origin"`
+	Manager      Manager   `json:"manager"`
+	State        State     `json:"state"`
+	DeletionDate time.Time `json:"deletionDate,omitzero"` // while pending deletion
+	// PendingWindow is the window of a deletion that waits for the last replica, in days.
+	PendingWindow int          `json:"pendingWindow,omitempty"`
+	MultiRegion   *MultiRegion `json:"multiRegion,omitempty"` // nil for a single-Region key
+	Policy        string       `json:"policy"`
+	Tags          []Tag        `json:"tags,omitempty"` // by key
+	Rotation      Rotation     `json:"rotation,omitzero"`
+	Import        *Imported    `json:"import,omitempty"` // of a key of origin EXTERNAL, while it has its material
+	Versions      []Version    `json:"versions"`         // oldest first; the last one is used
 
 	arn      string
 	compiled *policy.Policy
@@ -39,10 +41,10 @@ type Metadata struct {
 	stored   State // what State was, while it is Unavailable, which is never written down
 }
 
-// MultiRegion places a key in its set of related keys.
+// MultiRegion places a key in its set of related keys, by their Regions. It is immutable.
 type MultiRegion struct {
-	Primary  string   `json:"primary"` // Region
-	Replicas []string `json:"replicas,omitempty"`
+	Primary  string   `json:"primary"`
+	Replicas []string `json:"replicas,omitempty"` // sorted
 }
 
 // Tag is a label on a key.

@@ -85,7 +85,7 @@ func (k *Keyring) changeAll(ctx context.Context, keys []*Key, edit func(m *Metad
 		more = append(more, record)
 	}
 	if err := k.config.Records.Write(ctx, more...); err != nil {
-		return fmt.Errorf("write the records of key %s: %w", keys[0].id, err)
+		return fmt.Errorf("write %d records of keys: %w", len(more), err)
 	}
 	for i, key := range keys {
 		k.show(key, &next[i])

@@ -50,9 +50,15 @@ var stateTable = []stateRow{
 		operations: []Operation{"CreateAlias", "UpdateAlias", "TagResource", "UntagResource", "UpdateKeyDescription"},
 		verdicts:   map[State]verdict{PendingDeletion: isPendingDeletion},
 	}, {
-		operations: []Operation{"CreateGrant", "ReplicateKey", "UpdatePrimaryRegion"},
+		operations: []Operation{"CreateGrant"},
 		verdicts: map[State]verdict{
 			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+		},
+	}, {
+		operations: []Operation{"ReplicateKey", "UpdatePrimaryRegion"},
+		verdicts: map[State]verdict{
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			Unavailable: isUnavailable,
 		},
 	}, {
 		operations: []Operation{

@@ -79,18 +79,12 @@ func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.
 	if err != nil {
 		return translate(err)
 	}
-	c := &conditions{}
-	c.set("kms:keyspec", string(n.Spec))
-	c.set("kms:customermasterkeyspec", string(n.Spec))
-	c.set("kms:keyusage", string(n.Usage))
-	c.set("kms:customermasterkeyusage", string(n.Usage))
-	c.set("kms:keyorigin", string(n.Origin))
-	c.setBool("kms:multiregion", n.MultiRegion)
-	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
+	kind := ""
 	if n.MultiRegion {
-		c.set("kms:multiregionkeytype", "PRIMARY")
+		kind = "PRIMARY"
 	}
-	c.setTags(n.Tags)
+	c := newKeyConditions(&n, kind)
+	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	needs.Add(auth.Need{Action: "kms:CreateKey", Resource: "*", Context: c})
 	if len(n.Tags) > 0 {
 		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Context: c})
@@ -101,6 +95,20 @@ func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.
 	needs.Note("description", n.Description)
 	needs.Note("bypassPolicyLockoutSafetyCheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	return nil
+}
+
+// newKeyConditions are the condition keys of a key that is not there yet. kind says which of a multi-Region key's keys it will be.
+func newKeyConditions(n *keyring.NewKey, kind string) *conditions {
+	c := &conditions{}
+	c.set("kms:keyspec", string(n.Spec))
+	c.set("kms:customermasterkeyspec", string(n.Spec))
+	c.set("kms:keyusage", string(n.Usage))
+	c.set("kms:customermasterkeyusage", string(n.Usage))
+	c.set("kms:keyorigin", string(n.Origin))
+	c.setBool("kms:multiregion", n.MultiRegion)
+	c.set("kms:multiregionkeytype", kind)
+	c.setTags(n.Tags)
+	return c
 }
 
 // newKeyOf is what CreateKey asks for, with defaults filled in and kinds of keys that there are none of refused by name.
@@ -235,9 +243,13 @@ func (s *Service) scheduleDeletion(
 		return nil, err
 	}
 	m := key.Metadata()
-	return &kmsapi.ScheduleKeyDeletionResponse{
-		KeyId: new(key.ARN()), DeletionDate: new(m.DeletionDate), KeyState: new(string(m.State)), PendingWindowInDays: new(int64(days)),
-	}, nil
+	out := &kmsapi.ScheduleKeyDeletionResponse{
+		KeyId: new(key.ARN()), KeyState: new(string(m.State)), PendingWindowInDays: new(int64(days)),
+	}
+	if m.State == keyring.PendingDeletion {
+		out.DeletionDate = new(m.DeletionDate)
+	}
+	return out, nil
 }
 
 func (s *Service) cancelDeletion(
@@ -306,7 +318,6 @@ func unsupportedOperations() []service.Bound {
 	return []service.Bound{
 		refused(kmsapi.ConnectCustomKeyStore()), refused(kmsapi.CreateCustomKeyStore()), refused(kmsapi.DeleteCustomKeyStore()),
 		refused(kmsapi.DescribeCustomKeyStores()), refused(kmsapi.DisconnectCustomKeyStore()), refused(kmsapi.UpdateCustomKeyStore()),
-		refused(kmsapi.ReplicateKey()), refused(kmsapi.UpdatePrimaryRegion()),
 	}
 }
 

@@ -29,6 +29,9 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 	if m.State == keyring.PendingDeletion {
 		out.DeletionDate = new(m.DeletionDate)
 	}
+	if m.State == keyring.PendingReplicaDeletion {
+		out.PendingDeletionWindowInDays = new(int64(m.PendingWindow))
+	}
 	if m.MultiRegion != nil {
 		out.MultiRegionConfiguration = multiRegion(m)
 	}

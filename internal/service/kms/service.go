@@ -55,6 +55,7 @@ func New(o Options) *Service {
 	bound = append(bound, s.bindMAC()...)
 	bound = append(bound, s.bindPairs()...)
 	bound = append(bound, s.bindImport()...)
+	bound = append(bound, s.bindReplicas()...)
 	bound = append(bound, s.bindManagement()...)
 	bound = append(bound, s.bindAliases()...)
 	bound = append(bound, s.bindRotation()...)
