@@ -18,6 +18,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if dir, ok := os.LookupEnv(storageChild); ok {
+		fmt.Fprintln(os.Stderr, writeUntilKilled(dir)) // it returns only when something is wrong
+		os.Exit(1)
+	}
 	code := m.Run()
 	if binary, err := build(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(binary))
@@ -41,7 +45,7 @@ var build = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
-func binary(t *testing.T) string {
+func builtBinary(t *testing.T) string {
 	t.Helper()
 	path, err := build()
 	if err != nil {

@@ -69,7 +69,7 @@ func launch(t *testing.T, home string, args ...string) *server {
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.command = exec.Command(binary(t), args...)
+	s.command = exec.Command(builtBinary(t), args...)
 	s.command.Env = cleanEnvironment("TMPDIR="+s.tmp(), "HOME="+home)
 	s.command.Stdout, s.command.Stderr = s.log, s.log
 	s.command.WaitDelay = time.Second
@@ -220,7 +220,7 @@ func (s *server) advance(t *testing.T, duration string) {
 // run runs a command of the binary to its end.
 func run(t *testing.T, args ...string) (output string, exitCode int) {
 	t.Helper()
-	command := exec.Command(binary(t), args...)
+	command := exec.Command(builtBinary(t), args...)
 	command.Env = cleanEnvironment("HOME=" + t.TempDir())
 	out, err := command.CombinedOutput()
 	var ended *exec.ExitError

@@ -5,6 +5,7 @@ cd "$(dirname "$0")/.."
 export GOTOOLCHAIN=local
 time=${SOAKTIME:-10m}
 echo "== randomised tests again and again, new seeds each time"
-SEALTABLE_SOAK=$time go test -count 20 -timeout 0 ./internal/storage/... ./internal/keyring/... ./internal/seal/... ./internal/engine/... ./e2e/...
+SEALTABLE_SOAK=$time go test -count 20 -timeout 0 ./internal/storage/... ./internal/keyring/... ./internal/seal/... ./internal/engine/...
+SEALTABLE_SOAK=$time go test -count 3 -v -timeout 0 ./e2e
 echo "== fuzz targets, $time each"
 scripts/fuzz.sh "$time"

@@ -19,7 +19,7 @@ type Walk struct {
 	steps   []step
 	found   []violation
 	paths   []string // nil: checking
-	display *display            // nil until a value must be displayed
+	display *display // nil until a value must be displayed
 }
 
 // step is one part of the path to a member.
