@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/sealtable/sealtable/internal/api/stsapi"
 	"github.com/sealtable/sealtable/internal/api/membercheck"
+	"github.com/sealtable/sealtable/internal/api/stsapi"
 )
 
 // TestEveryOperationIsAnswered: those of the model that are not honoured are refused by name, and none is unknown.
