@@ -90,11 +90,19 @@ func (s *materialStore) write(name string, f *MaterialFile) error {
 
 // openOld opens the file that is about to be replaced, or gives nil when there is none.
 func (s *materialStore) openOld(name string) (vfs.File, error) {
-	old, err := s.fs.OpenReadWrite(s.path(name), diskCategory)
+	old, err := s.openExisting(s.path(name))
 	if oserror.IsNotExist(err) {
 		return nil, nil
 	}
 	return old, err
+}
+
+// openExisting opens a file for writing, but unlike OpenReadWrite makes none: a crash would leave it under the name of a key.
+func (s *materialStore) openExisting(path string) (vfs.File, error) {
+	if _, err := s.fs.Stat(path); err != nil {
+		return nil, err
+	}
+	return s.fs.OpenReadWrite(path, diskCategory)
 }
 
 // writeUnborn is write for a key that has no record yet. It is marked as such before its file appears; born takes the mark away.
@@ -186,7 +194,7 @@ func (s *materialStore) discard(id string) error {
 }
 
 func (s *materialStore) overwrite(path string) error {
-	file, err := s.fs.OpenReadWrite(path, diskCategory)
+	file, err := s.openExisting(path)
 	if err != nil {
 		return err
 	}
