@@ -98,7 +98,7 @@ func (d *Directory) ours(id string) bool {
 		return false
 	}
 	b, err := base32.StdEncoding.DecodeString(id[len(keyPrefix):])
-	if err != nil {
+	if err != nil || len(b) != keyIDRandom+keyIDMAC { // line ends and padding give fewer bytes
 		return false
 	}
 	return subtle.ConstantTimeCompare(b[keyIDRandom:], d.keyIDMAC(id[:len(keyPrefix)], b[:keyIDRandom])) == 1

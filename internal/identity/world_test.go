@@ -67,7 +67,7 @@ type world struct {
 	secret byte // of the key that secrets are sealed with
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{disk: &disk{records: map[string][]byte{}}, clock: clock.New(), arena: lockedmem.NewArena(nil), secret: 7}
 	t.Cleanup(func() {
@@ -100,7 +100,7 @@ func (w *world) open() error {
 }
 
 // restart closes the directory and reads it anew.
-func (w *world) restart(t *testing.T) {
+func (w *world) restart(t testing.TB) {
 	t.Helper()
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
