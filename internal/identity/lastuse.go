@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,7 +34,7 @@ func (d *Directory) Used(caller *auth.Caller, service string) {
 	var id string
 	switch {
 	case caller.Type == auth.IAMUser && caller.Via == "":
-		if id = caller.AccessKeyID; len(id) > 4 && id[:4] == sessionPrefix {
+		if id = caller.AccessKeyID; strings.HasPrefix(id, sessionPrefix) {
 			return
 		}
 	case caller.Type == auth.AssumedRole && caller.Via == "":
@@ -53,13 +54,10 @@ func (d *Directory) Used(caller *auth.Caller, service string) {
 	use.current.Store(&Use{Account: caller.Account, Time: now, Service: service, Region: caller.Region})
 }
 
+// roleID is the role's part of a session's unique id.
 func roleID(userID string) string {
-	for i := range len(userID) {
-		if userID[i] == ':' {
-			return userID[:i]
-		}
-	}
-	return userID
+	id, _, _ := strings.Cut(userID, ":")
+	return id
 }
 
 // LastUse is when an access key, or a role by its unique id, was last used; ok is false when it never was.
