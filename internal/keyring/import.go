@@ -61,7 +61,9 @@ func (k *Keyring) ParametersForImport(ctx context.Context, key *Key, algorithm s
 	return ImportParameters{Public: made.public, Token: token, ValidTo: validTo}, nil
 }
 
-func (k *Keyring) sealToken(key *Key, validTo time.Time, algorithm string, spec Spec, private *lockedmem.Key) (token []byte, err error) {
+func (k *Keyring) sealToken(
+	key *Key, validTo time.Time, algorithm string, spec Spec, private *lockedmem.Key,
+) (token []byte, err error) {
 	err = private.With(func(der []byte) (err error) {
 		b := make([]byte, 0, 64+len(algorithm)+len(spec)+len(der))
 		b = binary.BigEndian.AppendUint64(b, uint64(validTo.Unix()))

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/binary"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -330,7 +331,7 @@ func TestOpenSSLWrapsMaterial(t *testing.T) {
 	for _, n := range []int{5, 32, 70} {
 		material := bytes.Repeat([]byte{byte(n)}, n)
 		o.put("material", material)
-		o.run("enc -id-aes256-wrap-pad -iv A65959A6 -K 0909090909090909090909090909090909090909090909090909090909090909 -in material -out wrapped")
+		o.run("enc -id-aes256-wrap-pad -iv A65959A6 -K " + strings.Repeat("09", 32) + " -in material -out wrapped")
 		got, err := unwrapPadded(key, o.get("wrapped"))
 		must(t, err)
 		if !bytes.Equal(got, material) {

@@ -136,7 +136,8 @@ func TestAgreement(t *testing.T) {
 
 // TestAgreementVector is the first vector for P-256 of NIST's Cryptographic Algorithm Validation Program for ECC CDH.
 func TestAgreementVector(t *testing.T) {
-	x, y := "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287", "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac"
+	x := "700c48f77f56584c5cc632ca65640db91b6bacce3a4df6b42ce7cc838833d287"
+	y := "db71e509e3fd9b060ddb20ba5c51dcc5948d46fbf640dfe0441782cab85fa4ac"
 	private, err := ecdsa.ParseRawPrivateKey(Spec("ECC_NIST_P256").curve(),
 		unhex(t, "7d7dc5f71eb29ddaf80d6214632eeae03d9058af1fb6d22ed80badb62bc1a534"))
 	must(t, err)

@@ -179,10 +179,13 @@ func incorrectKey() error {
 	return fail(IncorrectKey, "The key ID in the request does not identify a CMK that can perform this operation.")
 }
 
-// lost answers for a key whose material cannot be read, or that was erased since it was looked at.
+// lost answers for a key whose material cannot be read, or was erased or taken away since it was looked at.
 func (k *Keyring) lost(key *Key, cause error) error {
-	if key.Metadata().State == Erased {
+	switch m := key.Metadata(); {
+	case m.State == Erased:
 		return keyMissing(key.arn)
+	case !m.HasMaterial():
+		return isPendingImport.toError(key.arn)
 	}
 	return unavailable(k.config.Log, key.arn, cause)
 }
