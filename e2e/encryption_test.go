@@ -121,6 +121,9 @@ func unusableKeys(t *testing.T, b *boto) map[string]struct{ key, code, message s
 	b.call(t, "kms.disable_key", m{"KeyId": disabled})
 	pending, _ := b.newKey(t, nil)
 	b.call(t, "kms.schedule_key_deletion", m{"KeyId": pending, "PendingWindowInDays": 7})
+	rsa, _ := b.newKey(t, m{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"})
+	hmac, _ := b.newKey(t, m{"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"})
+	const wrongKind = "KMS internal error: " + wrapped + "AWSKMSException: EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
 	const account = "arn:aws:kms:us-east-1:123456789012:"
 	const gone = account + "key/12345678-1234-1234-1234-123456789012"
 	disabledText := "KMS key disabled error: " + wrapped + "DisabledException: " + disabled + " is disabled." + tail("DisabledException")
@@ -142,6 +145,9 @@ func unusableKeys(t *testing.T, b *boto) map[string]struct{ key, code, message s
 			"KMS key access denied error: " + wrapped + "AWSKMSException: User: arn:aws:iam::123456789012:root is not authorized to perform: kms:DescribeKey " +
 				"on this resource because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy " +
 				"explicitly denies access" + tail("AccessDeniedException")},
+		// DynamoDB answers 500 here. Sealtable keeps the text and answers 400, so that clients do not try again for minutes.
+		"asymmetric": {rsa, "ValidationException", wrongKind + tail("ValidationException")},
+		"HMAC":       {hmac, "ValidationException", wrongKind + tail("ValidationException")},
 	}
 }
 
