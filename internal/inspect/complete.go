@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -106,6 +107,9 @@ func (i *inspection) checkTable(t *Table) {
 		return
 	}
 	if i.exists("tables", t.ID, "fresh") || i.isWrong(dir+"/fresh") {
+		if err := i.checkAnchor(t, dir+"/fresh", 0); err != nil {
+			i.problem(err.path, "%s", err.why)
+		}
 		return
 	}
 	err := i.steadily(func() error { return i.checkStore(t, dir+"/pebble") }, dir)
@@ -118,7 +122,7 @@ func (i *inspection) checkTable(t *Table) {
 	}
 }
 
-// missingError says that a file is not there.
+// missingError says that a file, or what should be in it, is not there.
 type missingError struct{ path, why string }
 
 func (e *missingError) Error() string { return e.path + ": " + e.why }
@@ -145,7 +149,46 @@ func (i *inspection) checkStore(t *Table, dir string) error {
 	if newest := i.newest(); mark > newest && len(i.segments) > 0 {
 		return &missingError{"journal", fmt.Sprintf("it ends with record %d, before record %d that table %s has", newest, mark, t.ID)}
 	}
+	if err := i.checkAnchor(t, dir, mark); err != nil {
+		return err
+	}
 	return nil
+}
+
+// checkAnchor compares how far a table's directory is with what the journal last said of it.
+func (i *inspection) checkAnchor(t *Table, dir string, mark journal.LSN) *missingError {
+	a := i.anchor(t.key)
+	if mark < a.Held {
+		return &missingError{dir, putBack(mark, a.Held)}
+	}
+	if has := max(mark, i.parked[t.key]); has < a.Parked {
+		return &missingError{"tables/" + t.ID, putBack(has, a.Parked)}
+	}
+	return nil
+}
+
+func putBack(has, had journal.LSN) string {
+	return fmt.Sprintf("it was put back from an earlier day: it holds all up to record %d, and held all up to record %d when the journal "+
+		"let go of that", has, had)
+}
+
+// anchor is the newest that the journal says of a table's directory; nothing if it says nothing.
+func (i *inspection) anchor(table storage.TableID) journal.Anchor {
+	sequences := slices.Sorted(maps.Keys(i.segments))
+	for _, sequence := range slices.Backward(sequences) {
+		anchors := i.segments[sequence].Anchors
+		if anchors == nil {
+			continue
+		}
+		n, found := slices.BinarySearchFunc(anchors, table, func(a journal.Anchor, id storage.TableID) int {
+			return bytes.Compare(a.Table[:], id[:])
+		})
+		if found {
+			return anchors[n]
+		}
+		break
+	}
+	return journal.Anchor{}
 }
 
 // checkMarkers sees that the empty files whose names say where Pebble begins are there, and that what they name is.

@@ -64,6 +64,7 @@ type inspection struct {
 	material map[string]*material
 	tables   map[storage.TableID]*Table
 	segments map[uint64]journal.Report
+	parked   map[storage.TableID]journal.LSN // the last record in the parked file
 }
 
 // attempts is how often a directory that changes while it is looked at is looked at anew.
@@ -95,6 +96,7 @@ func runSteadily(ctx context.Context, o Options, arena *lockedmem.Arena, root *s
 			o: o, ctx: ctx, disk: newOverlay(vfs.Default), log: slog.New(slog.DiscardHandler), arena: arena, root: root,
 			report:   &Report{Directory: o.Dir, KMSKeys: []KMSKey{}, Tables: []Table{}, Files: []File{}, Problems: []Problem{}},
 			material: map[string]*material{}, tables: map[storage.TableID]*Table{}, segments: map[uint64]journal.Report{},
+			parked: map[storage.TableID]journal.LSN{},
 		}
 		before := i.fingerprint("")
 		if err := i.run(rootErr); err != nil {

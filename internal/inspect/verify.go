@@ -280,6 +280,7 @@ func (i *inspection) verifyParked(f embedded.File, t *Table, out *File) error {
 	if err != nil {
 		return journalCause(err)
 	}
+	i.parked[f.Table] = report.Last
 	out.Detail = fmt.Sprintf("records %d to %d wait until the table is opened", report.First, report.Last)
 	if report.Tables[f.Table].Locked > 0 && !t.Opened {
 		out.Status = IsSealed

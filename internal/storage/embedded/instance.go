@@ -28,6 +28,7 @@ type instance struct {
 	keys  *heldKeys
 	fs    *tableFS
 	db    atomic.Pointer[pebble.DB]
+	mark  journal.LSN // that the files had when they were opened
 
 	making  sync.Mutex // held while db is made
 	syncing sync.Mutex // held by sync
@@ -53,6 +54,9 @@ func (i *instance) open() error {
 	mark, err := readMark(db)
 	if err != nil {
 		return i.describe(errors.Join(err, db.Close()))
+	}
+	if err := i.checkMark(mark); err != nil {
+		return errors.Join(err, db.Close())
 	}
 	i.db.Store(db)
 	i.table.progress.synced(mark)

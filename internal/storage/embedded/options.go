@@ -79,5 +79,6 @@ func (o *Options) journalOptions(s *Store) journal.Options {
 		FrameKey:     o.FrameKey,
 		SegmentBytes: o.segmentBytes(),
 		Logger:       o.Logger,
+		Anchors:      s.takeAnchors,
 	}
 }

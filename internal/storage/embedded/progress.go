@@ -17,6 +17,8 @@ type progress struct {
 	landed   uint64   // how many flights have been taken off the front
 	applied  journal.LSN
 	flushed  journal.LSN // every section up to here is in the table's own files
+	held     journal.LSN // the highest mark that the table's own files are known to have had, durably
+	parked   journal.LSN // the last section that is known to have been set aside beside them, durably
 	unsynced bool        // something may be in the journal that is not in the table's own files
 }
 
@@ -74,12 +76,45 @@ func (p *progress) replayed(lsn journal.LSN) {
 	p.unsynced = true
 }
 
-// synced says that every section up to the watermark w is in the table's own files.
+// synced says that every section up to the watermark w is in the table's own files, and that their mark says so.
 func (p *progress) synced(w journal.LSN) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.held = max(p.held, w)
+	p.coveredLocked(w)
+}
+
+// covered says that every section up to w is in the table's own files or in the parked file.
+func (p *progress) covered(w journal.LSN) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.coveredLocked(w)
+}
+
+func (p *progress) coveredLocked(w journal.LSN) {
 	p.flushed = max(p.flushed, w)
 	p.unsynced = len(p.flights) > 0 || p.applied > p.flushed
+}
+
+// setAside says that the section of this LSN is in the parked file, durably.
+func (p *progress) setAside(lsn journal.LSN) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.parked = max(p.parked, lsn)
+}
+
+// anchored takes what the journal says of the table's own files and of its parked file.
+func (p *progress) anchored(a *journal.Anchor) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held, p.parked = max(p.held, a.Held), max(p.parked, a.Parked)
+}
+
+// anchor is what the table's directory is known to have held.
+func (p *progress) anchor() (held, parked journal.LSN) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held, p.parked
 }
 
 // needs is the LSN behind which the table needs the journal; ok is false if it does not need it at all.

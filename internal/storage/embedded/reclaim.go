@@ -71,7 +71,7 @@ func (r *reclaim) work() {
 	r.shutBroken()
 	r.trimMemory()
 	r.trimJournal()
-	if err := r.release(); err != nil && !errors.Is(err, journal.ErrClosed) {
+	if err := r.release(false); err != nil && !errors.Is(err, journal.ErrClosed) {
 		r.store.log.Error("the journal cannot be shortened", "error", err)
 	}
 }
@@ -173,18 +173,18 @@ func (r *reclaim) trimJournal() {
 // release lets the journal forget what no table needs any more.
 //
 // INVARIANT reclaim-order: the newest LSN is read before the tables are asked. A transaction that a table did not know of yet when
-// it was asked gets a higher one.
-func (r *reclaim) release() error {
+// it was asked gets a higher one. The anchors are read last: they say at least what the tables' answers rest on.
+func (r *reclaim) release(closing bool) error {
 	upTo := r.store.newestLSN()
 	for _, t := range r.store.allTables() {
 		if from, needed := t.progress.needs(); needed {
 			upTo = min(upTo, from)
 		}
 	}
-	if upTo == 0 {
+	if upTo == 0 || !closing && !r.store.journal.Releasable(upTo) {
 		return nil
 	}
-	return r.store.journal.Release(upTo)
+	return r.store.journal.Release(upTo, r.store.anchors())
 }
 
 // sync makes the table's rows durable in its own files, if it is awake and well.

@@ -132,6 +132,7 @@ func (s *Store) writeParking() error {
 		if err := journal.WriteParked(s.opts.FS, t.parkedFile(), s.opts.FrameKey, id, lot); err != nil {
 			return fmt.Errorf("set rows of table %s aside: %w", id, err)
 		}
+		t.progress.setAside(lot[len(lot)-1].LSN)
 		s.parking.lots[id] = lot[:0:0] // begun, and stays so
 	}
 	s.parking.bytes = 0
@@ -145,11 +146,18 @@ func (i *instance) applyParked() error {
 	file := t.parkedFile()
 	if _, err := t.store.opts.FS.Stat(file); err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil
+			return i.checkParked(0)
 		}
 		return fmt.Errorf("table %s: %w", t.id, err)
 	}
-	err := journal.ReadParked(t.store.opts.FS, file, t.store.opts.FrameKey, t.id, i.applyOne)
+	var last journal.LSN
+	err := journal.ReadParked(t.store.opts.FS, file, t.store.opts.FrameKey, t.id, func(p journal.Parked) error {
+		last = p.LSN
+		return i.applyOne(p)
+	})
+	if err == nil {
+		err = i.checkParked(last)
+	}
 	if err == nil {
 		err = i.sync()
 	}

@@ -41,7 +41,8 @@ type Store struct {
 
 	mu     sync.RWMutex
 	tables map[storage.TableID]*table
-	admin  sync.Mutex // held while a table is made or dropped
+	absent map[storage.TableID]journal.Anchor // of tables that had rows and have no directory
+	admin  sync.Mutex                         // held while a table is made or dropped
 
 	awake     tableSet
 	newest    atomic.Uint64 // the latest LSN that a commit returned
@@ -114,6 +115,10 @@ func (s *Store) CreateTable(ctx context.Context, id storage.TableID) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if a, had := s.absent[id]; had {
+		t.progress.anchored(&a)
+		delete(s.absent, id)
+	}
 	s.tables[id] = t
 	return nil
 }
@@ -124,6 +129,9 @@ func (s *Store) DropTable(ctx context.Context, id storage.TableID) error {
 	defer s.admin.Unlock()
 	t, err := s.find(ctx, id)
 	if errors.Is(err, storage.ErrNoTable) {
+		s.mu.Lock()
+		delete(s.absent, id)
+		s.mu.Unlock()
 		return s.removeTableDir(id)
 	}
 	if err != nil {
@@ -193,7 +201,7 @@ func (s *Store) Close() error {
 		errs = append(errs, t.rest(storage.ErrClosed))
 		t.gate.Unlock()
 	}
-	errs = append(errs, s.reclaim.release(), s.journal.Close())
+	errs = append(errs, s.reclaim.release(true), s.journal.Close())
 	s.files.Unref()
 	s.cache.Unref()
 	errs = append(errs, s.lock.Close(), s.forgetAll())

@@ -23,7 +23,7 @@ func (r *reclaim) setAside(t *table) error {
 		return nil
 	}
 	opts := r.store.opts.journalOptions(r.store)
-	opts.FS, opts.Keys, opts.Logger = readOnlyFS{opts.FS}, noKeys{}, nil
+	opts.FS, opts.Keys, opts.Logger, opts.Anchors = readOnlyFS{opts.FS}, noKeys{}, nil, nil
 	again, err := journal.Open(opts)
 	if err != nil {
 		return err
@@ -41,7 +41,8 @@ func (r *reclaim) setAside(t *table) error {
 	if err := errors.Join(w.Finish(), again.Close()); err != nil {
 		return err
 	}
-	t.progress.synced(newest)
+	t.progress.setAside(copied.last)
+	t.progress.covered(newest)
 	return nil
 }
 
@@ -56,6 +57,7 @@ type strandedCopy struct {
 	from   journal.LSN
 	newest journal.LSN
 	to     *journal.ParkedWriter
+	last   journal.LSN // added
 }
 
 func (c *strandedCopy) record(r journal.Record) error {
@@ -67,6 +69,7 @@ func (c *strandedCopy) record(r journal.Record) error {
 		if err := c.to.Add(journal.Parked{LSN: r.LSN, Sealed: section.Sealed}); err != nil {
 			return err
 		}
+		c.last = r.LSN
 	}
 	if r.LSN >= c.newest {
 		return errEnough

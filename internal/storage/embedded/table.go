@@ -153,6 +153,9 @@ func (i *instance) openFiles() (err error) {
 		return i.describe(err)
 	}
 	if fresh {
+		if err := i.checkMark(0); err != nil {
+			return err // the files are those of now, if only the line was put back
+		}
 		return i.clearFiles()
 	}
 	return i.open()

@@ -88,6 +88,12 @@ func (f *tableFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 	if isPebbleLog(name) {
 		return nowhere{}, nil
 	}
+	if strings.HasPrefix(f.PathBase(name), "marker.") {
+		// The name that a marker's name gives must not be lost in a crash that the marker survives. Pebble syncs it with the marker.
+		if err := syncDir(f.FS, f.PathDir(name)); err != nil {
+			return nil, err
+		}
+	}
 	return f.wrap(f.FS.Create(name, category))
 }
 

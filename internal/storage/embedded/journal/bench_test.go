@@ -59,7 +59,7 @@ func benchmarkCommits(b *testing.B, o Options, writers int) {
 					return
 				}
 				if lsn%8192 == 0 {
-					if err := j.Release(lsn - 1024); err != nil {
+					if err := j.Release(lsn-1024, nil); err != nil {
 						b.Error(err)
 					}
 				}

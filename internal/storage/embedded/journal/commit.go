@@ -26,7 +26,8 @@ type request struct {
 	directory []byte // number of sections, then their entries
 	bodies    []byte // sealed bytes of the sections
 	nonce     [12]byte
-	note      bool // no record: write what is released
+	note      bool // no record: write what is released, upTo, and the anchors, which the directory has then
+	upTo      LSN
 	end       bool // no record: close the journal
 
 	wake chan bool // true: lead the next group; false: lsn and err are set
@@ -39,7 +40,7 @@ func (r *request) isRecord() bool { return !r.note && !r.end }
 func (j *Journal) request() *request {
 	r := j.requests.Get().(*request)
 	r.directory, r.bodies = append(r.directory[:0], 0, 0, 0, 0), r.bodies[:0]
-	r.note, r.end, r.lsn, r.err = false, false, 0, nil
+	r.note, r.end, r.upTo, r.lsn, r.err = false, false, 0, 0, nil
 	return r
 }
 
@@ -164,7 +165,7 @@ func (j *Journal) gather() (own *request) {
 	return own
 }
 
-// take removes the next group from the queue: as many records as came, up to maxGroup. A request to end goes alone.
+// take removes the next group from the queue: as many records as came, up to maxGroup. What is no record goes alone.
 func (q *queue) take() []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -172,7 +173,7 @@ func (q *queue) take() []*request {
 	for ; n < len(q.pending); n++ {
 		r := q.pending[n]
 		size += len(r.directory) + len(r.bodies)
-		if n > 0 && (size > maxGroup || r.end) {
+		if n > 0 && (size > maxGroup || !r.isRecord() || !q.pending[0].isRecord()) {
 			break
 		}
 	}

@@ -102,7 +102,7 @@ func (c *crashTester) life(o Options) {
 					crashed = c.fs.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: c.percent, RNG: c.rng})
 					mu.Unlock()
 				case k%17 == 0:
-					if err := j.Release(lsn / 2); err != nil {
+					if err := j.Release(lsn/2, nil); err != nil {
 						c.t.Errorf("release: %v", err)
 					}
 				}

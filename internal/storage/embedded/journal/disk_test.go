@@ -91,7 +91,7 @@ func TestEveryPointOfAHistoryMayCrash(t *testing.T) {
 			acked = lsn
 			mu.Unlock()
 			if i%6 == 5 {
-				if err := j.Release(lsn - 2); err != nil {
+				if err := j.Release(lsn-2, []Anchor{{Table: tableID(1), Held: lsn - 2}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -107,6 +107,8 @@ func TestEveryPointOfAHistoryMayCrash(t *testing.T) {
 func checkAfterCrash(o Options, acked LSN) error {
 	var before LSN
 	for range 2 {
+		var held LSN
+		o.Anchors = func(a []Anchor) { held = a[0].Held }
 		j, all, err := reopen(o)
 		if err != nil {
 			return err
@@ -114,6 +116,9 @@ func checkAfterCrash(o Options, acked LSN) error {
 		newest, released := j.Stats().Newest, j.Stats().Released
 		if err := j.Close(); err != nil {
 			return err
+		}
+		if held != released {
+			return fmt.Errorf("the anchors are of record %d, but %d was released", held, released)
 		}
 		if newest < acked || newest < before || len(all) > 0 && all[0].lsn > released+1 {
 			return fmt.Errorf("ends at %d after %d, acknowledged up to %d", newest, before, acked)
@@ -279,7 +284,7 @@ func TestAFullDiskCanBeReleased(t *testing.T) {
 	if !errors.Is(err, errFull) {
 		t.Fatal(err)
 	}
-	if err := j.Release(j.Stats().Newest); err != nil {
+	if err := j.Release(j.Stats().Newest, nil); err != nil {
 		t.Fatalf("release on a full disk: %v", err)
 	}
 	mustCommit(t, j, text(1, "in a released segment"))

@@ -38,13 +38,15 @@ const (
 	kindRecords   = 1 // commits; without any it carries only Released and Synced
 	kindContinues = 2 // the segment is full, the next one exists
 	kindEnd       = 3 // the journal was closed; nothing follows in this segment
+	kindAnchors   = 4 // no commits: what is released, and how far each table's own files are by then
 )
 
 // segmentHead is the first page of a segment: one life of one file.
 type segmentHead struct {
 	seq      uint64
-	base     LSN // of the first record of this life
-	released LSN // what Release had been told when the life began
+	base     LSN  // of the first record of this life
+	released LSN  // what Release had been told when the life began
+	anchored bool // anchors had been written when the life began
 	size     uint64
 	salt     [saltSize]byte // fresh for every life: keys its MACs
 	session  [saltSize]byte // fresh for every Open: keys its sections
@@ -83,7 +85,7 @@ func (m *frameMAC) verify(want []byte, parts ...[]byte) bool {
 func (h *segmentHead) encode(page []byte, mac *frameMAC) {
 	clear(page[:pageSize])
 	copy(page, segmentMagic)
-	page[4] = formatVersion
+	page[4], page[5] = formatVersion, bit(h.anchored)
 	be := binary.BigEndian
 	be.PutUint64(page[8:], h.seq)
 	be.PutUint64(page[16:], uint64(h.base))
@@ -105,6 +107,7 @@ func parseHead(page []byte, frameKey *[32]byte) (segmentHead, *frameMAC, error) 
 		return h, nil, fmt.Errorf("segment version %d; this program reads version %d", page[4], formatVersion)
 	}
 	be := binary.BigEndian
+	h.anchored = page[5] != 0
 	h.seq, h.base = be.Uint64(page[8:]), LSN(be.Uint64(page[16:]))
 	h.released, h.size = LSN(be.Uint64(page[24:])), be.Uint64(page[32:])
 	copy(h.salt[:], page[64:])
@@ -123,6 +126,7 @@ func parseHead(page []byte, frameKey *[32]byte) (segmentHead, *frameMAC, error) 
 // groupHead is the fixed part of a group.
 type groupHead struct {
 	kind      byte
+	anchored  bool // the journal has anchors: those of this group, or earlier ones
 	seq       uint64
 	offset    uint64 // where in the segment the group begins
 	synced    uint64 // every byte of the segment before this was durable when the group was written
@@ -144,7 +148,7 @@ func alignPage(n int64) int64 { return (n + pageSize - 1) &^ (pageSize - 1) }
 func (g *groupHead) encode(buf []byte) {
 	clear(buf[:groupFixed])
 	copy(buf, groupMagic)
-	buf[4], buf[5] = formatVersion, g.kind
+	buf[4], buf[5], buf[6] = formatVersion, g.kind, bit(g.anchored)
 	be := binary.BigEndian
 	be.PutUint64(buf[8:], g.seq)
 	be.PutUint64(buf[16:], g.offset)
@@ -166,7 +170,7 @@ func parseGroupHead(buf []byte, h *segmentHead, at int64) (groupHead, error) {
 		return g, errNoGroup
 	}
 	be := binary.BigEndian
-	g.kind = buf[5]
+	g.kind, g.anchored = buf[5], buf[6] != 0
 	g.seq, g.offset, g.synced = be.Uint64(buf[8:]), be.Uint64(buf[16:]), be.Uint64(buf[24:])
 	g.released, g.first = LSN(be.Uint64(buf[32:])), LSN(be.Uint64(buf[40:]))
 	g.records, g.dirBytes, g.bodyBytes = be.Uint32(buf[48:]), be.Uint32(buf[52:]), be.Uint64(buf[56:])
@@ -234,6 +238,9 @@ func (d *directoryReader) next() (entries []byte, err error) {
 
 // checkDirectory says whether directory describes exactly the records and bytes that the group's fixed part names.
 func checkDirectory(g *groupHead, directory []byte) error {
+	if g.kind == kindAnchors {
+		return checkAnchors(g, directory)
+	}
 	d := directoryReader{directory}
 	var bodies uint64
 	for range g.records {
@@ -249,6 +256,13 @@ func checkDirectory(g *groupHead, directory []byte) error {
 		return errors.New("directory and group disagree on lengths")
 	}
 	return nil
+}
+
+func bit(set bool) byte {
+	if set {
+		return 1
+	}
+	return 0
 }
 
 func isZero(b []byte) bool { return len(bytes.TrimLeft(b, "\x00")) == 0 }

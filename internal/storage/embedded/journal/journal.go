@@ -44,6 +44,9 @@ type Options struct {
 	// Flushed says that the store needs no record up to and including it; Replay starts behind it. Zero is always right: the
 	// journal keeps by itself what Release was told.
 	Flushed LSN
+	// Anchors, if set, is called by Replay before it applies anything, with what the last Release was told; not at all if this
+	// journal never had anchors.
+	Anchors func([]Anchor)
 	// MaxDelay bounds how long a group may wait for more commits when many are in flight: 100 µs when zero, never when negative.
 	MaxDelay time.Duration
 	Logger   *slog.Logger
@@ -123,7 +126,10 @@ type Journal struct {
 	released  atomic.Uint64
 	newest    atomic.Uint64
 	replayed  atomic.Bool
-	counters  struct{ groups, records, syncs, written atomic.Int64 }
+	anchored  atomic.Bool // the journal has anchors
+	// anchorRoom is what records leave free in their segment for the next anchors.
+	anchorRoom atomic.Int64
+	counters   struct{ groups, records, syncs, written atomic.Int64 }
 }
 
 // Open finds the segments and checks that they are whole as a chain. It writes no segment; Replay must
@@ -147,6 +153,7 @@ func Open(o Options) (*Journal, error) {
 	j := &Journal{o: o, files: files}
 	j.sealer.keys = o.Keys
 	freshSalt(&j.sealer.session)
+	j.anchorRoom.Store(anchorRoom(0))
 	j.queue.err = ErrNotReplayed
 	j.queue.full = make(chan struct{}, 1)
 	j.requests.New = func() any { return &request{wake: make(chan bool, 1)} }
@@ -157,24 +164,24 @@ func Open(o Options) (*Journal, error) {
 // epoch anew: call it when the table is sealed or deleted, and when its current epoch changes.
 func (j *Journal) ForgetKeys(table storage.TableID) { j.sealer.forget(table) }
 
-// Release says that no record up to and including upTo is needed any more, by any table. Whole segments behind it are kept for
-// reuse or removed. What was released is first written to the journal, so that missing segments are told from released ones.
-func (j *Journal) Release(upTo LSN) error {
+// Release says that no record up to and including upTo is needed any more by any table that is at its anchor. Whole segments behind
+// it are kept for reuse or removed. What was released is first written to the journal, so that missing segments are told from
+// released ones, and with it the anchors, in ascending order of table: the caller has made sure that what they claim is durable.
+func (j *Journal) Release(upTo LSN, anchors []Anchor) error {
 	j.releasing.Lock()
 	defer j.releasing.Unlock()
 	if !j.replayed.Load() {
 		return ErrNotReplayed
 	}
 	upTo = min(upTo, LSN(j.newest.Load()))
-	if upTo <= LSN(j.released.Load()) {
-		return nil
-	}
-	j.released.Store(uint64(upTo))
-	if !j.files.releasable(upTo) {
+	if before := LSN(j.released.Load()); upTo < before || upTo == before && j.anchored.Load() {
 		return nil
 	}
 	r := j.request()
-	r.note = true
+	r.note, r.upTo, r.directory = true, upTo, r.directory[:0]
+	for i := range anchors {
+		r.directory = appendAnchor(r.directory, &anchors[i])
+	}
 	if _, err := j.submit(r); err != nil {
 		return err
 	}
@@ -204,7 +211,7 @@ func (j *Journal) Close() error {
 	j.releasing.Lock()
 	defer j.releasing.Unlock()
 	r := j.request()
-	r.end = true
+	r.end, r.directory = true, r.directory[:0]
 	_, err := j.submit(r)
 	switch {
 	case errors.Is(err, ErrNotReplayed):

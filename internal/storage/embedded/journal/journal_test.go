@@ -213,7 +213,7 @@ func TestUseOutOfTurn(t *testing.T) {
 	if _, err := j.Commit([]Section{text(1, "a")}); !errors.Is(err, ErrNotReplayed) {
 		t.Fatalf("commit before replay: %v", err)
 	}
-	if err := j.Release(1); !errors.Is(err, ErrNotReplayed) {
+	if err := j.Release(1, nil); !errors.Is(err, ErrNotReplayed) {
 		t.Fatalf("release before replay: %v", err)
 	}
 	if err := j.Replay(collect(new([]replayed))); err != nil {
@@ -295,7 +295,7 @@ func TestReleaseReusesFilesAndIsRemembered(t *testing.T) {
 	for i := range 300 {
 		last = mustCommit(t, j, Section{Table: tableID(1), Payload: payload(uint64(i), 5000)})
 		if i%20 == 19 {
-			if err := j.Release(last - 5); err != nil {
+			if err := j.Release(last-5, nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -20,6 +20,7 @@ func (j *Journal) Replay(apply func(Record) error) error {
 	if err := p.checkOldest(); err != nil {
 		return err
 	}
+	p.anchors.tell(j.o.Anchors)
 	for i := j.files.needed; i < len(j.files.segments); i++ {
 		if err := p.segment(i); err != nil {
 			return err
@@ -37,6 +38,7 @@ type replay struct {
 	apply    func(Record) error
 	next     LSN // the record that must come next
 	released LSN
+	anchors  anchorSearch
 
 	ciphers map[cipherID]cipherResult // of the session in hand
 	session [saltSize]byte
@@ -65,10 +67,9 @@ func (p *replay) checkOldest() error {
 	if len(f.segments) == 0 {
 		return nil
 	}
-	oldest, last := &f.segments[f.needed], &f.segments[len(f.segments)-1]
+	oldest := &f.segments[f.needed]
 	p.next = oldest.head.base
-	p.released = max(p.released, last.head.released)
-	if err := p.readReleased(last); err != nil {
+	if err := p.findAnchors(); err != nil {
 		return err
 	}
 	if p.next <= p.released+1 {
@@ -76,26 +77,6 @@ func (p *replay) checkOldest() error {
 	}
 	return f.corrupt(segmentName(oldest.head.seq-1), 0,
 		fmt.Errorf("the segment is missing: records %d to %d were not released", p.released+1, p.next-1))
-}
-
-// readReleased takes the newest word on what was released from the groups of the last segment.
-func (p *replay) readReleased(s *segment) error {
-	r, err := openSegment(p.j.o.FS, p.j.files.path(s.name), &p.j.o.FrameKey)
-	if err != nil {
-		return p.j.files.named(s.name, err)
-	}
-	defer r.close()
-	for at := int64(pageSize); ; {
-		g, err := r.readFrame(at)
-		if isFormat(err) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		p.released = max(p.released, g.released)
-		at = g.end()
-	}
 }
 
 // checkNewest compares the end of the journal with what the tables have seen.
@@ -333,6 +314,7 @@ func (p *replay) begin() error {
 		w.head.seq, w.head.salt = last.seq, last.salt
 	}
 	j.released.Store(uint64(p.released))
+	j.anchored.Store(p.anchors.found)
 	j.newest.Store(uint64(p.next - 1))
 	spare, err := j.files.takeSpare(min(firstSegmentBytes, j.o.SegmentBytes))
 	if err != nil {
@@ -340,6 +322,9 @@ func (p *replay) begin() error {
 	}
 	if err := w.begin(j, spare); err != nil {
 		return fmt.Errorf("journal: %w", err)
+	}
+	if err := p.copyAnchors(); err != nil {
+		return err
 	}
 	if err := j.files.recycle(p.released); err != nil {
 		return err

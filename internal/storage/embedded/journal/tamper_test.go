@@ -226,7 +226,7 @@ func TestAStaleCopyOfARecycledSegmentIsNamed(t *testing.T) {
 	j, _ := mustOpen(t, o)
 	write(t, j, 0, 30, 3000)
 	old := snapshot(t, o)
-	if err := j.Release(j.Stats().Newest); err != nil {
+	if err := j.Release(j.Stats().Newest, nil); err != nil {
 		t.Fatal(err)
 	}
 	write(t, j, 30, 40, 3000)

@@ -40,7 +40,8 @@ type Report struct {
 	Preallocated int64
 	Leftover     int64
 
-	Tables map[storage.TableID]TableReport
+	Tables  map[storage.TableID]TableReport
+	Anchors []Anchor // the newest that a segment has; nil if it has none
 }
 
 // TableReport says what a file holds of one table.
@@ -158,7 +159,7 @@ func (v *verifier) step(r *segmentReader, at int64) (next int64, more bool, err 
 		}
 	}
 	v.group(&g)
-	return g.end(), g.kind == kindRecords, nil
+	return g.end(), g.kind == kindRecords || g.kind == kindAnchors, nil
 }
 
 // group accounts for one authentic group.
@@ -178,6 +179,8 @@ func (v *verifier) group(g *group) {
 		v.report.Ending = "continues"
 	case kindEnd:
 		v.report.Ending = "closed"
+	case kindAnchors:
+		v.report.Anchors = parseAnchors(g.directory)
 	}
 	w := g.walk()
 	for i := range g.records {

@@ -29,36 +29,29 @@ func (w *writer) stop(err error) error {
 
 // writeGroup makes the requests durable as one group: one write, one fdatasync. It gives the records their numbers.
 func (w *writer) writeGroup(j *Journal, group []*request) error {
-	if group[0].end {
+	switch {
+	case group[0].end:
 		return w.end(j)
+	case group[0].note:
+		return w.note(j, group)
 	}
 	g := groupHead{kind: kindRecords}
 	for _, r := range group {
-		if r.isRecord() {
-			g.records++
-			g.dirBytes += uint32(len(r.directory))
-			g.bodyBytes += uint64(len(r.bodies))
-		}
+		g.records++
+		g.dirBytes += uint32(len(r.directory))
+		g.bodyBytes += uint64(len(r.bodies))
 	}
-	// One page always stays free for the group that says how the segment ends, and records leave one more to Release: on a full
-	// disk there may be no next segment before something is released.
-	need := g.length() + pageSize
-	if g.records > 0 {
-		need += pageSize
-	}
-	if w.pos+need > int64(w.head.size) {
-		if err := w.roll(j, need); err != nil {
-			return err
-		}
+	// One page always stays free for the group that says how the segment ends, and records leave room to Release: on a full disk
+	// there may be no next segment before something is released.
+	if err := w.room(j, g.length()+pageSize+j.anchorRoom.Load()); err != nil {
+		return err
 	}
 	if err := w.write(j, &g, group); err != nil {
 		return err
 	}
 	for _, r := range group {
-		if r.isRecord() {
-			r.lsn = w.next
-			w.next++
-		}
+		r.lsn = w.next
+		w.next++
 	}
 	j.newest.Store(uint64(w.next - 1))
 	j.counters.records.Add(int64(g.records))
@@ -68,10 +61,36 @@ func (w *writer) writeGroup(j *Journal, group []*request) error {
 	return nil
 }
 
+// room makes room for a group, in the next segment if this one is too full.
+func (w *writer) room(j *Journal, need int64) error {
+	if w.pos+need > int64(w.head.size) {
+		return w.roll(j, need)
+	}
+	return nil
+}
+
+// note writes what is released and the anchors in one group, so that there is never the one without the other: what was released
+// can be missed by a table only if that table is not at its anchor.
+func (w *writer) note(j *Journal, group []*request) error {
+	r := group[0]
+	g := groupHead{kind: kindAnchors, anchored: true, released: r.upTo, dirBytes: uint32(len(r.directory))}
+	if err := w.room(j, g.length()+pageSize); err != nil {
+		return err
+	}
+	if err := w.write(j, &g, group); err != nil {
+		return err
+	}
+	j.released.Store(uint64(r.upTo))
+	j.anchored.Store(true)
+	j.anchorRoom.Store(anchorRoom(len(r.directory)))
+	return nil
+}
+
 // write lays the group out, writes it at pos and syncs.
 func (w *writer) write(j *Journal, g *groupHead, group []*request) error {
 	g.seq, g.offset, g.synced = w.head.seq, uint64(w.pos), uint64(w.pos)
-	g.released, g.first = LSN(j.released.Load()), w.next
+	g.released, g.first = max(g.released, LSN(j.released.Load())), w.next
+	g.anchored = g.anchored || j.anchored.Load()
 	buf := w.layOut(g, group)
 	if _, err := w.file.WriteAt(buf, w.pos); err != nil {
 		return w.stop(fmt.Errorf("write %s: %w", segmentName(w.head.seq), err))
@@ -97,15 +116,11 @@ func (w *writer) layOut(g *groupHead, group []*request) []byte {
 	buf := w.buf[:groupHeader]
 	g.encode(buf)
 	for _, r := range group {
-		if r.isRecord() {
-			buf = append(buf, r.directory...)
-		}
+		buf = append(buf, r.directory...)
 	}
 	w.mac.sum(buf[groupFixed:groupFixed], buf[:groupFixed], buf[groupHeader:])
 	for _, r := range group {
-		if r.isRecord() {
-			buf = append(buf, r.bodies...)
-		}
+		buf = append(buf, r.bodies...)
 	}
 	used := len(buf)
 	buf = buf[:length]
@@ -144,7 +159,7 @@ func (w *writer) roll(j *Journal, need int64) error {
 func (w *writer) begin(j *Journal, spare spareFile) error {
 	head := segmentHead{
 		seq: w.head.seq + 1, base: w.next, released: LSN(j.released.Load()), size: uint64(spare.size),
-		session: j.sealer.session, previous: w.head.salt,
+		anchored: j.anchored.Load(), session: j.sealer.session, previous: w.head.salt,
 	}
 	freshSalt(&head.salt)
 	mac, err := newFrameMAC(&j.o.FrameKey, &head.salt, head.seq)
