@@ -3,6 +3,7 @@ package journal
 import (
 	"bytes"
 	"errors"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -13,18 +14,40 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// snapshot reads all files of the journal's directory.
+// snapshot reads all files of the journal's directory. A spare that is being made in the background may get its name while it is
+// looked at: then it looks again.
 func snapshot(t testing.TB, o Options) map[string][]byte {
 	t.Helper()
+	var err error
+	for range 1000 {
+		var files map[string][]byte
+		if files, err = readDir(o); err == nil {
+			return files
+		}
+	}
+	t.Fatal(err)
+	return nil
+}
+
+func readDir(o Options) (map[string][]byte, error) {
 	names, err := o.FS.List(o.Dir)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	files := map[string][]byte{}
 	for _, name := range names {
-		files[o.FS.PathJoin(o.Dir, name)] = readFile(t, o.FS, o.FS.PathJoin(o.Dir, name))
+		path := o.FS.PathJoin(o.Dir, name)
+		f, err := o.FS.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		content, err := io.ReadAll(f)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return nil, err
+		}
+		files[path] = content
 	}
-	return files
+	return files, nil
 }
 
 func segmentPaths(files map[string][]byte) []string {
