@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
@@ -31,7 +30,7 @@ func (e *Engine) Put(ctx context.Context, t *Table, item attribute.Item, conditi
 	if err != nil {
 		return Change{}, err
 	}
-	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil })
+	return e.write(ctx, t, row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil })
 }
 
 // Overwrite is Put for a caller that does not ask what was there before: it saves reading it, which for a large table is a
@@ -41,7 +40,13 @@ func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) e
 	if err != nil {
 		return err
 	}
-	return e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error { return tx.Put(row, item) })
+	return e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {
+		now, err := e.latest(t)
+		if err != nil {
+			return err
+		}
+		return now.storeBlindly(tx, row, item)
+	})
 }
 
 // rowOfNew finds the place of an item that is about to be stored, and refuses one that is too large.
@@ -65,7 +70,7 @@ func (e *Engine) Update(ctx context.Context, t *Table, key attribute.Item, condi
 	if err != nil {
 		return Change{}, err
 	}
-	return e.write(ctx, row, condition, bounded(decide))
+	return e.write(ctx, t, row, condition, bounded(decide))
 }
 
 // Delete removes the item with a key, if it is there.
@@ -74,22 +79,19 @@ func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condi
 	if err != nil {
 		return Change{}, err
 	}
-	return e.write(ctx, row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil })
+	return e.write(ctx, t, row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil })
 }
 
 // write is the path of single-item writes that depend on what is there: hold the row, read, check, decide, store.
-func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition, decide Decide) (Change, error) {
+func (e *Engine) write(ctx context.Context, t *Table, row storage.Row, condition Condition, decide Decide) (Change, error) {
 	var change Change
 	err := e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {
-		stored, found, err := tx.Get(row)
+		now, err := e.latest(t)
 		if err != nil {
 			return err
 		}
-		if found {
-			// The transaction's memory ends with it, and Old is given out.
-			if change.Old, err = storedItem(row.Table, bytes.Clone(stored)); err != nil {
-				return err
-			}
+		if change.Old, err = heldItem(tx, row); err != nil {
+			return err
 		}
 		if err = holds(condition, change.Old); err != nil {
 			return err
@@ -97,7 +99,7 @@ func (e *Engine) write(ctx context.Context, row storage.Row, condition Condition
 		if change.New, err = decide(change.Old); err != nil {
 			return err
 		}
-		return replace(tx, row, change)
+		return now.store(tx, row, change)
 	})
 	if err != nil {
 		return Change{}, err
@@ -115,16 +117,6 @@ func holds(condition Condition, current attribute.Item) error {
 		return err
 	}
 	return &ConditionError{Current: current}
-}
-
-func replace(tx storage.Tx, row storage.Row, change Change) error {
-	if change.New != nil {
-		return tx.Put(row, change.New)
-	}
-	if change.Old != nil {
-		return tx.Delete(row)
-	}
-	return nil
 }
 
 // Get returns the item with a key, nil if there is none. The item is appended to dst, which may be nil.

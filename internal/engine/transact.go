@@ -38,6 +38,7 @@ func (e *TransactionError) Unwrap() []error {
 
 // Write is one write of a transaction. The zero value is of no use; see PutOf, UpdateOf, DeleteOf and CheckOf.
 type Write struct {
+	table     *Table
 	row       storage.Row
 	condition Condition
 	decide    Decide // nil leaves the item as it is
@@ -47,28 +48,28 @@ type Write struct {
 // PutOf stores an item in place of the one with its key.
 func PutOf(t *Table, item attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfNew(item)
-	return Write{row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
+	return Write{table: t, row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
 }
 
 // UpdateOf computes the item that follows the one with a key.
 func UpdateOf(t *Table, key attribute.Item, condition Condition, decide Decide) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{row: row, condition: condition, decide: bounded(decide)}, err
+	return Write{table: t, row: row, condition: condition, decide: bounded(decide)}, err
 }
 
 // DeleteOf removes the item with a key, if it is there.
 func DeleteOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
+	return Write{table: t, row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
 }
 
 // CheckOf only asks a condition of the item with a key.
 func CheckOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{row: row, condition: condition}, err
+	return Write{table: t, row: row, condition: condition}, err
 }
 
-// Blindly is a put or delete without a condition that does not read what was there before: its change has no Old.
+// Blindly is a put or delete without a condition whose change has no Old: what was there before is read only if it must be.
 func (w Write) Blindly() Write {
 	w.blind = true
 	return w
@@ -99,7 +100,7 @@ func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (ch
 	}
 	changes = make([]Change, len(writes))
 	if token == nil {
-		err = e.store.Update(ctx, rows, func(tx storage.Tx) error { return transact(tx, writes, changes, MaxTransactionSize) })
+		err = e.store.Update(ctx, rows, func(tx storage.Tx) error { return e.transact(tx, writes, changes, MaxTransactionSize) })
 		return changes, false, err
 	}
 	if err := e.openTokens(ctx); err != nil {
@@ -113,7 +114,7 @@ func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (ch
 		if repeated {
 			return readAll(tx, writes, changes)
 		}
-		if err := transact(tx, writes, changes, MaxTransactionSize); err != nil {
+		if err := e.transact(tx, writes, changes, MaxTransactionSize); err != nil {
 			return err
 		}
 		return token.remember(tx, now)
@@ -131,11 +132,11 @@ func (e *Engine) Batch(ctx context.Context, writes []Write) ([]Change, error) {
 		return nil, ErrSameItem
 	}
 	changes := make([]Change, len(writes))
-	err := e.store.Update(ctx, rows, func(tx storage.Tx) error { return transact(tx, writes, changes, math.MaxInt) })
+	err := e.store.Update(ctx, rows, func(tx storage.Tx) error { return e.transact(tx, writes, changes, math.MaxInt) })
 	return changes, err
 }
 
-func transact(tx storage.Tx, writes []Write, changes []Change, limit int) error {
+func (e *Engine) transact(tx storage.Tx, writes []Write, changes []Change, limit int) error {
 	if err := decideAll(tx, writes, changes); err != nil {
 		return err
 	}
@@ -146,7 +147,11 @@ func transact(tx storage.Tx, writes []Write, changes []Change, limit int) error 
 		}
 	}
 	for i := range writes {
-		if err := writes[i].apply(tx, changes[i]); err != nil {
+		now, err := e.latest(writes[i].table)
+		if err != nil {
+			return err
+		}
+		if err := writes[i].apply(tx, now, changes[i]); err != nil {
 			return err
 		}
 	}
@@ -194,14 +199,14 @@ func (w *Write) try(change *Change) (err error) {
 }
 
 // apply stores what try computed.
-func (w *Write) apply(tx storage.Tx, change Change) error {
+func (w *Write) apply(tx storage.Tx, now *Table, change Change) error {
 	switch {
 	case w.decide == nil:
 		return nil
-	case w.blind && change.New == nil:
-		return tx.Delete(w.row)
+	case w.blind:
+		return now.storeBlindly(tx, w.row, change.New)
 	}
-	return replace(tx, w.row, change)
+	return now.store(tx, w.row, change)
 }
 
 // heldItem is a latched row's item, in memory that outlives the transaction; nil when there is none.
