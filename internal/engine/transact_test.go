@@ -244,9 +244,9 @@ func TestTokensEnd(t *testing.T) {
 	for i := range 5 {
 		use(fmt.Sprint("old", i))
 	}
-	b.clock.Advance(11 * time.Minute)
+	b.clock.Advance(15 * time.Minute)
 	use("young")
-	b.clock.Advance(10 * time.Minute)
+	b.clock.Advance(8 * time.Minute)
 	if n := b.tokens(t); n != 1 {
 		t.Errorf("%d tokens are kept, want the young one", n)
 	}

@@ -204,12 +204,15 @@ func TestSlowReaderIsCut(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		o := short()
 		o.WriteTimeout = 200 * time.Millisecond
+		answered := make(chan struct{})
 		_, address := start(wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) {
+			defer close(answered)
 			res.Body = append(res.Body, make([]byte, 16<<20)...)
 		}), o)
 		conn := dial(t, address)
 		_, _ = io.WriteString(conn, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
-		time.Sleep(600 * time.Millisecond)
+		<-answered
+		time.Sleep(2 * time.Second) // far more than the time that a client has, for machines that are slow to begin writing
 		got, _ := io.ReadAll(conn)
 		if len(got) >= 16<<20 {
 			t.Error("a client that does not read was waited for")
