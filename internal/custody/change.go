@@ -129,10 +129,10 @@ func (c *Custody) compare(t *engine.Table, keyARN string) {
 // state changed, so that descriptions follow. A sweep that is cancelled says nothing of the tables that it did not get to.
 func (c *Custody) Sweep(ctx context.Context, tables []*engine.Table, report func(t *engine.Table, accessible bool)) {
 	for _, t := range tables {
-		if t.Encryption.Key.Kind == engine.AWSOwned {
+		if t.Encryption.Key.Kind == engine.AWSOwned || t.Deleting {
 			continue
 		}
-		accessible := c.o.Keys.Usable(ctx, t.Encryption.Key) == nil
+		accessible := c.usable(ctx, t) == nil
 		if ctx.Err() != nil {
 			return
 		}

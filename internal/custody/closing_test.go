@@ -65,6 +65,8 @@ func (k *scriptedKeys) Usable(_ context.Context, key engine.Key) error {
 	return nil
 }
 
+func (k *scriptedKeys) Granted(context.Context, engine.Key, storage.TableID) error { return nil }
+
 func (k *scriptedKeys) Owned(context.Context, string, string) (engine.Key, error) {
 	return engine.Key{}, errors.New("not asked")
 }

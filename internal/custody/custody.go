@@ -49,6 +49,8 @@ type KeyService interface {
 	Release(ctx context.Context, key engine.Key, id storage.TableID) error
 	// Usable says whether a key could be used by anybody at all: it exists, is enabled and has its material.
 	Usable(ctx context.Context, key engine.Key) error
+	// Granted says whether the database still holds what Generate was granted for a table.
+	Granted(ctx context.Context, key engine.Key, id storage.TableID) error
 	// Owned and Managed are the keys of the installation and of the account that tables are under by default; they are made on
 	// first use.
 	Owned(ctx context.Context, account, region string) (engine.Key, error)
@@ -109,6 +111,9 @@ func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table)
 			return stale
 		}
 		asked := c.o.Clock.Now()
+		if err = c.granted(ctx, t); err != nil {
+			break
+		}
 		if err = c.open(ctx, caller, t, func() bool { now, _ := a.state(); return now == closed }); err == nil {
 			err = a.admit(visitorOf(caller), asked, c.o.Lifetime, closed)
 		}
@@ -239,9 +244,29 @@ func keyNamed(t *engine.Table, keyARN string) engine.Key {
 	return engine.Key{Kind: engine.CustomerManaged, ARN: keyARN}
 }
 
+// granted says whether the database may use the table's key on its own: it opens no table that it could not look after. A key that
+// nobody can use is another matter, of which the caller hears in the key service's words.
+func (c *Custody) granted(ctx context.Context, t *engine.Table) error {
+	if _, err := c.o.Ring.Describe(t.ID); err != nil {
+		return err
+	}
+	if c.o.Keys.Usable(ctx, t.Encryption.Key) != nil {
+		return nil
+	}
+	return c.o.Keys.Granted(ctx, t.Encryption.Key, t.ID)
+}
+
+// usable says whether the table can be open at all: its key works, and the database holds its grant on it.
+func (c *Custody) usable(ctx context.Context, t *engine.Table) error {
+	if err := c.o.Keys.Usable(ctx, t.Encryption.Key); err != nil {
+		return err
+	}
+	return c.o.Keys.Granted(ctx, t.Encryption.Key, t.ID)
+}
+
 // refuse closes the table when its key is unusable for everybody, and passes the reason on.
 func (c *Custody) refuse(ctx context.Context, t *engine.Table, reason error) error {
-	if err := c.o.Keys.Usable(ctx, t.Encryption.Key); err != nil {
+	if err := c.usable(ctx, t); err != nil {
 		c.Close(ctx, t.ID)
 	}
 	return reason

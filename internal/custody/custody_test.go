@@ -130,17 +130,17 @@ func TestCrashesWhileTheKeyChanges(t *testing.T) {
 		if got := m.table().Encryption.Key.ARN; got != want {
 			t.Errorf("%s: the table is under %s", when, got)
 		}
-		h.keys.disable(other, true)
+		m.keys.disable(other, true)
 		if err := m.read(person("alice")); err != nil {
 			t.Errorf("%s: %v", when, err)
 		}
-		h.keys.disable(other, false)
-		h.keys.disable(want, true)
+		m.keys.disable(other, false)
+		m.keys.disable(want, true)
 		m.clock.Advance(lifetime)
 		if err := m.read(person("alice")); !errors.Is(err, errKeyDisabled) {
 			t.Errorf("%s: with its key disabled: %v", when, err)
 		}
-		h.keys.disable(want, false)
+		m.keys.disable(want, false)
 		if info, err := m.ring.Describe(m.table().ID); err != nil || info.Prepared != nil || info.Current.KeyARN != want {
 			t.Errorf("%s: the keys file: %+v %v", when, info, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -37,7 +38,10 @@ type registry struct {
 	asked    int
 }
 
-var errNotAllowed = errors.New("the caller may not use the key")
+var (
+	errNotAllowed = errors.New("the caller may not use the key")
+	errNotGranted = errors.New("the database may not use the key")
+)
 
 func newRegistry() *registry {
 	r := &registry{sealing: map[string]cipher.AEAD{}, disabled: map[string]bool{}, banned: map[string]bool{}, grants: map[string]int{}}
@@ -51,6 +55,13 @@ func newRegistry() *registry {
 		}
 	}
 	return r
+}
+
+// asItIs is the same registry at this moment, which changes on its own from now on.
+func (r *registry) asItIs() *registry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &registry{sealing: r.sealing, disabled: maps.Clone(r.disabled), banned: maps.Clone(r.banned), grants: maps.Clone(r.grants)}
 }
 
 func (r *registry) disable(arn string, disabled bool) {
@@ -135,6 +146,22 @@ func (r *registry) Usable(_ context.Context, key engine.Key) error {
 	return nil
 }
 
+func (r *registry) Granted(_ context.Context, key engine.Key, id storage.TableID) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.grants[key.ARN+id.String()] == 0 {
+		return errNotGranted
+	}
+	return nil
+}
+
+// revoke takes the database's grants on a key away.
+func (r *registry) revoke(arn string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.DeleteFunc(r.grants, func(of string, _ int) bool { return strings.HasPrefix(of, arn) })
+}
+
 func (r *registry) Owned(context.Context, string, string) (engine.Key, error) {
 	return engine.Key{Kind: engine.AWSOwned, ARN: keyB}, nil
 }
@@ -209,7 +236,7 @@ func (h *house) restart() {
 
 // after is the house as a loss of power at this moment leaves it, not opened yet.
 func (h *house) after() *house {
-	return &house{t: h.t, fs: h.fs.CrashClone(vfs.CrashCloneCfg{}), keys: h.keys}
+	return &house{t: h.t, fs: h.fs.CrashClone(vfs.CrashCloneCfg{}), keys: h.keys.asItIs()}
 }
 
 func person(name string) *auth.Caller {

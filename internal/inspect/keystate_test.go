@@ -1,6 +1,12 @@
 package inspect_test
 
 import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -96,6 +102,49 @@ func TestRunningServer(t *testing.T) {
 	s.put("after", 0, 3)
 	s.stop()
 	if report := at.inspect(t); report.Verdict != inspect.Authentic || report.Summary.Tables != 5 {
+		t.Error(describe(report))
+	}
+}
+
+// importMaterial does what the owner of a key's material does.
+func (r *running) importMaterial(key string) {
+	r.t.Helper()
+	given := r.call("kms", "GetParametersForImport",
+		fmt.Sprintf(`{"KeyId":%q,"WrappingAlgorithm":"RSAES_OAEP_SHA_256","WrappingKeySpec":"RSA_2048"}`, key))
+	der, err := base64.StdEncoding.DecodeString(given["PublicKey"].(string))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	public, err := x509.ParsePKIXPublicKey(der)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	wrapped, err := rsa.EncryptOAEP(sha256.New(), rand.Reader, public.(*rsa.PublicKey), bytes.Repeat([]byte{7}, 32), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.call("kms", "ImportKeyMaterial", fmt.Sprintf(`{"KeyId":%q,"ImportToken":%q,"EncryptedKeyMaterial":%q,
+		"ExpirationModel":"KEY_MATERIAL_DOES_NOT_EXPIRE"}`, key, given["ImportToken"], base64.StdEncoding.EncodeToString(wrapped)))
+}
+
+// TestKeyThatWaitsForItsReplica: a primary key whose imported material was taken away is whole, in every state.
+func TestKeyThatWaitsForItsReplica(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
+	s := start(t, at)
+	made := s.call("kms", "CreateKey", `{"Origin":"EXTERNAL","MultiRegion":true}`)
+	id := made["KeyMetadata"].(map[string]any)["KeyId"].(string)
+	s.importMaterial(id)
+	s.call("kms", "ReplicateKey", fmt.Sprintf(`{"KeyId":%q,"ReplicaRegion":"eu-west-1"}`, id))
+	s.call("kms", "ScheduleKeyDeletion", fmt.Sprintf(`{"KeyId":%q,"PendingWindowInDays":7}`, id))
+	s.call("kms", "DeleteImportedKeyMaterial", fmt.Sprintf(`{"KeyId":%q}`, id))
+	state := s.call("kms", "DescribeKey", fmt.Sprintf(`{"KeyId":%q}`, id))["KeyMetadata"].(map[string]any)["KeyState"]
+	if state != "PendingReplicaDeletion" {
+		t.Fatalf("the key is %v", state)
+	}
+	s.stop()
+	if report := at.inspect(t); report.Verdict != inspect.Authentic {
 		t.Error(describe(report))
 	}
 }

@@ -157,12 +157,13 @@ func (i *inspection) checkMaterial() {
 	}
 }
 
-// checkKey sees that a key that has material has all of it. A key that waits for its material, or for its deletion, may have none.
+// checkKey sees that a key that has material has all of it. A key whose material was not imported, or was taken away, has none,
+// and one that is pending deletion may have lost it: an erasure that was cut short is finished at the next start.
 func (i *inspection) checkKey(id string, m keyring.Metadata) {
 	path := filepath.Join(materialDir, id)
 	found := i.material[id]
 	if found == nil {
-		if m.State != keyring.PendingImport && m.State != keyring.PendingDeletion && !i.isWrong(path) {
+		if m.HasMaterial() && m.State != keyring.PendingDeletion && !i.isWrong(path) {
 			i.problem(path, "it is missing: it is the material of %s", m.Scope.KeyARN(id))
 		}
 		return

@@ -145,6 +145,9 @@ func (k *Key) Grants(after string, limit int, keep func(*Grant) bool) (page []*G
 	return pageGrants(k.grants.all(), after, limit, keep)
 }
 
+// GrantsOf is the grants that a grantee holds under a name.
+func (k *Key) GrantsOf(grantee, name string) []*Grant { return k.grants.of(grantee, name) }
+
 // RetirableGrants is a page of the grants in scope that the principal may retire because they name it, by id.
 func (k *Keyring) RetirableGrants(scope Scope, principal, after string, limit int) (page []*Grant, more bool) {
 	var all []*Grant

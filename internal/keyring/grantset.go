@@ -12,17 +12,21 @@ type grantSet struct {
 	mu        sync.RWMutex
 	byID      map[string]*Grant
 	byGrantee map[string][]*Grant
-	sorted    []*Grant // by id
+	byName    map[string][]*Grant // those that have one
+	sorted    []*Grant            // by id
 }
 
 func (s *grantSet) add(g *Grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID == nil {
-		s.byID, s.byGrantee = make(map[string]*Grant), make(map[string][]*Grant)
+		s.byID, s.byGrantee, s.byName = make(map[string]*Grant), make(map[string][]*Grant), make(map[string][]*Grant)
 	}
 	s.byID[g.ID] = g
 	s.byGrantee[g.Grantee] = append(s.byGrantee[g.Grantee], g)
+	if g.Name != "" {
+		s.byName[g.Name] = append(s.byName[g.Name], g)
+	}
 	i, _ := slices.BinarySearchFunc(s.sorted, g.ID, compareGrantID)
 	s.sorted = slices.Insert(s.sorted, i, g)
 }
@@ -31,12 +35,17 @@ func (s *grantSet) remove(g *Grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.byID, g.ID)
-	if rest := without(s.byGrantee[g.Grantee], g); len(rest) > 0 {
-		s.byGrantee[g.Grantee] = rest
-	} else {
-		delete(s.byGrantee, g.Grantee)
-	}
+	shorten(s.byGrantee, g.Grantee, g)
+	shorten(s.byName, g.Name, g)
 	s.sorted = without(s.sorted, g)
+}
+
+func shorten(lists map[string][]*Grant, at string, g *Grant) {
+	if rest := without(lists[at], g); len(rest) > 0 {
+		lists[at] = rest
+	} else {
+		delete(lists, at)
+	}
 }
 
 func without(list []*Grant, g *Grant) []*Grant {
@@ -83,11 +92,23 @@ func (s *grantSet) named(g *Grant) *Grant {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, has := range s.byGrantee[g.Grantee] {
-		if has.Name == g.Name && has.Retiring == g.Retiring && has.Issuer == g.Issuer &&
+	for _, has := range s.byName[g.Name] {
+		if has.Grantee == g.Grantee && has.Retiring == g.Retiring && has.Issuer == g.Issuer &&
 			slices.Equal(has.Operations, g.Operations) && maps.Equal(has.Equals, g.Equals) && maps.Equal(has.Subset, g.Subset) {
 			return has
 		}
 	}
 	return nil
+}
+
+// of is the grants of a grantee under a name.
+func (s *grantSet) of(grantee, name string) (grants []*Grant) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, g := range s.byName[name] {
+		if g.Grantee == grantee {
+			grants = append(grants, g)
+		}
+	}
+	return grants
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
@@ -134,9 +135,7 @@ func (s *tableKeyService) Release(ctx context.Context, key engine.Key, id storag
 	if err != nil {
 		return err
 	}
-	via, name := custody.Via(found.Scope().Region), grantName(id)
-	grants, _ := found.Grants("", maxGrantsOfTable, func(g *keyring.Grant) bool { return g.Grantee == via && g.Name == name })
-	for _, grant := range grants {
+	for _, grant := range grantsOf(found, id) {
 		if err := s.keys.DeleteGrant(ctx, found, grant.ID); err != nil {
 			return err
 		}
@@ -144,8 +143,10 @@ func (s *tableKeyService) Release(ctx context.Context, key engine.Key, id storag
 	return nil
 }
 
-// maxGrantsOfTable is more grants than a table can have on one key: with its name, a grant is made once.
-const maxGrantsOfTable = 100
+// grantsOf is what the database holds on a key for one table.
+func grantsOf(key *keyring.Key, id storage.TableID) []*keyring.Grant {
+	return key.GrantsOf(custody.Via(key.Scope().Region), grantName(id))
+}
 
 // grantName is the name of the grant that the database holds on a key for one table.
 func grantName(id storage.TableID) string {
@@ -158,6 +159,25 @@ func (s *tableKeyService) Usable(ctx context.Context, key engine.Key) error {
 	if err == nil {
 		err = s.keys.Try(found, "Decrypt")
 	}
+	return worded(err)
+}
+
+// Granted implements custody.KeyService. Without its grant the database is told what anybody is told who may not open a ciphertext.
+func (s *tableKeyService) Granted(ctx context.Context, key engine.Key, id storage.TableID) error {
+	if key.Kind == engine.AWSOwned {
+		return nil
+	}
+	found, err := s.find(ctx, key)
+	if err == nil && !slices.ContainsFunc(grantsOf(found, id), maintains) {
+		err = keyring.CiphertextNotWithinReach()
+	}
+	return worded(err)
+}
+
+// maintains says whether a grant lets the database open a table's key.
+func maintains(g *keyring.Grant) bool { return slices.Contains(g.Operations, "Decrypt") }
+
+func worded(err error) error {
 	if kind := keyring.KindOf(err); err != nil && kind != 0 {
 		return &api.Error{Code: kms.Exception(kind), Message: err.Error(), Cause: err}
 	}
