@@ -37,7 +37,7 @@ var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
 	segment:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
 	spare:     regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
 	trail:     regexp.MustCompile(`^trail/trail-([0-9]{10,})\.jsonl$`),
-	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
+	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
 }
 
 // classify says what a file is by its path alone.

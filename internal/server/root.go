@@ -113,9 +113,20 @@ func writeInstallation(dataDir string, id seal.ID) error {
 }
 
 // trailFS seals the files of the trail under the installation's own keys.
-func (s *Server) trailFS() vfs.FS {
+func (s *Server) trailFS() *sealedfs.FS {
 	owner := storage.System(trailOwner)
 	return sealedfs.New(vfs.Default, owner, ownerKeys{s.ring, owner})
+}
+
+// tornEnd tells a file that a crash left with an unsynced end from a whole one and from a damaged one.
+func tornEnd(fs *sealedfs.FS) func(path string) (bool, error) {
+	return func(path string) (bool, error) {
+		_, err := fs.Verify(path)
+		if errors.Is(err, sealedfs.ErrTorn) {
+			return true, nil
+		}
+		return false, err
+	}
 }
 
 // ownerKeys are the data keys of one owner.

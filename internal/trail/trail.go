@@ -3,8 +3,8 @@
 // Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without an error is durable; and
 // while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape, in
 // files of a file system that seals what it stores. Lines that were recorded within the same fraction of a second come in any order.
-// After a write that failed, the records in question are written again in a new file: a file may end in a torn line, and a record may
-// stand in two files, under one eventID.
+// After a write that failed, the records in question are written again in a new file: a record may stand in two files, under one eventID. A
+// torn end is cut off the file as soon as the disk works again, or at the next start.
 package trail
 
 import (
@@ -42,6 +42,9 @@ type Options struct {
 	Clock    *clock.Clock
 	Log      *slog.Logger
 	MaxFiles int // oldest files beyond it are removed; 0 means 16 of 64 MiB
+	// Torn says whether a file ends with bytes that were never declared synced, as sealedfs finds out. Its error says that the file
+	// is damaged otherwise. Without it no torn end is looked for.
+	Torn func(path string) (bool, error)
 }
 
 // Trail records calls. It is safe for concurrent use.
@@ -61,8 +64,9 @@ type Trail struct {
 	file    vfs.File
 	written int64
 	number  uint64
-	pending []byte // taken from the shards and not durable yet
-	scratch []byte // what a file is given: it may change that
+	pending []byte   // taken from the shards and not durable yet
+	givenUp []uint64 // files in which a write failed: their ends may be torn
+	scratch []byte   // what a file is given: it may change that
 }
 
 // shard holds lines that wait to be written, so that callers on several cores do not wait for one lock.
@@ -108,6 +112,7 @@ func open(o Options) (*Trail, error) {
 	if err := t.events.seed(); err != nil {
 		return nil, err
 	}
+	t.healTorn(numbers)
 	return t, nil
 }
 
@@ -179,9 +184,11 @@ func (t *Trail) writePending() error {
 		return nil
 	}
 	if err := t.tryPending(); err != nil {
+		t.givenUp = append(t.givenUp, t.number)
 		return errors.Join(err, t.closeFile())
 	}
 	t.pending = t.pending[:0]
+	t.healGivenUp()
 	return nil
 }
 
