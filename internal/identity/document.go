@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 
@@ -74,42 +73,15 @@ func (d *Document) renamed(from, to string) (next Document, ok bool) {
 	if d.compiled == nil || !slices.Contains(d.compiled.Principals(), from) {
 		return Document{}, false
 	}
-	for _, text := range []string{strings.ReplaceAll(d.Text, `"`+from+`"`, `"`+to+`"`), replaceStrings(d.Text, from, to)} {
-		next, err := parseDocument(text, policy.Trust)
-		if err == nil && !slices.Contains(next.compiled.Principals(), from) {
-			return next, true
-		}
-	}
-	return Document{Text: denyAllTrust, compiled: denyAll(policy.Trust)}, true // trust nobody rather than somebody else
-}
-
-// replaceStrings writes a JSON document anew, for one that has a string in another spelling, such as with escapes.
-func replaceStrings(document, from, to string) string {
-	var value any
-	if err := json.Unmarshal([]byte(document), &value); err != nil {
-		return document
-	}
-	text, err := json.Marshal(replaced(value, from, to))
-	if err != nil {
-		return document
-	}
-	return string(text)
-}
-
-func replaced(value any, from, to string) any {
-	switch value := value.(type) {
-	case string:
-		if value == from {
+	text := policy.RenamePrincipals(d.Text, func(name string) string {
+		if name == from {
 			return to
 		}
-	case []any:
-		for i := range value {
-			value[i] = replaced(value[i], from, to)
-		}
-	case map[string]any:
-		for name := range value {
-			value[name] = replaced(value[name], from, to)
-		}
+		return name
+	})
+	next, err := parseDocument(text, policy.Trust)
+	if err != nil || slices.Contains(next.compiled.Principals(), from) {
+		return Document{Text: denyAllTrust, compiled: denyAll(policy.Trust)}, true // trust nobody rather than somebody else
 	}
-	return value
+	return next, true
 }

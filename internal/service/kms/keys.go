@@ -61,7 +61,7 @@ func (s *Service) bindManagement() []service.Bound {
 		}, listTags),
 		onKey(s, kmsapi.GetKeyPolicy(), keyRule[kmsapi.GetKeyPolicyRequest]{
 			id: func(in *kmsapi.GetKeyPolicyRequest) **string { return &in.KeyId },
-		}, getPolicy),
+		}, s.getPolicy),
 		onKey(s, kmsapi.PutKeyPolicy(), keyRule[kmsapi.PutKeyPolicyRequest]{
 			id:       func(in *kmsapi.PutKeyPolicyRequest) **string { return &in.KeyId },
 			describe: describePutPolicy,
@@ -133,7 +133,7 @@ func (s *Service) createKey(
 ) (*kmsapi.CreateKeyResponse, error) {
 	n, err := newKeyOf(in)
 	if err == nil && in.Policy != nil {
-		err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey), isTrue(in.BypassPolicyLockoutSafetyCheck))
+		n.Policy, err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey), isTrue(in.BypassPolicyLockoutSafetyCheck))
 	}
 	if err != nil {
 		return nil, translate(err)

@@ -3,7 +3,6 @@ package kms
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
@@ -25,13 +24,13 @@ func noSuchPolicy() error {
 	return &api.Error{Code: "NotFoundException", Message: "No such policy exists"}
 }
 
-func getPolicy(
+func (s *Service) getPolicy(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GetKeyPolicyRequest,
 ) (*kmsapi.GetKeyPolicyResponse, error) {
 	if in.PolicyName != nil && *in.PolicyName != policyName {
 		return nil, noSuchPolicy()
 	}
-	return &kmsapi.GetKeyPolicyResponse{Policy: new(key.Metadata().Policy), PolicyName: new(policyName)}, nil
+	return &kmsapi.GetKeyPolicyResponse{Policy: s.shownPolicy(key.Metadata()), PolicyName: new(policyName)}, nil
 }
 
 func listPolicies(
@@ -62,41 +61,48 @@ func (s *Service) putPolicy(
 	if in.PolicyName != nil && *in.PolicyName != policyName {
 		return nil, noSuchPolicy()
 	}
-	if err := s.checkPolicy(ctx, caller, *in.Policy, key.ARN(), isTrue(in.BypassPolicyLockoutSafetyCheck)); err != nil {
+	bound, err := s.checkPolicy(ctx, caller, *in.Policy, key.ARN(), isTrue(in.BypassPolicyLockoutSafetyCheck))
+	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.PutKeyPolicyOutput{}, s.keys.SetPolicy(ctx, key, *in.Policy)
+	return &kmsapi.PutKeyPolicyOutput{}, s.keys.SetPolicy(ctx, key, bound)
 }
 
-// checkPolicy refuses a policy that is too long, malformed, or that names principals which do not exist; and, unless that check is
-// bypassed, one that would lock the caller out.
-func (s *Service) checkPolicy(ctx context.Context, caller *auth.Caller, document, keyARN string, bypass bool) error {
+// checkPolicy gives back the policy as it is to be kept. It refuses one that is too long, malformed, or that names principals which
+// do not exist; and, unless that check is bypassed, one that would lock the caller out.
+func (s *Service) checkPolicy(ctx context.Context, caller *auth.Caller, document, keyARN string, bypass bool) (string, error) {
 	if len(document) > maxPolicy {
-		return &api.Error{Code: "LimitExceededException", Message: "The key policy document exceeds the quota of 32768 bytes."}
+		return "", &api.Error{Code: "LimitExceededException", Message: "The key policy document exceeds the quota of 32768 bytes."}
 	}
 	compiled, err := policy.Parse([]byte(document), policy.Key)
 	if err != nil {
-		return err
+		return "", err
 	}
-	if !s.principalsExist(compiled) {
-		return malformed("Policy contains a statement with one or more invalid principals.")
+	bound, err := s.bindPrincipals(document)
+	if err != nil || bypass {
+		return bound, err
 	}
-	if bypass {
-		return nil
-	}
-	return s.checkLockout(ctx, caller, compiled, keyARN)
+	return bound, s.checkLockout(ctx, caller, compiled, keyARN)
 }
 
-func (s *Service) principalsExist(p *policy.Policy) bool {
+// bindPrincipals is the policy as it is kept: with unique ids for the names of users and roles.
+func (s *Service) bindPrincipals(document string) (string, error) {
 	if s.principals == nil {
-		return true
+		return document, nil
 	}
-	for _, name := range p.Principals() {
-		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !s.principals.Exists(name) {
-			return false
-		}
+	bound, ok := s.principals.BindPolicy(document)
+	if !ok {
+		return "", malformed("Policy contains a statement with one or more invalid principals.")
 	}
-	return true
+	return bound, nil
+}
+
+// shownPolicy is a key's policy as it is answered.
+func (s *Service) shownPolicy(m *keyring.Metadata) *string {
+	if s.principals == nil {
+		return new(m.Policy)
+	}
+	return new(s.principals.ShowPolicy(m.Policy))
 }
 
 // checkLockout asks whether the new policy would let the caller change it again. A policy that leaves the question to identity

@@ -58,20 +58,21 @@ func (s *Service) replicate(
 		return nil, translate(err)
 	}
 	scope := keyring.Scope{Account: caller.Account, Region: *in.ReplicaRegion}
+	document := ""
 	if in.Policy != nil {
-		err := s.checkPolicy(ctx, caller, *in.Policy, scope.KeyARN(key.ID()), isTrue(in.BypassPolicyLockoutSafetyCheck))
+		document, err = s.checkPolicy(ctx, caller, *in.Policy, scope.KeyARN(key.ID()), isTrue(in.BypassPolicyLockoutSafetyCheck))
 		if err != nil {
 			return nil, translate(err)
 		}
 	}
 	replica, err := s.keys.Replicate(ctx, key, keyring.Replica{
-		Region: scope.Region, Description: text(in.Description), Policy: text(in.Policy), Tags: tagsOf(in.Tags),
+		Region: scope.Region, Description: text(in.Description), Policy: document, Tags: tagsOf(in.Tags),
 	})
 	if err != nil {
 		return nil, translate(err)
 	}
 	m := replica.Metadata()
-	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: metadata(m), ReplicaPolicy: new(m.Policy), ReplicaTags: []kmsapi.Tag{}}
+	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: metadata(m), ReplicaPolicy: s.shownPolicy(m), ReplicaTags: []kmsapi.Tag{}}
 	for _, t := range m.Tags {
 		out.ReplicaTags = append(out.ReplicaTags, kmsapi.Tag{TagKey: new(t.Key), TagValue: new(t.Value)})
 	}

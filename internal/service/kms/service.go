@@ -14,10 +14,12 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// Principals knows who exists. Key policies may only name principals that do.
+// Principals knows who exists. Key policies may only name principals that do, and mean those and not who has their names later.
 type Principals interface {
-	// Exists says whether there is a principal with this ARN. Accounts and services always exist.
-	Exists(arn string) bool
+	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names somebody who does not exist.
+	BindPolicy(text string) (bound string, ok bool)
+	// ShowPolicy is a kept policy as it is to be answered.
+	ShowPolicy(text string) string
 }
 
 // Options are what the service works with.
