@@ -110,8 +110,10 @@ func newTeller(t *testing.T) *teller {
 // known says who exists: everybody but mallory.
 type known struct{}
 
-func (known) BindPolicy(text string) (string, bool) { return text, !strings.Contains(text, "user/mallory") }
-func (known) ShowPolicy(text string) string         { return text }
+func (known) BindPolicy(text string) (string, bool) {
+	return text, !strings.Contains(text, "user/mallory")
+}
+func (known) ShowPolicy(text string) string { return text }
 
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
