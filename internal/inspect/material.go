@@ -163,14 +163,14 @@ func (i *inspection) checkKey(id string, m keyring.Metadata) {
 	path := filepath.Join(materialDir, id)
 	found := i.material[id]
 	if found == nil {
-		if m.HasMaterial() && m.State != keyring.PendingDeletion && !i.isWrong(path) {
+		if len(m.Held()) > 0 && m.State != keyring.PendingDeletion && !i.isWrong(path) {
 			i.problem(path, "it is missing: it is the material of %s", m.Scope.KeyARN(id))
 		}
 		return
 	}
-	for n, v := range m.Versions {
+	for n, v := range m.Held() {
 		if !slices.ContainsFunc(found.key.Versions, func(f KMSVersion) bool { return f.MaterialID == v.MaterialID }) {
-			i.problem(path, "it lacks version %d of %s: it was put back to an earlier state", n+1, m.Scope.KeyARN(id))
+			i.problem(path, "it lacks key material %d of %s: it was put back to an earlier state", n+1, m.Scope.KeyARN(id))
 		}
 	}
 }

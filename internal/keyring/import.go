@@ -5,14 +5,14 @@ import (
 	"crypto/rsa"
 	"encoding/binary"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
 // Imported material ("Importing key material" in the AWS KMS Developer Guide) is its owner's: it can be taken away at any time, and
-// given again as long as it is the same. A key without it is PendingImport and has no file.
+// given again as long as it is the same. A key that lacks any of it is PendingImport; without all of it there is no file. imported.go
+// is about what a key has.
 
 const (
 	purposeToken = "kms-import-token"
@@ -21,16 +21,6 @@ const (
 	// maxValidity is how far ahead imported material may expire, in days.
 	maxValidity = 365
 )
-
-// Imported is what its owner said of the material of a key.
-type Imported struct {
-	ValidTo     time.Time `json:"validTo,omitzero"` // zero: it does not expire
-	Description string    `json:"description,omitempty"`
-}
-
-// HasMaterial says whether the key has what it needs to work: all keys do, except those whose material was not imported yet, was
-// taken away, or expired.
-func (m *Metadata) HasMaterial() bool { return m.Origin != OriginExternal || m.Import != nil }
 
 // ImportParameters are what the owner of material needs to send it.
 type ImportParameters struct {
@@ -44,9 +34,9 @@ func (k *Keyring) ParametersForImport(ctx context.Context, key *Key, algorithm s
 	if err := key.Metadata().Permits("GetParametersForImport"); err != nil {
 		return ImportParameters{}, err
 	}
-	if !unwrapsWith(algorithm) || !spec.isRSA() {
-		return ImportParameters{}, fail(Unsupported, "WrappingAlgorithm %s with WrappingKeySpec %s is not supported by this "+
-			"installation.", algorithm, spec)
+	if of := key.Metadata().Spec; !wraps(algorithm, spec, of) {
+		return ImportParameters{}, fail(Unsupported, "WrappingAlgorithm %s with WrappingKeySpec %s is not supported for key material "+
+			"of KeySpec %s.", algorithm, spec, of)
 	}
 	made, err := k.newMaterial(ctx, spec)
 	if err != nil {
@@ -108,11 +98,14 @@ func (k *Keyring) openToken(key *Key, token []byte) (private *rsa.PrivateKey, al
 type Import struct {
 	Token, Wrapped []byte
 	Terms          Imported
+	Description    string // empty: as it was
 	MaterialID     string // what the material must be; empty: anything that the key may have
-	Existing, New  bool   // whether the key has had this material before; neither: either
+	// Existing and New say whether the key has had this material before. Neither: it has, unless it never had any.
+	Existing, New bool
 }
 
-// ImportMaterial gives a key its material, or new terms to the material that it has. It says which material that is.
+// ImportMaterial gives a key its material, new terms to material that it has, or material that it is to be rotated to. It says which
+// material that is.
 func (k *Keyring) ImportMaterial(ctx context.Context, key *Key, in Import) (string, error) {
 	if err := key.Metadata().Permits("ImportKeyMaterial"); err != nil {
 		return "", err
@@ -135,14 +128,20 @@ func (k *Keyring) ImportMaterial(ctx context.Context, key *Key, in Import) (stri
 	if err == nil {
 		err = in.fits(m, version.MaterialID)
 	}
-	if err == nil {
-		err = k.keepImported(m, version)
-	}
 	if err != nil {
 		return "", err
 	}
-	return version.MaterialID, k.change(ctx, key, func(m *Metadata) error {
-		k.adopt(m, Version{MaterialID: version.MaterialID, Created: version.Created, Public: made.public}, in.Terms)
+	held, err := k.keepImported(m, version)
+	if err != nil {
+		return "", err
+	}
+	return version.MaterialID, k.changeAll(ctx, k.related(m), func(m *Metadata) error {
+		k.meet(m, Version{MaterialID: version.MaterialID, Created: version.Created, Public: made.public})
+		m.loseAllBut(held)
+		if m.Scope == key.scope {
+			m.imported(version.MaterialID, in.Terms, in.Description)
+		}
+		m.settle()
 		return nil
 	})
 }
@@ -184,97 +183,28 @@ func (k *Keyring) wrapOffered(m *Metadata, made fresh, now time.Time) (version M
 	return version, err
 }
 
-// fits says whether the key may get the material of this id: a key that has had material gets the same again or none.
+// fits says whether the key may get the material of this id: a key gets all that it had again, and a primary or single-Region
+// symmetric key one that it did not have, which waits to be rotated to.
 func (in Import) fits(m *Metadata, id string) error {
-	has := m.CurrentMaterial()
+	first, isNew := len(m.Versions) == 0, in.New || !in.Existing && len(m.Versions) == 0
 	switch {
-	case in.MaterialID != "" && in.MaterialID != id, in.Existing && has == "":
+	case in.New && in.MaterialID != "":
+		return fail(Invalid, "KeyMaterialId cannot be specified with ImportType NEW_KEY_MATERIAL.")
+	case in.MaterialID != "" && in.MaterialID != id:
 		return fail(WrongMaterial, "The key material is not the one that the request expects.")
-	case in.New && has != "":
-		return fail(Unsupported, "%s has key material already: importing more of it is not supported by this installation.", m.ARN())
-	case has != "" && has != id:
-		return fail(WrongMaterial, "The key material is not the one that was imported into %s before.", m.ARN())
-	}
-	return nil
-}
-
-// keepImported writes the file of a key, unless a related key has it there already.
-func (k *Keyring) keepImported(m *Metadata, version MaterialVersion) error {
-	file, err := k.store.read(m.ID)
-	if err == nil && slices.ContainsFunc(file.Versions, func(v MaterialVersion) bool { return v.MaterialID == version.MaterialID }) {
+	case !isNew && !m.knows(id):
+		return fail(WrongMaterial, "The key material is not one that was imported into %s before.", m.ARN())
+	case !isNew:
 		return nil
-	}
-	return k.store.write(m.ID, &MaterialFile{KeyID: m.ID, Spec: m.Spec, Versions: []MaterialVersion{version}})
-}
-
-// adopt makes m a key that has its material.
-func (k *Keyring) adopt(m *Metadata, v Version, terms Imported) {
-	if len(m.Versions) == 0 {
-		m.Versions = []Version{v}
-		m.backing = []*backingKey{k.backingFor(m, v.MaterialID)}
-	}
-	terms.ValidTo = terms.ValidTo.Truncate(time.Millisecond)
-	m.Import = &terms
-	switch m.State {
-	case PendingImport:
-		m.State = Enabled
-	case Unavailable:
-		m.State = m.stored
-	}
-}
-
-// DeleteMaterial takes imported material away. Nothing opens until the same material is imported again.
-func (k *Keyring) DeleteMaterial(ctx context.Context, key *Key, materialID string) error {
-	defer k.lock(key)()
-	m := key.Metadata()
-	if err := m.Permits("DeleteImportedKeyMaterial"); err != nil {
-		return err
-	}
-	if materialID != "" && materialID != m.CurrentMaterial() {
-		return fail(NotFound, "Key material %s of %s does not exist.", materialID, key.arn)
-	}
-	if !m.HasMaterial() {
-		return nil
-	}
-	return k.dropMaterial(ctx, key)
-}
-
-// dropMaterial erases imported material, on disk and in memory, unless a related key still uses it, and says so. It may be called
-// again after it failed. The caller holds the locks.
-func (k *Keyring) dropMaterial(ctx context.Context, key *Key) error {
-	if !slices.ContainsFunc(k.others(key), func(other *Key) bool { return other.Metadata().HasMaterial() }) {
-		if err := k.discardMaterial(key); err != nil {
-			return err
-		}
-	}
-	return k.change(ctx, key, func(m *Metadata) error {
-		m.Import = nil
-		if m.State != PendingDeletion && m.State != PendingReplicaDeletion {
-			m.State = PendingImport
-		}
-		return nil
-	})
-}
-
-// discardMaterial erases material that may come back.
-func (k *Keyring) discardMaterial(key *Key) error {
-	if err := k.store.discard(key.id); err != nil {
-		return err
-	}
-	for _, b := range key.Metadata().backing {
-		b.drop()
-	}
-	return nil
-}
-
-// settleImported erases the file of a key whose import was cut short: nobody was told that it succeeded, and its owner has what is
-// in it.
-func (k *Keyring) settleImported(id string, keys []*Key) error {
-	if slices.ContainsFunc(keys, func(key *Key) bool { return key.Metadata().HasMaterial() }) {
-		return nil
-	}
-	if err := k.store.discard(id); err != nil {
-		return fmt.Errorf("clear away an import that was cut short: %w", err)
+	case m.knows(id):
+		return fail(WrongMaterial, "The key material was imported into %s before.", m.ARN())
+	case !m.Leads():
+		return notPrimary(m)
+	case !first && m.Spec != Symmetric:
+		return fail(Unsupported, "%s can have one key material only: it is no symmetric encryption key.", m.ARN())
+	case m.Pending != nil:
+		return fail(InvalidState, "New key material (id: %s) cannot be imported into KMS key %s, because another key material (id: %s) "+
+			"is pending rotation.", id, m.ARN(), m.Pending.MaterialID)
 	}
 	return nil
 }

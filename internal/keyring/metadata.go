@@ -31,8 +31,8 @@ type Metadata struct {
 	Policy        string       `json:"policy"`
 	Tags          []Tag        `json:"tags,omitempty"` // by key
 	Rotation      Rotation     `json:"rotation,omitzero"`
-	Import        *Imported    `json:"import,omitempty"` // of a key of origin EXTERNAL, while it has its material
-	Versions      []Version    `json:"versions"`         // oldest first; the last one is used
+	Versions      []Version    `json:"versions"`          // oldest first; the last one is used
+	Pending       *Version     `json:"pending,omitempty"` // imported material that the key is to be rotated to
 
 	arn      string
 	compiled *policy.Policy
@@ -75,6 +75,9 @@ type Version struct {
 	Created    time.Time    `json:"created"`
 	Type       RotationType `json:"type,omitempty"`
 	Public     []byte       `json:"public,omitempty"` // of a key pair: its SubjectPublicKeyInfo in DER
+	// Import is on what terms the material was imported, while it is here; Description is what its owner said of it.
+	Import      *Imported `json:"import,omitempty"`
+	Description string    `json:"description,omitempty"`
 }
 
 // metadataFormat is the version of Metadata's JSON.
@@ -128,11 +131,14 @@ func (m *Metadata) erasureDue() time.Time {
 	return m.DeletionDate
 }
 
-func (m *Metadata) expiryDue() time.Time {
-	if m.Import == nil {
-		return time.Time{}
+func (m *Metadata) expiryDue() (next time.Time) {
+	if m.Origin != OriginExternal {
+		return next
 	}
-	return m.Import.ValidTo
+	for _, v := range m.Held() {
+		next = earlier(next, v.Import.ValidTo)
+	}
+	return next
 }
 
 func (m *Metadata) rotationDue() time.Time {

@@ -43,10 +43,9 @@ func (k *Keyring) Replicate(ctx context.Context, key *Key, replica Replica) (*Ke
 		return nil, err
 	}
 	next.Created = k.config.Clock.Now().Truncate(time.Millisecond)
-	next.Description, next.Policy, next.Tags, next.Import = replica.Description, replica.Policy, tags, nil
-	if !next.HasMaterial() {
-		next.State = PendingImport
-	}
+	next.Description, next.Policy, next.Tags = replica.Description, replica.Policy, tags
+	next.loseAllBut(nil)
+	next.settle()
 	return k.addReplica(ctx, m, &next)
 }
 
@@ -129,12 +128,14 @@ func (m *Metadata) loseReplica(region string, now time.Time) {
 // eraseMaterial destroys the material of a key, on disk and in memory, unless another key has it too. The file of one that is only
 // taken away from a set of related keys is discarded: those that are left may get it again.
 func (k *Keyring) eraseMaterial(key *Key) error {
-	others := k.others(key)
-	if slices.ContainsFunc(others, func(other *Key) bool { return other.Metadata().HasMaterial() }) {
-		return nil
-	}
-	if len(others) > 0 {
-		return k.discardMaterial(key)
+	if others := k.others(key); len(others) > 0 {
+		var ids []string
+		for _, v := range key.Metadata().Held() {
+			if !anyHolds(others, v.MaterialID) {
+				ids = append(ids, v.MaterialID)
+			}
+		}
+		return k.discardMaterial(key, ids)
 	}
 	if err := k.store.erase(key.id); err != nil {
 		return err

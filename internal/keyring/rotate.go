@@ -66,10 +66,7 @@ func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
 	if err := m.Permits("RotateKeyOnDemand"); err != nil {
 		return err
 	}
-	switch {
-	case m.Origin == OriginExternal:
-		return fail(InvalidState, "No available key material pending rotation for the key: %s.", key.arn)
-	case !m.Leads():
+	if !m.Leads() {
 		return notPrimary(m)
 	}
 	if m.onDemandRotations() >= maxOnDemandRotations {
@@ -77,6 +74,9 @@ func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
 			"No more on-demand rotations can be performed for this key: %s", key.arn)
 	}
 	now := k.config.Clock.Now()
+	if m.Origin == OriginExternal {
+		return k.rotateImported(ctx, key, now)
+	}
 	if m.Rotation.Enabled && m.Rotation.Next.Before(now.Add(rotationQuietTime)) {
 		return fail(Conflict, "%s is about to be rotated automatically.", key.arn)
 	}

@@ -63,7 +63,7 @@ func (k *Keyring) actOn(key *Key, m *Metadata, now time.Time) error {
 	case due(m.erasureDue()):
 		return k.erase(ctx, key)
 	case due(m.expiryDue()):
-		return k.dropMaterial(ctx, key)
+		return k.dropExpired(ctx, key, now)
 	}
 	return k.rotate(ctx, key, Automatic, now)
 }

@@ -19,11 +19,17 @@ const (
 	wrapAESSHA256  = "RSA_AES_KEY_WRAP_SHA_256"
 )
 
-// unwrapsWith says whether material that was wrapped so can be taken.
-func unwrapsWith(algorithm string) bool {
+// wraps says whether material of a key of spec may be wrapped so ("Select a wrapping algorithm" there): RSA directly where it has
+// room for the material, RSA with AES for private keys. RSAES_PKCS1_V1_5 is not taken any more.
+func wraps(algorithm string, wrapping, spec Spec) bool {
+	if !wrapping.isRSA() {
+		return false
+	}
 	switch algorithm {
-	case wrapOAEPSHA1, wrapOAEPSHA256, wrapAESSHA1, wrapAESSHA256:
-		return true
+	case wrapOAEPSHA1, wrapOAEPSHA256:
+		return !spec.isRSA() && !(spec == "ECC_NIST_P521" && wrapping == "RSA_2048")
+	case wrapAESSHA1, wrapAESSHA256:
+		return spec.asymmetric()
 	}
 	return false
 }

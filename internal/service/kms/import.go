@@ -61,6 +61,9 @@ func expirationModel(in *kmsapi.ImportKeyMaterialRequest) string {
 func describeImport(in *kmsapi.ImportKeyMaterialRequest, c *conditions, needs *auth.Needs) {
 	c.set("kms:expirationmodel", expirationModel(in))
 	needs.Note("expirationModel", expirationModel(in))
+	if in.ImportType != nil {
+		needs.Note("importType", *in.ImportType)
+	}
 	if in.ValidTo != nil {
 		c.set("kms:validto", in.ValidTo.UTC().Format(time.RFC3339))
 		needs.Note("validTo", *in.ValidTo)
@@ -76,7 +79,7 @@ func (s *Service) importMaterial(
 	given := keyring.Import{
 		Token: in.ImportToken, Wrapped: in.EncryptedKeyMaterial, MaterialID: text(in.KeyMaterialId),
 		New: text(in.ImportType) == "NEW_KEY_MATERIAL", Existing: text(in.ImportType) == "EXISTING_KEY_MATERIAL",
-		Terms: keyring.Imported{Description: text(in.KeyMaterialDescription)},
+		Description: text(in.KeyMaterialDescription),
 	}
 	switch expires := expirationModel(in) == materialExpires; {
 	case expires && in.ValidTo == nil:
@@ -104,10 +107,9 @@ func shownMaterial(key *keyring.Key, id string) *string {
 func (s *Service) deleteMaterial(
 	ctx context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.DeleteImportedKeyMaterialRequest,
 ) (*kmsapi.DeleteImportedKeyMaterialResponse, error) {
-	if err := s.keys.DeleteMaterial(ctx, key, text(in.KeyMaterialId)); err != nil {
+	id, err := s.keys.DeleteMaterial(ctx, key, text(in.KeyMaterialId))
+	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.DeleteImportedKeyMaterialResponse{
-		KeyId: new(key.ARN()), KeyMaterialId: shownMaterial(key, key.Metadata().CurrentMaterial()),
-	}, nil
+	return &kmsapi.DeleteImportedKeyMaterialResponse{KeyId: new(key.ARN()), KeyMaterialId: shownMaterial(key, id)}, nil
 }

@@ -23,8 +23,8 @@ func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 	if m.Spec == keyring.Symmetric && m.HasMaterial() {
 		out.CurrentKeyMaterialId = materialOf(m.CurrentMaterial())
 	}
-	if m.Import != nil {
-		out.ExpirationModel, out.ValidTo = terms(m.Import)
+	if imported := m.Terms(); imported != nil {
+		out.ExpirationModel, out.ValidTo = terms(imported)
 	}
 	if m.State == keyring.PendingDeletion {
 		out.DeletionDate = new(m.DeletionDate)

@@ -33,7 +33,7 @@ func (s *Service) bindRotation() []service.Bound {
 		}, s.rotateOnDemand),
 		onKey(s, kmsapi.ListKeyRotations(), keyRule[kmsapi.ListKeyRotationsRequest]{
 			id: func(in *kmsapi.ListKeyRotationsRequest) **string { return &in.KeyId },
-		}, listRotations),
+		}, s.listRotations),
 	}
 }
 
@@ -75,52 +75,63 @@ func (s *Service) rotateOnDemand(
 }
 
 // listRotations lists the rotations of a key, or all of its material where the request asks for that: the first material is not
-// the fruit of a rotation, and has neither date nor type. A marker holds how many entries went before.
-func listRotations(
+// the fruit of a rotation, and has neither date nor type, nor has imported material that waits. A marker holds how many entries
+// went before.
+func (s *Service) listRotations(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.ListKeyRotationsRequest,
 ) (*kmsapi.ListKeyRotationsResponse, error) {
 	after, limit, err := pageOf(in.Marker, in.Limit, 100, 1000)
 	if err != nil {
 		return nil, err
 	}
-	m := key.Metadata()
-	if m.Spec != keyring.Symmetric {
+	if key.Metadata().Spec != keyring.Symmetric {
 		return nil, &api.Error{Code: Exception(keyring.Unsupported)}
 	}
-	first := 1
-	if text(in.IncludeKeyMaterial) == "ALL_KEY_MATERIAL" {
-		first = 0
-	}
+	list, first := s.rotations(key, text(in.IncludeKeyMaterial) == "ALL_KEY_MATERIAL"), 0
 	if in.Marker != nil {
-		if first, err = strconv.Atoi(after); err != nil || first < 0 || first > len(m.Versions) {
+		if first, err = strconv.Atoi(after); err != nil || first < 0 || first > len(list) {
 			return nil, &api.Error{Code: "InvalidMarkerException", Message: "The marker is invalid."}
 		}
 	}
-	end := min(len(m.Versions), first+limit)
-	out := &kmsapi.ListKeyRotationsResponse{Rotations: []kmsapi.RotationsListEntry{}, Truncated: new(end < len(m.Versions))}
-	for i := first; i < end; i++ {
-		out.Rotations = append(out.Rotations, rotationEntry(m, i))
-	}
-	out.NextMarker = marker(strconv.Itoa(end), end < len(m.Versions))
-	return out, nil
+	end := min(len(list), first+limit)
+	return &kmsapi.ListKeyRotationsResponse{
+		Rotations: list[first:end], Truncated: new(end < len(list)), NextMarker: marker(strconv.Itoa(end), end < len(list)),
+	}, nil
 }
 
-func rotationEntry(m *keyring.Metadata, i int) kmsapi.RotationsListEntry {
-	v := m.Versions[i]
-	state := "NON_CURRENT"
-	if i == len(m.Versions)-1 {
-		state = "CURRENT"
+func (s *Service) rotations(key *keyring.Key, all bool) []kmsapi.RotationsListEntry {
+	m := key.Metadata()
+	list := []kmsapi.RotationsListEntry{}
+	for i, v := range m.Versions {
+		state := "NON_CURRENT"
+		if i == len(m.Versions)-1 {
+			state = "CURRENT"
+		}
+		if all || i > 0 {
+			list = append(list, rotationEntry(m, v, state))
+		}
 	}
+	if all && m.Pending != nil {
+		state := "PENDING_ROTATION"
+		if m.Leads() && !s.keys.PendingEverywhere(key) {
+			state = "PENDING_MULTI_REGION_IMPORT_AND_ROTATION"
+		}
+		list = append(list, rotationEntry(m, *m.Pending, state))
+	}
+	return list
+}
+
+func rotationEntry(m *keyring.Metadata, v keyring.Version, state string) kmsapi.RotationsListEntry {
 	entry := kmsapi.RotationsListEntry{KeyId: new(m.ARN()), KeyMaterialId: new(v.MaterialID), KeyMaterialState: new(state)}
+	if v.Description != "" {
+		entry.KeyMaterialDescription = new(v.Description)
+	}
 	if m.Origin == keyring.OriginExternal {
 		entry.ImportState = new("PENDING_IMPORT")
 	}
-	if m.Import != nil {
+	if v.Import != nil {
 		entry.ImportState = new("IMPORTED")
-		entry.ExpirationModel, entry.ValidTo = terms(m.Import)
-		if m.Import.Description != "" {
-			entry.KeyMaterialDescription = new(m.Import.Description)
-		}
+		entry.ExpirationModel, entry.ValidTo = terms(v.Import)
 	}
 	if v.Type != "" {
 		entry.RotationDate, entry.RotationType = new(v.Created), new(string(v.Type))

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -250,7 +251,7 @@ func (s *teller) real(in string) string {
 	for what, name := range s.names {
 		in = strings.ReplaceAll(in, name, what)
 	}
-	return in
+	return strings.ReplaceAll(in, "IN30DAYS", strconv.FormatInt(s.clock.Now().AddDate(0, 0, 30).Unix(), 10))
 }
 
 var (
