@@ -70,7 +70,18 @@ type Need struct {
 type Needs struct {
 	list  []Need
 	noted []Parameter
+	kept  Kept
 }
+
+// Kept is memory that a service keeps with Needs from one call to the next, so that what it adds costs none of its own. Reset lets go of
+// everything in it.
+type Kept interface{ Reset() }
+
+// Kept is what was given to Keep, in this call or an earlier one, by whatever service; nil if nothing was.
+func (n *Needs) Kept() Kept { return n.kept }
+
+// Keep keeps k for later calls. Reset resets it too.
+func (n *Needs) Keep(k Kept) { n.kept = k }
 
 // Parameter is one member of a request as the trail shows it. Value is a string, a number, a bool, or a map or slice of those;
 // never item data, never key bytes (P9).
@@ -93,6 +104,9 @@ func (n *Needs) Noted() []Parameter { return n.noted }
 
 // Reset empties n.
 func (n *Needs) Reset() {
+	if n.kept != nil {
+		n.kept.Reset()
+	}
 	clear(n.list)
 	clear(n.noted)
 	n.list, n.noted = n.list[:0], n.noted[:0]

@@ -9,23 +9,37 @@ import (
 
 // need adds the permission for an action on the table that a request names, and notes the name for the trail.
 func (s *Service) need(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+	return s.needFor(caller, action, given, nil, needs)
+}
+
+// needFor is need for a request whose members policies may put conditions on.
+func (s *Service) needFor(caller *auth.Caller, action string, given *string, request any, needs *auth.Needs) error {
 	resource, err := s.resource(caller, given)
 	if err != nil {
 		return err
 	}
-	needs.Add(auth.Need{Action: action, Resource: resource})
+	s.add(caller, action, resource, request, needs)
 	needs.Note("tableName", *given)
 	return nil
 }
 
-func createTableAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput, needs *auth.Needs) error {
+// add adds a need, with the condition keys that it has, and gives those back.
+func (s *Service) add(caller *auth.Caller, action, resource string, request any, needs *auth.Needs) *conditionKeys {
+	c := keysIn(needs)
+	c.service, c.caller, c.action, c.table, c.request = s, caller, action, resource, request
+	needs.Add(auth.Need{Action: action, Resource: resource, Context: c})
+	return c
+}
+
+func (s *Service) createTableAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput, needs *auth.Needs) error {
 	name, err := tableName(caller, in.TableName)
 	if err != nil {
 		return err
 	}
-	needs.Add(auth.Need{Action: "dynamodb:CreateTable", Resource: tableARN(name)})
+	tags := tagMap(in.Tags)
+	s.add(caller, "dynamodb:CreateTable", tableARN(name), nil, needs).tags = tags
 	if len(in.Tags) > 0 {
-		needs.Add(auth.Need{Action: "dynamodb:TagResource", Resource: tableARN(name)})
+		s.add(caller, "dynamodb:TagResource", tableARN(name), nil, needs).tags = tags
 	}
 	needs.Note("tableName", *in.TableName)
 	noteEncryption(in.SSESpecification, needs)
@@ -51,27 +65,27 @@ func (s *Service) deleteTableAccess(_ context.Context, caller *auth.Caller, in *
 }
 
 func (s *Service) putItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.PutItemInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:PutItem", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:PutItem", in.TableName, in, needs)
 }
 
 func (s *Service) getItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.GetItemInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:GetItem", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:GetItem", in.TableName, in, needs)
 }
 
 func (s *Service) updateItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:UpdateItem", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:UpdateItem", in.TableName, in, needs)
 }
 
 func (s *Service) deleteItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:DeleteItem", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:DeleteItem", in.TableName, in, needs)
 }
 
 func (s *Service) queryAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:Query", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:Query", in.TableName, in, needs)
 }
 
 func (s *Service) scanAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:Scan", in.TableName, needs)
+	return s.needFor(caller, "dynamodb:Scan", in.TableName, in, needs)
 }
 
 // noteEncryption shows the trail which key was asked for, in CloudTrail's casing.

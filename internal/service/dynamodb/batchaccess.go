@@ -10,9 +10,9 @@ import (
 )
 
 // needEach adds the permission for an action on each of the tables, and notes their names for the trail.
-func (s *Service) needEach(caller *auth.Caller, action string, tables []string, needs *auth.Needs) error {
+func (s *Service) needEach(caller *auth.Caller, action string, tables []string, request any, needs *auth.Needs) error {
 	for _, name := range tables {
-		if err := s.needOnce(caller, action, &name, needs); err != nil {
+		if err := s.needOnce(caller, action, &name, request, needs); err != nil {
 			return err
 		}
 	}
@@ -21,24 +21,24 @@ func (s *Service) needEach(caller *auth.Caller, action string, tables []string, 
 }
 
 // needOnce adds a permission that is not there yet.
-func (s *Service) needOnce(caller *auth.Caller, action string, table *string, needs *auth.Needs) error {
+func (s *Service) needOnce(caller *auth.Caller, action string, table *string, request any, needs *auth.Needs) error {
 	resource, err := s.resource(caller, table)
 	if err != nil {
 		return err
 	}
 	known := func(n auth.Need) bool { return n.Action == action && n.Resource == resource }
 	if !slices.ContainsFunc(needs.All(), known) {
-		needs.Add(auth.Need{Action: action, Resource: resource})
+		s.add(caller, action, resource, request, needs)
 	}
 	return nil
 }
 
 func (s *Service) batchGetItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput, needs *auth.Needs) error {
-	return s.needEach(caller, "dynamodb:BatchGetItem", slices.Sorted(maps.Keys(in.RequestItems)), needs)
+	return s.needEach(caller, "dynamodb:BatchGetItem", slices.Sorted(maps.Keys(in.RequestItems)), in, needs)
 }
 
 func (s *Service) batchWriteItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput, needs *auth.Needs) error {
-	return s.needEach(caller, "dynamodb:BatchWriteItem", slices.Sorted(maps.Keys(in.RequestItems)), needs)
+	return s.needEach(caller, "dynamodb:BatchWriteItem", slices.Sorted(maps.Keys(in.RequestItems)), in, needs)
 }
 
 // transactWriteItemsAccess needs the permissions of the writes that the transaction is made of.
@@ -49,7 +49,7 @@ func (s *Service) transactWriteItemsAccess(_ context.Context, caller *auth.Calle
 		if err != nil {
 			return err
 		}
-		if err := s.needOnce(caller, action, table, needs); err != nil {
+		if err := s.needOnce(caller, action, table, in, needs); err != nil {
 			return err
 		}
 		tables = append(tables, *table)
@@ -84,7 +84,7 @@ func (s *Service) transactGetItemsAccess(_ context.Context, caller *auth.Caller,
 	for _, item := range in.TransactItems {
 		tables = append(tables, *item.Get.TableName)
 	}
-	return s.needEach(caller, "dynamodb:GetItem", distinct(tables), needs)
+	return s.needEach(caller, "dynamodb:GetItem", distinct(tables), in, needs)
 }
 
 func distinct(names []string) []string {

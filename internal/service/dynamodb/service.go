@@ -68,7 +68,7 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(dynamodbapi.CreateTable(), createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
+		service.Bind(dynamodbapi.CreateTable(), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
 			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "OnDemandThroughput", "ResourcePolicy", "StreamSpecification", "WarmThroughput"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
@@ -85,9 +85,9 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
-		service.Bind(dynamodbapi.TagResource(), tagResourceAccess, s.tagResource),
-		service.Bind(dynamodbapi.UntagResource(), untagResourceAccess, s.untagResource),
-		service.Bind(dynamodbapi.ListTagsOfResource(), listTagsAccess, s.listTags),
+		service.Bind(dynamodbapi.TagResource(), s.tagResourceAccess, s.tagResource),
+		service.Bind(dynamodbapi.UntagResource(), s.untagResourceAccess, s.untagResource),
+		service.Bind(dynamodbapi.ListTagsOfResource(), s.listTagsAccess, s.listTags),
 		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
 		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),
 		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess, s.describeContinuousBackups),

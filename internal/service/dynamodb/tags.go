@@ -61,26 +61,43 @@ func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
 }
 
 // needTagged is need for requests that name a table by ResourceArn.
-func needTagged(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+func (s *Service) needTagged(caller *auth.Caller, action string, given *string, needs *auth.Needs) (*conditionKeys, error) {
 	name, err := taggedName(caller, given)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	needs.Add(auth.Need{Action: action, Resource: tableARN(name)})
 	needs.Note("resourceArn", *given)
-	return nil
+	return s.add(caller, action, tableARN(name), nil, needs), nil
 }
 
-func tagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs) error {
-	return needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
+func (s *Service) tagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs) error {
+	c, err := s.needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
+	if err == nil {
+		c.tags = tagMap(in.Tags)
+	}
+	return err
 }
 
-func untagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs) error {
-	return needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
+func (s *Service) untagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs) error {
+	c, err := s.needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
+	if err == nil {
+		c.tagKeys = in.TagKeys
+	}
+	return err
 }
 
-func listTagsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs) error {
-	return needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
+func (s *Service) listTagsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs) error {
+	_, err := s.needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
+	return err
+}
+
+// tagMap is the tags of a request by their keys. A key that comes twice is refused later, whoever asks.
+func tagMap(tags []dynamodbapi.Tag) map[string]string {
+	byKey := make(map[string]string, len(tags))
+	for _, t := range tags {
+		byKey[*t.Key] = *t.Value
+	}
+	return byKey
 }
 
 func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput) (*dynamodbapi.TagResourceOutput, error) {
