@@ -60,7 +60,9 @@ func (a *Authorizer) Authorize(_ context.Context, caller *auth.Caller, needs *au
 			r = &requestContext{caller: caller, identity: a.identities.Identity(caller), now: a.clock.Now()}
 		}
 		if d := r.decide(&all[i]); !d.Allowed {
-			return &auth.DeniedError{Caller: caller, Need: all[i], Decision: d}
+			need := all[i]
+			need.Context = nil // which is only good for this call
+			return &auth.DeniedError{Caller: caller, Need: need, Decision: d}
 		}
 	}
 	return nil

@@ -164,6 +164,9 @@ func keyText(v attribute.Value) (text string, ok bool) {
 
 // attributes are the names of all top-level attributes that the request names, and of the table's key.
 func (c *conditionKeys) attributes() (names []string) {
+	if c.request == nil {
+		return nil
+	}
 	if t := c.schema(); t != nil {
 		for _, a := range t.Key.Attributes() {
 			names = append(names, a.Name)

@@ -1,0 +1,119 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/strictjson"
+)
+
+// asker is an authorizer that asks each need for the condition keys that there are, writes down the answers, and refuses.
+type asker struct{ asked strings.Builder }
+
+func (a *asker) Authorize(_ context.Context, _ *auth.Caller, needs *auth.Needs) error {
+	for _, need := range needs.All() {
+		_, table, _ := strings.Cut(need.Resource, ":table/")
+		fmt.Fprintf(&a.asked, "%s on %s\n", need.Action, table)
+		for _, key := range []string{
+			"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select", "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity",
+			"dynamodb:EnclosingOperation", "dynamodb:FullTableScan", "aws:ResourceTag/Team", "aws:RequestTag/Team", "aws:TagKeys", "dynamodb:Other",
+			"aws:PrincipalArn",
+		} {
+			if values, ok := need.Context.Values(strings.ToLower(key)); ok {
+				values = slices.Clone(values)
+				slices.Sort(values)
+				fmt.Fprintf(&a.asked, "  %s: %s\n", key, strings.Join(values, " "))
+			}
+		}
+	}
+	return errors.New("refused")
+}
+
+type forgetful struct{}
+
+func (forgetful) Record(service.Record) {}
+
+func addTable(t testing.TB, s *Service, name string, id byte, hash, sort attribute.Kind) {
+	t.Helper()
+	table := &engine.Table{
+		ID: storage.TableID{0: 0xB0, 1: id}, Name: engine.Name{Account: "123456789012", Region: "eu-west-1", Table: name},
+		Key: engine.KeySchema{Hash: engine.KeyAttribute{Name: "pk", Kind: hash}}, Tags: map[string]string{"team": "red"},
+	}
+	table.ARN = tableARN(table.Name)
+	if sort != 0 {
+		table.Key.Range = &engine.KeyAttribute{Name: "sk", Kind: sort}
+	}
+	if err := s.engine.CreateTable(context.Background(), table); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestConditionKeys runs testdata/conditionkeys: a request, and the condition keys of each need that it has.
+func TestConditionKeys(t *testing.T) {
+	s := emptyService(t)
+	addTable(t, s, "orders", 1, attribute.S, attribute.N)
+	addTable(t, s, "blobs", 2, attribute.B, 0)
+	addTable(t, s, "numbers", 3, attribute.N, 0)
+	a := &asker{}
+	table := s.Table(&service.Path{Authorizer: a, Recorder: forgetful{}})
+	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
+	datadriven.RunTest(t, "testdata/conditionkeys", func(t *testing.T, d *datadriven.TestData) string {
+		op, ok := table.Lookup(d.Cmd)
+		if !ok {
+			t.Fatalf("there is no operation %s", d.Cmd)
+		}
+		a.asked.Reset()
+		_, err := op.ServeJSON(context.Background(), caller, strictjson.NewReader([]byte(d.Input)), nil)
+		if err == nil || err.Error() != "refused" {
+			fmt.Fprintln(&a.asked, err)
+		}
+		return a.asked.String()
+	})
+}
+
+// TestConditionKeysAreForFree: a request whose condition keys nobody asks for allocates no more than its note for the trail.
+func TestConditionKeysAreForFree(t *testing.T) {
+	s := emptyService(t)
+	addTable(t, s, "orders", 1, attribute.S, attribute.N)
+	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
+	get, put := &dynamodbapi.GetItemInput{TableName: pointer("orders")}, &dynamodbapi.PutItemInput{TableName: pointer("orders")}
+	var needs auth.Needs
+	n := testing.AllocsPerRun(100, func() {
+		if err := errors.Join(s.getItemAccess(t.Context(), caller, get, &needs), s.putItemAccess(t.Context(), caller, put, &needs)); err != nil {
+			t.Fatal(err)
+		}
+		needs.Reset()
+	})
+	if n > 2 {
+		t.Errorf("%v allocations for two requests", n)
+	}
+}
+
+// TestConditionKeysForgetRequests: what is kept for later calls holds no item (P7).
+func TestConditionKeysForgetRequests(t *testing.T) {
+	s := emptyService(t)
+	var needs auth.Needs
+	in := &dynamodbapi.GetItemInput{TableName: pointer("orders")}
+	if err := s.getItemAccess(t.Context(), &auth.Caller{Account: "123456789012", Region: "eu-west-1"}, in, &needs); err != nil {
+		t.Fatal(err)
+	}
+	kept := needs.Kept().(*keptKeys)
+	if kept.list[0].request != in {
+		t.Fatal("the request is not there")
+	}
+	if needs.Reset(); kept.list[0].request != nil || kept.list[0].caller != nil {
+		t.Error("the request is kept")
+	}
+}
