@@ -31,6 +31,7 @@ const direction = `
 	auth/authorizer: auth auth/policy arn clock
 	identity: auth auth/authorizer auth/policy auth/sigv4 arn clock lockedmem seal/envelope
 	trail: auth service clock strictjson
+	trail/history: trail seal lockedmem keyring/tablekeys storage storage/embedded/sealedfs
 	service: api attribute auth strictjson
 
 	storage:
@@ -66,7 +67,7 @@ const direction = `
 	audit/...: audit arn auth/policy
 
 	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
-	cli: server seal inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
+	cli: server seal trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute clock seal wire wire/front
 	.: cli
 `

@@ -47,6 +47,7 @@ could not be made, 2 wrong use.`,
 	flags.StringVar(&f.source.EndpointURL, "endpoint-url", "", "audit the server at this URL instead of AWS")
 	flags.StringVar(&f.source.Profile, "profile", "", "profile of the AWS configuration to take credentials from")
 	flags.StringSliceVar(&f.source.Regions, "region", nil, "region to audit; may be given several times; all by default")
+	commandLineOnly(flags, "region") // SEALTABLE_REGION is where a server is: an audit is of all regions
 	flags.BoolVar(&f.rules.RequireCMK, "require-cmk", false, "ask for customer managed keys: AWS managed ones fail")
 	flags.StringVar(&f.format, "format", "table", "table or json")
 	flags.StringVar(&f.failOn, "fail-on", "high", "lowest severity that makes the exit code 3: critical, high, medium, low, or none")

@@ -42,6 +42,7 @@ func newRoot() *cobra.Command {
   sealtable serve                        # a persistent server
   eval "$(sealtable env)"                # point the AWS CLI and SDKs at it
   sealtable audit                        # which key is every table under, and does it still work
+  sealtable trail --since 1h             # who did what, under which key
   sealtable inspect DIR                  # prove offline what is on disk`,
 		SilenceUsage:               true,
 		SilenceErrors:              true,
@@ -55,7 +56,7 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newInspect(), newKeys(), newVersion())
+	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newInspect(), newKeys(), newTrail(), newVersion())
 	return root
 }
 
@@ -76,7 +77,7 @@ func knownSettings() []string {
 	var names []string
 	for _, cmd := range newRoot().Commands() {
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
-			if !seen[f.Name] && f.Name != "help" {
+			if _, own := f.Annotations[ownFlag]; !own && !seen[f.Name] && f.Name != "help" {
 				seen[f.Name] = true
 				names = append(names, f.Name)
 			}

@@ -133,14 +133,16 @@ func (f *serverFlags) run(ctx context.Context, ready func(*server.Server) error)
 	return errors.Join(err, s.Close())
 }
 
-// classify gives the errors of a keyring that cannot be opened, and of flags that are wrong, their exit code.
+// classify gives the errors of a root key that is not available, and of flags that are wrong, their exit code.
 func classify(err error) error {
 	var wrong *server.ConfigError
 	if errors.As(err, &wrong) {
 		return usageError(err)
 	}
-	if errors.Is(err, seal.ErrPassphrase) || errors.Is(err, seal.ErrMissing) || errors.Is(err, seal.ErrInstallation) {
-		return sealedError(err)
+	for _, sealed := range []error{seal.ErrPassphrase, seal.ErrMissing, seal.ErrInstallation, seal.ErrMode, seal.ErrOwner} {
+		if errors.Is(err, sealed) {
+			return sealedError(err)
+		}
 	}
 	return err
 }

@@ -30,6 +30,17 @@ func fillFlags(cmd *cobra.Command) error {
 	return fillFromFile(cmd.Flags(), filepath.Join(config.Value.String(), configFile))
 }
 
+// ownFlag marks flags that only the command line sets.
+const ownFlag = "sealtable command line only"
+
+// commandLineOnly keeps the environment and the file of settings away from flags that have the name of a setting but mean
+// something else: SEALTABLE_REGION tells which region exports name, not which one a report is about.
+func commandLineOnly(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		flags.Lookup(name).Annotations = map[string][]string{ownFlag: nil}
+	}
+}
+
 func environmentName(flag string) string {
 	return "SEALTABLE_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
@@ -100,7 +111,7 @@ func settingText(value any) string {
 func eachUnset(flags *pflag.FlagSet, fill func(*pflag.Flag) error) error {
 	var errs []error
 	flags.VisitAll(func(f *pflag.Flag) {
-		if !f.Changed && f.Name != "help" {
+		if _, own := f.Annotations[ownFlag]; !own && !f.Changed && f.Name != "help" {
 			errs = append(errs, fill(f))
 		}
 	})

@@ -91,7 +91,7 @@ func (i *inspection) checkTrail() {
 	slices.Sort(numbers)
 	for n := 1; n < len(numbers); n++ {
 		for missing := numbers[n-1] + 1; missing < numbers[n] && missing < numbers[n-1]+100; missing++ {
-			i.problem(fmt.Sprintf("%s/trail-%010d.jsonl", trailDir, missing), "it is missing")
+			i.problem(fmt.Sprintf("%s/trail-%010d.zst", trailDir, missing), "it is missing")
 		}
 	}
 }

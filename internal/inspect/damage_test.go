@@ -203,7 +203,7 @@ func TestStrayFiles(t *testing.T) {
 		"keys/stray": []byte("x"), "keys/0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b": []byte("STKEYMAT"), "keys/stray.new": []byte("x"),
 		"tables/stray": []byte("x"), table + "/stray": []byte("x"), table + "/pebble/stray": []byte("x"), table + "/pebble/000999.sst": sst,
 		table + "/pebble/LOCK": nil, table + "/pebble/marker.other.000001.x": nil, "trail/stray": []byte("x"),
-		"trail/trail-0000000005.jsonl": w.read("trail/trail-0000000001.jsonl"), "journal/deeper/file": []byte("x"), "elsewhere/file": []byte("x"),
+		"trail/trail-0000000005.zst": w.read("trail/trail-0000000001.zst"), "journal/deeper/file": []byte("x"), "elsewhere/file": []byte("x"),
 	} {
 		if err := os.MkdirAll(filepath.Dir(w.path(path)), 0o700); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package trail
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -54,7 +53,7 @@ func (t *Trail) heal(number uint64) error {
 	if err != nil {
 		return err
 	}
-	content = content[:wholeRecords(content)]
+	content = content[:wholeBlocks(content)]
 	if err := t.replace(path, content); err != nil {
 		return err
 	}
@@ -109,6 +108,3 @@ func readFile(disk vfs.FS, path string) ([]byte, error) {
 	content, err := io.ReadAll(file)
 	return content, errors.Join(err, file.Close())
 }
-
-// wholeRecords is how much of what a file holds are whole records.
-func wholeRecords(content []byte) int { return bytes.LastIndexByte(content, '\n') + 1 }

@@ -65,7 +65,7 @@ func change(t *testing.T, fs vfs.FS, path string, edit func([]byte) []byte) {
 	}
 }
 
-const newestFile = "trail/trail-0000000002.jsonl"
+const newestFile = "trail/trail-0000000002.zst"
 
 // TestTornEndIsHealed tears the newest file at every length, and expects that no start leaves bytes that nobody vouches for.
 func TestTornEndIsHealed(t *testing.T) {

@@ -1,8 +1,8 @@
 // Package trail keeps a record of every call: who, what, under which key and encryption context, with which outcome (P9).
 //
 // Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without an error is durable; and
-// while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape, in
-// files of a file system that seals what it stores. Lines that were recorded within the same fraction of a second come in any order.
+// while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape,
+// compressed, in files of a file system that seals what it stores; Scanner reads them back. Lines that were recorded within the same fraction of a second come in any order.
 // After a write that failed, the records in question are written again in a new file: a record may stand in two files, under one eventID. A
 // torn end is cut off the file as soon as the disk works again, or at the next start.
 package trail
@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/service"
@@ -28,10 +29,10 @@ const (
 	flushEvery   = 200 * time.Millisecond
 	shardCount   = 8
 	shardLimit   = 4 << 20   // bytes waiting in one shard before callers wait
-	writeSize    = 256 << 10 // bytes handed to the file at once
+	blockSize    = 256 << 10 // bytes of records in one block
 	fileLimit    = 64 << 20  // bytes in one file before the next is begun
 	filePrefix   = "trail-"
-	fileSuffix   = ".jsonl"
+	fileSuffix   = ".zst"
 	defaultFiles = 16
 )
 
@@ -66,7 +67,8 @@ type Trail struct {
 	number  uint64
 	pending []byte   // taken from the shards and not durable yet
 	givenUp []uint64 // files in which a write failed: their ends may be torn
-	scratch []byte   // what a file is given: it may change that
+	encoder *zstd.Encoder
+	scratch []byte // a block; the file may change it
 }
 
 // shard holds lines that wait to be written, so that callers on several cores do not wait for one lock.
@@ -110,6 +112,9 @@ func open(o Options) (*Trail, error) {
 		t.shards[i].change.L = &t.shards[i].mu
 	}
 	if err := t.events.seed(); err != nil {
+		return nil, err
+	}
+	if t.encoder, err = newEncoder(); err != nil {
 		return nil, err
 	}
 	t.healTorn(numbers)
@@ -198,8 +203,8 @@ func (t *Trail) tryPending() error {
 			return err
 		}
 	}
-	for piece := range slices.Chunk(t.pending, writeSize) {
-		t.scratch = append(t.scratch[:0], piece...)
+	for lines, rest := cutLines(t.pending, blockSize); len(lines) > 0; lines, rest = cutLines(rest, blockSize) {
+		t.scratch = appendBlock(t.scratch[:0], t.encoder, lines)
 		n, err := t.file.Write(t.scratch)
 		t.written += int64(n)
 		if err != nil {
@@ -295,8 +300,20 @@ func (s *shard) close() {
 }
 
 func (t *Trail) path(number uint64) string {
-	return t.o.FS.PathJoin(t.o.Dir, fmt.Sprintf("%s%010d%s", filePrefix, number, fileSuffix))
+	return t.o.FS.PathJoin(t.o.Dir, fileName(number))
 }
+
+// Files lists the files of a trail, oldest first.
+func Files(fs vfs.FS, dir string) ([]string, error) {
+	numbers, err := fileNumbers(fs, dir)
+	names := make([]string, len(numbers))
+	for n, number := range numbers {
+		names[n] = fileName(number)
+	}
+	return names, err
+}
+
+func fileName(number uint64) string { return fmt.Sprintf("%s%010d%s", filePrefix, number, fileSuffix) }
 
 // fileNumbers lists the files of a trail, oldest first.
 func fileNumbers(fs vfs.FS, dir string) ([]uint64, error) {
