@@ -86,6 +86,9 @@ func fitsOne(wanted []string, fits func(string) bool) bool {
 // isUser knows a user, role or session by its ARN, by a part of it between slashes, by its id, and by the access key.
 func (r *Record) isUser(user string) bool {
 	id := &r.UserIdentity
+	if user == "" {
+		return false
+	}
 	if user == id.ARN || user == id.PrincipalID || user == id.AccessKeyID {
 		return true
 	}
@@ -98,7 +101,7 @@ func (r *Record) isUser(user string) bool {
 
 func hasElement(path, element string) bool {
 	for part := range strings.SplitSeq(path, "/") {
-		if part == element && element != "" {
+		if part == element {
 			return true
 		}
 	}
