@@ -104,13 +104,16 @@ func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
 		}
 		return errors.Join(err, e.store.DropTable(context.WithoutCancel(ctx), t.ID))
 	}
+	t.live = newLive(e.clock)
+	t.live.know(t, true)
 	e.tables.put(t)
 	return nil
 }
 
 // UpdateTable applies change to a copy of the description and makes the result durable. When change returns an error, nothing
 // changes and that error is returned as it is. change runs alone: no other change to any description happens meanwhile. An error that
-// is ErrUncertain says that the description of the next start may be the old or the new one.
+// is ErrUncertain says that the description of the next start may be the old or the new one. Where another stream records changes
+// from now on, or another attribute says when items expire, every transaction that did not see that is over when it returns.
 func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) error) (*Table, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -119,13 +122,19 @@ func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) er
 		return nil, ErrNoTable
 	}
 	next := current.clone()
+	next.live = current.live
 	if err := change(next); err != nil {
 		return nil, err
 	}
 	if err := e.save(ctx, next); err != nil {
 		return nil, e.undo(ctx, n, current, err)
 	}
+	next.live.know(next, true)
 	e.tables.put(next)
+	if next.followsOtherwise(current) {
+		e.writers.settle()
+		next.live.endStreams(next)
+	}
 	return next, nil
 }
 

@@ -56,6 +56,7 @@ type Engine struct {
 
 	changing sync.Mutex // serialises changes to the set of tables and their descriptions, never reads or item operations
 	tables   tableIndex
+	writers  writers
 
 	tokens     sync.Mutex
 	tokensOpen bool
@@ -71,6 +72,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 			return fmt.Errorf("description of table %s: %w", name, err)
 		}
 		known[t.ID] = true
+		t.live = newLive(e.clock)
+		t.live.know(t, false)
 		e.tables.put(t)
 		return nil
 	})

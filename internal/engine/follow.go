@@ -16,10 +16,17 @@ func (e *Engine) latest(t *Table) (*Table, error) {
 }
 
 // followed says whether changes of the table's items have consequences, see follow. They need to know what was there before.
-func (t *Table) followed() bool { return false }
+func (t *Table) followed() bool { return t.Recording() != nil || t.Expiry.Enabled }
+
+// followsOtherwise says whether changes of items have other consequences than before. An earlier transaction that is still under way
+// would go by what it saw.
+func (t *Table) followsOtherwise(before *Table) bool {
+	a, b := t.Recording(), before.Recording()
+	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number || t.Expiry.Queue != before.Expiry.Queue || t.Expiry.Enabled != before.Expiry.Enabled
+}
 
 // store puts an item in its place, or takes it away, with all that follows from it.
-func (t *Table) store(tx storage.Tx, row storage.Row, change Change) error {
+func (t *Table) store(tx *transaction, row storage.Row, change Change) error {
 	if err := replace(tx, row, change); err != nil {
 		return err
 	}
@@ -27,7 +34,7 @@ func (t *Table) store(tx storage.Tx, row storage.Row, change Change) error {
 }
 
 // storeBlindly is store where the caller does not know what was there before. It is read only if something depends on it.
-func (t *Table) storeBlindly(tx storage.Tx, row storage.Row, next attribute.Item) (err error) {
+func (t *Table) storeBlindly(tx *transaction, row storage.Row, next attribute.Item) (err error) {
 	change := Change{New: next}
 	if t.followed() {
 		if change.Old, err = heldItem(tx, row); err != nil {
@@ -42,8 +49,13 @@ func (t *Table) storeBlindly(tx storage.Tx, row storage.Row, next attribute.Item
 }
 
 // follow writes what follows from a change of an item besides the item itself, in the same transaction (P4). Every row that it
-// writes belongs to that item alone, whose latch keeps other writers away.
-func (t *Table) follow(storage.Tx, storage.Row, Change) error { return nil }
+// writes belongs to that item alone, whose latch keeps other writers away; those of shards are the exception, see sequence.
+func (t *Table) follow(tx *transaction, row storage.Row, change Change) error {
+	if err := t.followExpiry(tx, row, change); err != nil {
+		return err
+	}
+	return t.followStream(tx, change)
+}
 
 func replace(tx storage.Tx, row storage.Row, change Change) error {
 	if change.New != nil {

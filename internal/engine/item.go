@@ -18,7 +18,10 @@ func (e *ConditionError) Error() string { return ErrNotACondition.Error() }
 func (e *ConditionError) Unwrap() error { return ErrNotACondition }
 
 // Change is what a write did. Old and New are nil where there was or is no item.
-type Change struct{ Old, New attribute.Item }
+type Change struct {
+	Old, New attribute.Item
+	Expired  bool // the item's time had come: no caller took it away
+}
 
 // Decide computes the item that replaces current. Nil deletes it. It is run once, with the item held against other writers, and
 // must not call the engine.
@@ -40,7 +43,10 @@ func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) e
 	if err != nil {
 		return err
 	}
-	return e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {
+	if err := e.prepare(ctx, t); err != nil {
+		return err
+	}
+	return e.update(ctx, []storage.Row{row}, func(tx *transaction) error {
 		now, err := e.latest(t)
 		if err != nil {
 			return err
@@ -84,8 +90,11 @@ func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condi
 
 // write is the path of single-item writes that depend on what is there: hold the row, read, check, decide, store.
 func (e *Engine) write(ctx context.Context, t *Table, row storage.Row, condition Condition, decide Decide) (Change, error) {
+	if err := e.prepare(ctx, t); err != nil {
+		return Change{}, err
+	}
 	var change Change
-	err := e.store.Update(ctx, []storage.Row{row}, func(tx storage.Tx) error {
+	err := e.update(ctx, []storage.Row{row}, func(tx *transaction) error {
 		now, err := e.latest(t)
 		if err != nil {
 			return err

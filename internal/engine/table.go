@@ -97,10 +97,16 @@ type Table struct {
 	Tags               map[string]string
 	Encryption         Encryption
 
+	Streams     []Stream // in the order in which they began; at most the last one records
+	StreamsMade uint32
+	Expiry      Expiry
+
 	// Counted is when Items and Bytes were counted; as in DynamoDB they lag behind.
 	Counted time.Time
 	Items   int64
 	Bytes   int64
+
+	live *live // of the engine that the table belongs to
 }
 
 // clone copies t deeply enough for UpdateTable's change function to change it freely.

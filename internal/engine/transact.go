@@ -98,15 +98,18 @@ func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (ch
 	if repeats(rows) {
 		return nil, false, ErrSameItem
 	}
+	if err := e.prepareAll(ctx, writes); err != nil {
+		return nil, false, err
+	}
 	changes = make([]Change, len(writes))
 	if token == nil {
-		err = e.store.Update(ctx, rows, func(tx storage.Tx) error { return e.transact(tx, writes, changes, MaxTransactionSize) })
+		err = e.update(ctx, rows, func(tx *transaction) error { return e.transact(tx, writes, changes, MaxTransactionSize) })
 		return changes, false, err
 	}
 	if err := e.openTokens(ctx); err != nil {
 		return nil, false, err
 	}
-	err = e.store.Update(ctx, append(rows, token.row()), func(tx storage.Tx) error {
+	err = e.update(ctx, append(rows, token.row()), func(tx *transaction) error {
 		now := e.clock.Now()
 		if repeated, err = token.used(tx, now); err != nil {
 			return err
@@ -131,12 +134,24 @@ func (e *Engine) Batch(ctx context.Context, writes []Write) ([]Change, error) {
 	if repeats(rows) {
 		return nil, ErrSameItem
 	}
+	if err := e.prepareAll(ctx, writes); err != nil {
+		return nil, err
+	}
 	changes := make([]Change, len(writes))
-	err := e.store.Update(ctx, rows, func(tx storage.Tx) error { return e.transact(tx, writes, changes, math.MaxInt) })
+	err := e.update(ctx, rows, func(tx *transaction) error { return e.transact(tx, writes, changes, math.MaxInt) })
 	return changes, err
 }
 
-func (e *Engine) transact(tx storage.Tx, writes []Write, changes []Change, limit int) error {
+func (e *Engine) prepareAll(ctx context.Context, writes []Write) error {
+	for i := range writes {
+		if err := e.prepare(ctx, writes[i].table); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Engine) transact(tx *transaction, writes []Write, changes []Change, limit int) error {
 	if err := decideAll(tx, writes, changes); err != nil {
 		return err
 	}
@@ -199,7 +214,7 @@ func (w *Write) try(change *Change) (err error) {
 }
 
 // apply stores what try computed.
-func (w *Write) apply(tx storage.Tx, now *Table, change Change) error {
+func (w *Write) apply(tx *transaction, now *Table, change Change) error {
 	switch {
 	case w.decide == nil:
 		return nil
