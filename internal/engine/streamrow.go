@@ -29,7 +29,9 @@ func (t *Table) recordRow(stream uint32, number uint64, part byte) storage.Row {
 	return storage.Row{Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream), Sort: append(recordSort(number), part)}
 }
 
-func recordSort(number uint64) []byte { return binary.BigEndian.AppendUint64(make([]byte, 0, 9), number) }
+func recordSort(number uint64) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 9), number)
+}
 
 func splitRecordSort(sort []byte) (number uint64, part byte, ok bool) {
 	if len(sort) != 9 || sort[8] > partOld {
