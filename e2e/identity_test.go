@@ -38,8 +38,8 @@ func TestRegionsAndAccounts(t *testing.T) {
 	if names := places["eu"].call(t, "dynamodb.list_tables", nil)["TableNames"]; !cmp.Equal(names, []any{"shared"}) {
 		t.Errorf("deleting a table in one region left %v in another", names)
 	}
-	places["other"].refuse(t, "ValidationException", "Invalid table ARN: the Region of arn:aws:dynamodb:eu-west-1:222222222222:table/shared is not the "+
-		"Region of the request", "dynamodb.scan", m{"TableName": "arn:aws:dynamodb:eu-west-1:222222222222:table/shared"})
+	places["other"].refuse(t, "ValidationException", "1 validation error detected: Invalid AWS region in "+
+		"'arn:aws:dynamodb:eu-west-1:222222222222:table/shared'", "dynamodb.scan", m{"TableName": "arn:aws:dynamodb:eu-west-1:222222222222:table/shared"})
 	foreign := places["eu"].try(t, "dynamodb.scan", m{"TableName": "arn:aws:dynamodb:eu-west-1:222222222222:table/shared"})
 	if foreign.Code != "AccessDeniedException" {
 		t.Errorf("reading another account's table: %s: %s", foreign.Code, foreign.Message)

@@ -33,6 +33,7 @@ type Caller struct {
 	Region      string // from the credential scope
 	SourceIP    string
 	UserAgent   string
+	Host        string // the address of this server as the client wrote it, with its port if it did
 	// Via is the service that calls on the principal's behalf, such as dynamodb.us-east-1.amazonaws.com; empty for a direct
 	// call. It is what policies see as kms:ViaService and what the trail records as invokedBy.
 	Via string

@@ -73,6 +73,25 @@ type Throughput struct {
 	DecreasesCountedOn         time.Time
 }
 
+// Units are an amount of capacity.
+type Units struct{ Read, Write int64 }
+
+// Warm is the throughput that the table is kept ready for. What a table has anyway, by its mode and its provisioned throughput, is not
+// written down: the zero value is nothing beyond that.
+type Warm struct {
+	Units Units
+	// Previous is what it was before the last change, and SettlesAt when that change counts as done.
+	Previous  Units
+	SettlesAt time.Time
+}
+
+// ResourcePolicy is a table's own policy. Text is empty where it has none; Changed is then when it was taken away.
+type ResourcePolicy struct {
+	Text     string
+	Revision string
+	Changed  time.Time
+}
+
 // Table describes a table. A Table that the engine hands out is a snapshot and must not be changed; see Engine.UpdateTable.
 type Table struct {
 	ID         storage.TableID
@@ -89,13 +108,17 @@ type Table struct {
 	PayPerRequest      bool
 	LastPayPerRequest  time.Time
 	Throughput         Throughput
-	OnDemandRead       *int64
+	OnDemandRead       *int64 // units per second at most; nil without a limit
 	OnDemandWrite      *int64
+	ToPayPerRequest    []time.Time // the changes to PayPerRequest that still count for their quota
+	Warm               Warm
 	Class              string
 	ClassChanged       time.Time
+	ClassChanges       []time.Time // those that still count for their quota
 	DeletionProtection bool
 	Tags               map[string]string
 	Encryption         Encryption
+	Policy             ResourcePolicy
 
 	Streams     []Stream // in the order in which they began; at most the last one records
 	StreamsMade uint32

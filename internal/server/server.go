@@ -253,7 +253,10 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err := s.custody.Reconcile(ctx, s.engine.AllTables()); err != nil {
 		return err
 	}
-	s.dynamodb = dynamodb.New(dynamodb.Options{Engine: s.engine, Keys: s.custody, Clock: s.clock, Transition: s.config.Transition})
+	s.dynamodb = dynamodb.New(dynamodb.Options{
+		Engine: s.engine, Keys: s.custody, Clock: s.clock, Transition: s.config.Transition,
+		Authorizer: path.Authorizer, Principals: s.people,
+	})
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err
 	}

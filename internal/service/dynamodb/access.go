@@ -27,7 +27,7 @@ func (s *Service) needFor(caller *auth.Caller, action string, given *string, req
 func (s *Service) add(caller *auth.Caller, action, resource string, request any, needs *auth.Needs) *conditionKeys {
 	c := keysIn(needs)
 	c.service, c.caller, c.action, c.table, c.request = s, caller, action, resource, request
-	needs.Add(auth.Need{Action: action, Resource: resource, Context: c})
+	needs.Add(auth.Need{Action: action, Resource: resource, Context: c, Policy: s.policyOn(caller, action, resource)})
 	return c
 }
 
@@ -40,6 +40,10 @@ func (s *Service) createTableAccess(_ context.Context, caller *auth.Caller, in *
 	s.add(caller, "dynamodb:CreateTable", tableARN(name), nil, needs).tags = tags
 	if len(in.Tags) > 0 {
 		s.add(caller, "dynamodb:TagResource", tableARN(name), nil, needs).tags = tags
+	}
+	if in.ResourcePolicy != nil {
+		s.add(caller, "dynamodb:PutResourcePolicy", tableARN(name), nil, needs)
+		needs.Note("resourcePolicy", *in.ResourcePolicy)
 	}
 	needs.Note("tableName", *in.TableName)
 	noteEncryption(in.SSESpecification, needs)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
@@ -85,8 +86,26 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 	if in.TableClass != nil {
 		t.Class = *in.TableClass
 	}
+	if err = s.readExtras(t, in, now); err != nil {
+		return nil, wanted, err
+	}
 	t.Tags, err = addTags(nil, in.Tags)
 	return t, wanted, err
+}
+
+// readExtras reads what few requests have.
+func (s *Service) readExtras(t *engine.Table, in *dynamodbapi.CreateTableInput, now time.Time) error {
+	if err := setOnDemand(t, in.OnDemandThroughput, true); err != nil {
+		return err
+	}
+	if err := setWarm(t, in.WarmThroughput, true, time.Time{}); err != nil || in.ResourcePolicy == nil {
+		return err
+	}
+	document, err := s.readPolicy(*in.ResourcePolicy)
+	if err == nil {
+		setPolicy(t, document.text, now)
+	}
+	return err
 }
 
 // checkRequired refuses a request that lacks what every table of its own has, or has too much of it. The model is wider: requests

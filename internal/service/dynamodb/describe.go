@@ -68,9 +68,11 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		ItemCount:                 &t.Items,
 		TableSizeBytes:            &t.Bytes,
 		DeletionProtectionEnabled: &t.DeletionProtection,
-		ProvisionedThroughput:     describeThroughput(&t.Throughput),
+		ProvisionedThroughput:     describeThroughput(&t.Throughput, now),
 		SSEDescription:            describeEncryption(&t.Encryption, now),
 		ArchivalSummary:           describeArchival(&t.Encryption),
+		OnDemandThroughput:        describeOnDemand(t),
+		WarmThroughput:            describeWarm(t, now),
 	}
 	if !t.LastPayPerRequest.IsZero() {
 		mode := "PROVISIONED"
@@ -112,9 +114,9 @@ func describeKeySchema(k *engine.KeySchema) []dynamodbapi.KeySchemaElement {
 	return out
 }
 
-func describeThroughput(t *engine.Throughput) *dynamodbapi.ProvisionedThroughputDescription {
+func describeThroughput(t *engine.Throughput, now time.Time) *dynamodbapi.ProvisionedThroughputDescription {
 	d := &dynamodbapi.ProvisionedThroughputDescription{
-		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write, NumberOfDecreasesToday: &t.DecreasesToday,
+		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write, NumberOfDecreasesToday: pointer(decreasesOn(t, now)),
 	}
 	if !t.LastIncrease.IsZero() {
 		d.LastIncreaseDateTime = &t.LastIncrease
@@ -123,6 +125,14 @@ func describeThroughput(t *engine.Throughput) *dynamodbapi.ProvisionedThroughput
 		d.LastDecreaseDateTime = &t.LastDecrease
 	}
 	return d
+}
+
+// decreasesOn is how often throughput was lowered on a day, which starts at midnight UTC.
+func decreasesOn(t *engine.Throughput, now time.Time) int64 {
+	if t.DecreasesCountedOn.Format(time.DateOnly) != now.Format(time.DateOnly) {
+		return 0
+	}
+	return t.DecreasesToday
 }
 
 // maxListed is how many names one ListTables gives at most.

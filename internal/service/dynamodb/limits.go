@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -30,24 +29,30 @@ func checkThroughput(p *dynamodbapi.ProvisionedThroughput) error {
 
 // checkThroughputQuota says whether a table may have the throughput that it is about to get.
 func (s *Service) checkThroughputQuota(t *engine.Table) error {
-	if err := overQuota("table", maxTableUnits, t.Throughput.Read, t.Throughput.Write); err != nil {
-		return err
-	}
-	read, write := t.Throughput.Read, t.Throughput.Write
+	var reserved engine.Units // by the others
 	for _, other := range s.engine.AllTables() {
 		if other.ID != t.ID && other.Name.Account == t.Name.Account && other.Name.Region == t.Name.Region {
-			read, write = read+other.Throughput.Read, write+other.Throughput.Write
+			reserved.Read, reserved.Write = reserved.Read+other.Throughput.Read, reserved.Write+other.Throughput.Write
 		}
 	}
-	return overQuota("subscriber", maxAccountUnits, read, write)
-}
-
-func overQuota(per string, limit, read, write int64) error {
-	if read <= limit && write <= limit {
-		return nil
+	for _, unit := range []struct {
+		name             string
+		wanted, reserved int64
+	}{
+		{"ReadCapacityUnits", t.Throughput.Read, reserved.Read}, {"WriteCapacityUnits", t.Throughput.Write, reserved.Write},
+	} {
+		const refer = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+		switch {
+		case unit.wanted > maxTableUnits:
+			return limitExceeded(fmt.Sprintf("The requested %s, %d, is above the per table maximum for the account in %s. Per table maximum: %d. %s",
+				unit.name, unit.wanted, t.Name.Region, maxTableUnits, refer))
+		case unit.wanted+unit.reserved > maxAccountUnits:
+			return limitExceeded(fmt.Sprintf("This request would have caused the %s limit to be exceeded for the account in %s. "+
+				"Current %s reserved by the account: %d. Limit: %d. Requested: %d. %s",
+				unit.name, t.Name.Region, unit.name, unit.reserved, maxAccountUnits, unit.wanted, refer))
+		}
 	}
-	return &api.Error{Code: "LimitExceededException", Message: fmt.Sprintf(
-		"Subscriber limit exceeded: There is a limit of %d read capacity units and %d write capacity units per %s. Requested: %d and %d", limit, limit, per, read, write)}
+	return nil
 }
 
 func describeLimitsAccess(_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeLimitsInput, needs *auth.Needs) error {

@@ -22,19 +22,52 @@ func tableName(caller *auth.Caller, given *string) (engine.Name, error) {
 	}
 	name := engine.Name{Account: caller.Account, Region: caller.Region, Table: *given}
 	if strings.HasPrefix(*given, "arn:") {
-		a, ok := arn.Parse(*given)
-		if !ok || a.Service != "dynamodb" {
-			return name, invalid("Invalid table ARN: %s", *given)
+		var err error
+		if name, err = nameInARN(caller, *given); err != nil {
+			return name, err
 		}
-		if a.Region != caller.Region {
-			return name, invalid("Invalid table ARN: the Region of %s is not the Region of the request", *given)
-		}
-		if name.Table, ok = a.Child("table"); !ok {
-			return name, invalid("Invalid table ARN: %s", *given)
-		}
-		name.Account = a.Account
 	}
 	return name, checkName(name.Table)
+}
+
+// nameInARN reads a table's ARN where a name may stand.
+func nameInARN(caller *auth.Caller, given string) (engine.Name, error) {
+	a, ok := arn.Parse(given)
+	table, isTable := a.Child("table")
+	switch {
+	case !ok, a.Service != "dynamodb", !isAccount(a.Account):
+		return engine.Name{}, wrongARN("Valid ARN format is arn:partition:dynamodb:region:account-id:table/table-name; given", given)
+	case a.Partition != arn.Partition:
+		return engine.Name{}, wrongARN("Invalid AWS partition in", given)
+	case a.Region != caller.Region:
+		return engine.Name{}, wrongARN("Invalid AWS region in", given)
+	case !isTable, strings.Contains(table, "/"):
+		return engine.Name{}, wrongARN("Invalid resource type in", given)
+	}
+	return engine.Name{Account: a.Account, Region: a.Region, Table: table}, nil
+}
+
+func wrongARN(problem, given string) error {
+	return invalid("1 validation error detected: %s '%s'", problem, given)
+}
+
+func isAccount(id string) bool { return len(id) == 12 && strings.Trim(id, "0123456789") == "" }
+
+// resourceName reads a ResourceArn, which must be that of a table.
+func resourceName(caller *auth.Caller, given *string) (engine.Name, error) {
+	a, ok := arn.Parse(*given)
+	table, isTable := a.Child("table")
+	switch {
+	case !strings.HasPrefix(*given, "arn:"):
+		return engine.Name{}, invalidParameter("ARNs must start with 'arn:': %s", *given)
+	case !ok, a.Service != "dynamodb":
+		return engine.Name{}, invalidParameter("Provided Arn is not a DynamoDB resource arn: %s", *given)
+	case a.Partition != arn.Partition, a.Region != caller.Region, !isAccount(a.Account):
+		return engine.Name{}, invalidParameter("Invalid resource Arn: %s", *given)
+	case !isTable, strings.Contains(table, "/"), checkName(table) != nil:
+		return engine.Name{}, invalidParameter("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", *given)
+	}
+	return engine.Name{Account: a.Account, Region: a.Region, Table: table}, nil
 }
 
 func checkName(name string) error {

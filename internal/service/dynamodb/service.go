@@ -38,6 +38,10 @@ type Options struct {
 	Clock  *clock.Clock
 	// Transition is how long CREATING, UPDATING and DELETING stay visible.
 	Transition time.Duration
+	// Authorizer is asked whether a table's new policy would lock its author out.
+	Authorizer auth.Authorizer
+	// Principals, if set, is asked about the principals of new policies.
+	Principals Principals
 	// TableQuota is how many tables an account may have per region.
 	TableQuota int
 }
@@ -49,6 +53,9 @@ type Service struct {
 	clock      *clock.Clock
 	transition time.Duration
 	tableQuota int
+	authorizer auth.Authorizer
+	principals Principals
+	policies   compiledPolicies
 }
 
 // instant is a transition that nobody sees, save for the response to the request that began it.
@@ -62,18 +69,21 @@ func New(o Options) *Service {
 	if o.TableQuota == 0 {
 		o.TableQuota = DefaultTableQuota
 	}
-	return &Service{engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant), tableQuota: o.TableQuota}
+	return &Service{
+		engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant), tableQuota: o.TableQuota,
+		authorizer: o.Authorizer, principals: o.Principals,
+	}
 }
 
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(dynamodbapi.CreateTable(), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
-			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "OnDemandThroughput", "ResourcePolicy", "StreamSpecification", "WarmThroughput"),
+		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
+			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "StreamSpecification"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
 		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
-			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "OnDemandThroughput", "ReplicaUpdates", "StreamSpecification", "WarmThroughput"),
+			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates", "StreamSpecification"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
 		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),
 		service.Bind(reads(dynamodbapi.GetItem()), s.getItemAccess, s.getItem),
@@ -85,9 +95,13 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
-		service.Bind(dynamodbapi.TagResource(), s.tagResourceAccess, s.tagResource),
-		service.Bind(dynamodbapi.UntagResource(), s.untagResourceAccess, s.untagResource),
+		service.Bind(checksTags(dynamodbapi.TagResource()), s.tagResourceAccess, s.tagResource),
+		service.Bind(checksTagKeys(dynamodbapi.UntagResource()), s.untagResourceAccess, s.untagResource),
 		service.Bind(dynamodbapi.ListTagsOfResource(), s.listTagsAccess, s.listTags),
+		service.Bind(dynamodbapi.PutResourcePolicy(), s.putResourcePolicyAccess, s.putResourcePolicy),
+		service.Bind(dynamodbapi.GetResourcePolicy(), s.getResourcePolicyAccess, s.getResourcePolicy),
+		service.Bind(dynamodbapi.DeleteResourcePolicy(), s.deleteResourcePolicyAccess, s.deleteResourcePolicy),
+		service.Bind(dynamodbapi.DescribeEndpoints(), describeEndpointsAccess, describeEndpoints),
 		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
 		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),
 		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess, s.describeContinuousBackups),

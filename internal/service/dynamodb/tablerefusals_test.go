@@ -58,10 +58,10 @@ func TestRefusedTables(t *testing.T) {
 		{"billing mode", "CreateTable", create(a, hash, `,"BillingMode":"FREE"`), validation,
 			constraint("'FREE'", "billingMode", "Member must satisfy enum value set: [PROVISIONED, PAY_PER_REQUEST]")},
 		{"reserved tag", "CreateTable", create(a, hash, onDemand+`,"Tags":[{"Key":"aws:a","Value":""}]`), validation,
-			parameters + "aws: prefixed tag key names are not allowed for external use."},
+			"Tag Key cannot be prefixed with aws:, Key: aws:a"},
 		{"same tags", "CreateTable", create(a, hash, onDemand+`,"Tags":[{"Key":"a","Value":""},{"Key":"a","Value":"b"}]`), validation,
-			parameters + "Duplicate tag keys are not allowed: a"},
-		{"51 tags", "CreateTable", create(a, hash, onDemand+`,"Tags":[`+strings.Join(tags, ",")+`]`), validation, parameters + "Too many tags: a resource can have 50 tags at most"},
+			"Duplicate Tag Keys provided as input: Duplicate Tag Key found a"},
+		{"51 tags", "CreateTable", create(a, hash, onDemand+`,"Tags":[`+strings.Join(tags, ",")+`]`), validation, "Number of Tags exceed the current limit for the provided ResourceArn"},
 		{"index", "CreateTable", create(a, hash, onDemand+`,"GlobalSecondaryIndexes":[{"IndexName":"index","KeySchema":[`+hash+`],"Projection":{"ProjectionType":"ALL"}}]`),
 			validation, "Unsupported member GlobalSecondaryIndexes"},
 	})
@@ -75,7 +75,8 @@ func TestRefusedChangesOfTables(t *testing.T) {
 	w := newTables(t)
 	w.must("CreateTable", `{"TableName":"provisioned","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":2},"DeletionProtectionEnabled":true,
 		"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}`)
-	const nothing = "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required"
+	const nothing = "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, " +
+		"MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required"
 	const both = parameters + "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
 	w.refusals([]refused{
 		{"exists", "CreateTable", plainTable, inUse, "Table already exists: plain"},
@@ -86,10 +87,11 @@ func TestRefusedChangesOfTables(t *testing.T) {
 		{"same throughput", "UpdateTable", `{"TableName":"provisioned","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":2}}`, validation,
 			"The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: 1. Requested ReadCapacityUnits: 1. Current WriteCapacityUnits provisioned for the table: 2. Requested WriteCapacityUnits: 2. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."},
 		{"to provisioned without throughput", "UpdateTable", `{"TableName":"plain","BillingMode":"PROVISIONED"}`, validation,
-			parameters + "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED"},
+			parameters + "ProvisionedThroughput must be specified when BillingMode is PROVISIONED"},
 		{"encryption and class", "UpdateTable", `{"TableName":"plain","TableClass":"STANDARD","SSESpecification":{"Enabled":true}}`, validation,
 			parameters + "Server-Side Encryption modification must be the only operation in the request"},
-		{"unused definition", "UpdateTable", `{"TableName":"plain","AttributeDefinitions":[{"AttributeName":"x","AttributeType":"S"}]}`, validation,
+		{"definitions alone", "UpdateTable", `{"TableName":"plain","AttributeDefinitions":[{"AttributeName":"x","AttributeType":"S"}]}`, validation, nothing},
+		{"unused definition", "UpdateTable", `{"TableName":"plain","TableClass":"STANDARD","AttributeDefinitions":[{"AttributeName":"x","AttributeType":"S"}]}`, validation,
 			parameters + "Some AttributeDefinitions are not used. AttributeDefinitions: [x], keys used: [pk]"},
 		{"protected", "DeleteTable", `{"TableName":"provisioned"}`, validation,
 			"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."},
@@ -98,9 +100,9 @@ func TestRefusedChangesOfTables(t *testing.T) {
 		{"start name", "ListTables", `{"ExclusiveStartTableName":"a"}`, validation,
 			constraint("'a'", "exclusiveStartTableName", "Member must have length greater than or equal to 3")},
 		{"other region", "DescribeTable", `{"TableName":"arn:aws:dynamodb:us-east-1:123456789012:table/plain"}`, validation,
-			"Invalid table ARN: the Region of arn:aws:dynamodb:us-east-1:123456789012:table/plain is not the Region of the request"},
+			"1 validation error detected: Invalid AWS region in 'arn:aws:dynamodb:us-east-1:123456789012:table/plain'"},
 		{"other service", "DescribeTable", `{"TableName":"arn:aws:s3:eu-west-1:123456789012:table/plain"}`, validation,
-			"Invalid table ARN: arn:aws:s3:eu-west-1:123456789012:table/plain"},
+			"1 validation error detected: Valid ARN format is arn:partition:dynamodb:region:account-id:table/table-name; given 'arn:aws:s3:eu-west-1:123456789012:table/plain'"},
 	})
 }
 
@@ -151,10 +153,15 @@ func TestLifeOfATable(t *testing.T) {
 	w.must("UpdateTable", `{"TableName":"plain","TableClass":"STANDARD_INFREQUENT_ACCESS"}`)
 	w.must("PutItem", `{"TableName":"plain","Item":{"pk":{"S":"a"}}}`)
 	w.refusals([]refused{
-		{"update while updating", "UpdateTable", `{"TableName":"plain","DeletionProtectionEnabled":true}`, inUse,
+		{"update while updating", "UpdateTable", `{"TableName":"plain","TableClass":"STANDARD"}`, inUse,
 			"Attempt to change a resource which is still in use: Table is being updated: plain"},
-		{"delete while updating", "DeleteTable", `{"TableName":"plain"}`, inUse, "Attempt to change a resource which is still in use: Table is being updated: plain"},
+		{"capacity while updating", "UpdateTable", `{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`, inUse,
+			"Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: plain"},
+		{"delete while updating", "DeleteTable", `{"TableName":"plain"}`, inUse,
+			"Attempt to change a resource which is still in use: Table: plain is in the process of being updated."},
 	})
+	w.must("UpdateTable", `{"TableName":"plain","DeletionProtectionEnabled":true}`)
+	w.must("UpdateTable", `{"TableName":"plain","DeletionProtectionEnabled":false}`)
 	w.advance(time.Hour)
 	w.must("DeleteTable", `{"TableName":"plain"}`)
 	w.refusals([]refused{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/arn"
@@ -20,20 +19,13 @@ const (
 
 // addTags gives a table's tags with more of them added; a key that is there already gets the new value.
 func addTags(current map[string]string, more []dynamodbapi.Tag) (map[string]string, error) {
-	tags, seen := map[string]string{}, map[string]bool{}
+	tags := map[string]string{}
 	maps.Copy(tags, current)
 	for _, tag := range more {
-		switch {
-		case strings.HasPrefix(strings.ToLower(*tag.Key), reservedPrefix):
-			return nil, invalidParameter("aws: prefixed tag key names are not allowed for external use.")
-		case seen[*tag.Key]:
-			return nil, invalidParameter("Duplicate tag keys are not allowed: %s", *tag.Key)
-		}
-		seen[*tag.Key] = true
 		tags[*tag.Key] = *tag.Value
 	}
 	if len(tags) > maxTags {
-		return nil, invalidParameter("Too many tags: a resource can have %d tags at most", maxTags)
+		return nil, tooManyTags()
 	}
 	return tags, nil
 }
@@ -51,13 +43,12 @@ func (s *Service) tagged(caller *auth.Caller, given *string) (*engine.Table, err
 	return t, nil
 }
 
+// taggedName is resourceName with the words of requests for tags for an ARN of another region.
 func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
-	a, ok := arn.Parse(*given)
-	table, isTable := a.Child("table")
-	if !ok || !isTable || a.Service != "dynamodb" || a.Region != caller.Region || checkName(table) != nil {
+	if a, ok := arn.Parse(*given); ok && a.Service == "dynamodb" && a.Region != caller.Region {
 		return engine.Name{}, invalid("Invalid TableArn: Invalid ResourceArn provided as input %s", *given)
 	}
-	return engine.Name{Account: a.Account, Region: a.Region, Table: table}, nil
+	return resourceName(caller, given)
 }
 
 // needTagged is need for requests that name a table by ResourceArn.
@@ -101,9 +92,6 @@ func tagMap(tags []dynamodbapi.Tag) map[string]string {
 }
 
 func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput) (*dynamodbapi.TagResourceOutput, error) {
-	if len(in.Tags) == 0 {
-		return nil, invalid("Atleast one Tag needs to be provided as Input.")
-	}
 	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) (err error) {
 		t.Tags, err = addTags(t.Tags, in.Tags)
 		return err
@@ -112,9 +100,6 @@ func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dyna
 }
 
 func (s *Service) untagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput) (*dynamodbapi.UntagResourceOutput, error) {
-	if len(in.TagKeys) == 0 {
-		return nil, invalid("Atleast one Tag Key needs to be provided as Input.")
-	}
 	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) error {
 		for _, key := range in.TagKeys {
 			delete(t.Tags, key)

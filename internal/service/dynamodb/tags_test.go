@@ -30,13 +30,26 @@ func TestTags(t *testing.T) {
 	})
 	const resource = "Invalid TableArn: Invalid ResourceArn provided as input "
 	w.refusals([]refused{
-		{"51", "TagResource", ask(tags(49, 50)), validation, parameters + "Too many tags: a resource can have 50 tags at most"},
+		{"51", "TagResource", ask(tags(49, 50)), validation, "Number of Tags exceed the current limit for the provided ResourceArn"},
 		{"none to add", "TagResource", ask(`,"Tags":[]`), validation, "Atleast one Tag needs to be provided as Input."},
 		{"none to take", "UntagResource", ask(`,"TagKeys":[]`), validation, "Atleast one Tag Key needs to be provided as Input."},
-		{"reserved", "TagResource", ask(`,"Tags":[{"Key":"aws:x","Value":""}]`), validation, parameters + "aws: prefixed tag key names are not allowed for external use."},
-		{"empty key", "TagResource", ask(`,"Tags":[{"Key":"","Value":""}]`), validation,
-			constraint("''", "tags.1.member.key", "Member must have length greater than or equal to 1")},
-		{"no ARN", "ListTagsOfResource", `{"ResourceArn":"plain"}`, validation, resource + "plain"},
+		{"reserved", "TagResource", ask(`,"Tags":[{"Key":"aws:x","Value":""}]`), validation, "Tag Key cannot be prefixed with aws:, Key: aws:x"},
+		{"empty key", "TagResource", ask(`,"Tags":[{"Key":"","Value":""}]`), validation, "The Tag Key provided is invalid, Key: "},
+		{"long key", "TagResource", ask(`,"Tags":[{"Key":"` + strings.Repeat("k", 129) + `","Value":""}]`), validation, "The Tag Key provided is invalid, Key: " + strings.Repeat("k", 129)},
+		{"long value", "TagResource", ask(`,"Tags":[{"Key":"k","Value":"` + strings.Repeat("v", 257) + `"}]`), validation, "The Tag Value provided is invalid, Value: " + strings.Repeat("v", 257)},
+		{"key that is none", "TagResource", ask(`,"Tags":[{"Key":"a,b","Value":""}]`), validation, "The Tag Key provided is invalid, Key: a,b"},
+		{"value that is none", "TagResource", ask(`,"Tags":[{"Key":"a","Value":"100%"}]`), validation, "The Tag Value provided is invalid, Value: 100%"},
+		{"no key", "TagResource", ask(`,"Tags":[{"Value":""}]`), validation, "The Tag Key provided is invalid, Key: null"},
+		{"no value", "TagResource", ask(`,"Tags":[{"Key":"a"}]`), validation, "The Tag Value provided is invalid, Value: null"},
+		{"reserved in capitals", "TagResource", ask(`,"Tags":[{"Key":"AWS:x","Value":""}]`), validation, "Tag Key cannot be prefixed with aws:, Key: AWS:x"},
+		{"take an empty key", "UntagResource", ask(`,"TagKeys":[""]`), validation, "The Tag Key provided is invalid, Key: "},
+		{"other account", "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:999999999999:table/plain"}`, denied,
+			"User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:ListTagsOfResource on resource: " +
+				"arn:aws:dynamodb:eu-west-1:999999999999:table/plain because no resource-based policy allows the dynamodb:ListTagsOfResource action"},
+		{"an index", "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/plain/index/i"}`, validation,
+			parameters + "Invalid resource arn provided, only table or stream is accepted. Provided resource arn: arn:aws:dynamodb:eu-west-1:123456789012:table/plain/index/i"},
+		{"another service", "ListTagsOfResource", `{"ResourceArn":"arn:aws:s3:::bucket"}`, validation, parameters + "Provided Arn is not a DynamoDB resource arn: arn:aws:s3:::bucket"},
+		{"no ARN", "ListTagsOfResource", `{"ResourceArn":"plain"}`, validation, parameters + "ARNs must start with 'arn:': plain"},
 		{"other region", "ListTagsOfResource", `{"ResourceArn":"arn:aws:dynamodb:us-east-1:123456789012:table/plain"}`, validation,
 			resource + "arn:aws:dynamodb:us-east-1:123456789012:table/plain"},
 		{"no table", "TagResource", `{"ResourceArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/nowhere","Tags":[{"Key":"a","Value":""}]}`, absent,
@@ -48,7 +61,7 @@ func TestTags(t *testing.T) {
 // TestWhatIsNotThere: features without an implementation say that they are off, and quotas are those that are enforced.
 func TestWhatIsNotThere(t *testing.T) {
 	w := newTables(t)
-	const exceeded = "com.amazonaws.dynamodb.v20120810#LimitExceededException"
+	const refer = " Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
 	provisioned := func(name, read, write string) string {
 		return `{"TableName":"` + name + `","ProvisionedThroughput":{"ReadCapacityUnits":` + read + `,"WriteCapacityUnits":` + write + `},
 			"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}]}`
@@ -65,11 +78,12 @@ func TestWhatIsNotThere(t *testing.T) {
 		{"time to live of no table", "DescribeTimeToLive", `{"TableName":"nowhere"}`, absent, "Requested resource not found: Table: nowhere not found"},
 		{"backups of no table", "DescribeContinuousBackups", `{"TableName":"nowhere"}`, "com.amazonaws.dynamodb.v20120810#TableNotFoundException", "Table not found: nowhere"},
 		{"table quota", "CreateTable", provisioned("third", "1", "40001"), exceeded,
-			"Subscriber limit exceeded: There is a limit of 40000 read capacity units and 40000 write capacity units per table. Requested: 1 and 40001"},
+			"The requested WriteCapacityUnits, 40001, is above the per table maximum for the account in eu-west-1. Per table maximum: 40000." + refer},
 		{"account quota", "CreateTable", provisioned("third", "10001", "1"), exceeded,
-			"Subscriber limit exceeded: There is a limit of 80000 read capacity units and 80000 write capacity units per subscriber. Requested: 80001 and 3"},
+			"This request would have caused the ReadCapacityUnits limit to be exceeded for the account in eu-west-1. Current ReadCapacityUnits reserved by the account: 70000. " +
+				"Limit: 80000. Requested: 10001." + refer},
 		{"account quota on change", "UpdateTable", `{"TableName":"second","ProvisionedThroughput":{"ReadCapacityUnits":40001,"WriteCapacityUnits":1}}`, exceeded,
-			"Subscriber limit exceeded: There is a limit of 40000 read capacity units and 40000 write capacity units per table. Requested: 40001 and 1"},
+			"The requested ReadCapacityUnits, 40001, is above the per table maximum for the account in eu-west-1. Per table maximum: 40000." + refer},
 	})
 }
 

@@ -29,11 +29,13 @@ func (s *Service) updateTable(ctx context.Context, caller *auth.Caller, in *dyna
 
 // checkTableUpdate checks what needs no table.
 func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
+	if err := checkAlone(in); err != nil {
+		return err
+	}
 	switch {
 	case in.SSESpecification == nil && !changesSettings(in):
-		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or SSESpecification or ReplicaUpdates is required")
-	case in.SSESpecification != nil && changesSettings(in):
-		return invalidParameter("Server-Side Encryption modification must be the only operation in the request")
+		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, " +
+			"MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required")
 	case in.BillingMode != nil && *in.BillingMode == "PAY_PER_REQUEST" && in.ProvisionedThroughput != nil:
 		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case in.ProvisionedThroughput != nil:
@@ -108,8 +110,12 @@ func tableBusy(t *engine.Table, now time.Time) error {
 
 // changesSettings says whether the request asks for anything but a change of key.
 func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
-	return in.BillingMode != nil || in.ProvisionedThroughput != nil || in.DeletionProtectionEnabled != nil || in.TableClass != nil ||
-		len(in.AttributeDefinitions) > 0
+	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil
+}
+
+// changesCapacity says whether the request asks for a change of mode or of provisioned throughput.
+func changesCapacity(in *dynamodbapi.UpdateTableInput) bool {
+	return in.BillingMode != nil || in.ProvisionedThroughput != nil
 }
 
 // changeSettings applies everything but the key.
@@ -119,12 +125,13 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 		if err := sameTable(next, t); err != nil {
 			return err
 		}
-		switch status(next, now) {
-		case "CREATING", "UPDATING", "DELETING", "ARCHIVED":
-			return tableBusy(next, now)
+		if err := checkChangeable(next, in, now); err != nil {
+			return err
 		}
-		next.Updating, next.ActiveAt = true, now.Add(s.transition)
-		if err := applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil {
+		if changesCapacity(in) || in.TableClass != nil {
+			next.Updating, next.ActiveAt = true, now.Add(s.transition)
+		}
+		if err := s.applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil {
 			return err
 		}
 		return s.checkThroughputQuota(next)
@@ -138,7 +145,24 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
 }
 
-func applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
+// checkChangeable refuses changes of a table that is on its way in or out, and changes of what is being changed. Protection can be
+// switched, and the limits of on-demand mode set, while something else changes.
+func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
+	switch status(t, now) {
+	case "CREATING", "DELETING", "ARCHIVED":
+		return tableBusy(t, now)
+	case "UPDATING":
+		if changesCapacity(in) {
+			return inUse("Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: %s", t.Name.Table)
+		}
+		if in.TableClass != nil {
+			return tableBusy(t, now)
+		}
+	}
+	return nil
+}
+
+func (s *Service) applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
 	if err := checkDefinitions(t, in.AttributeDefinitions); err != nil {
 		return err
 	}
@@ -146,10 +170,27 @@ func applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.T
 		t.DeletionProtection = *in.DeletionProtectionEnabled
 	}
 	if in.TableClass != nil {
-		t.Class, t.ClassChanged = *in.TableClass, now
+		if err := changeClass(t, *in.TableClass, now); err != nil {
+			return err
+		}
 	}
+	if err := applyCapacity(t, in, now); err != nil {
+		return err
+	}
+	if err := setOnDemand(t, in.OnDemandThroughput, false); err != nil {
+		return err
+	}
+	return setWarm(t, in.WarmThroughput, false, now.Add(s.transition))
+}
+
+// applyCapacity changes the mode, or the provisioned throughput.
+func applyCapacity(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
+	if !changesCapacity(in) {
+		return nil
+	}
+	keepWarm(t)
 	if in.BillingMode != nil && (*in.BillingMode == "PAY_PER_REQUEST") != t.PayPerRequest {
-		return readBilling(t, in.BillingMode, in.ProvisionedThroughput, now)
+		return changeBilling(t, in, now)
 	}
 	if in.ProvisionedThroughput == nil {
 		return nil
@@ -158,6 +199,18 @@ func applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.T
 		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	}
 	return changeThroughput(t, *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits, now)
+}
+
+func changeBilling(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
+	if *in.BillingMode == "PAY_PER_REQUEST" {
+		if err := notePayPerRequest(t, now); err != nil {
+			return err
+		}
+	} else if in.ProvisionedThroughput == nil {
+		return invalidParameter("ProvisionedThroughput must be specified when BillingMode is PROVISIONED")
+	}
+	t.OnDemandRead, t.OnDemandWrite = nil, nil
+	return readBilling(t, in.BillingMode, in.ProvisionedThroughput, now)
 }
 
 // checkDefinitions lets a request repeat the table's attribute definitions: without a new index there is nothing to define.
@@ -186,8 +239,9 @@ func changeThroughput(t *engine.Table, read, write int64, now time.Time) error {
 		p.LastIncrease = now
 	}
 	if read < p.Read || write < p.Write {
-		if p.DecreasesCountedOn.Format(time.DateOnly) != now.Format(time.DateOnly) {
-			p.DecreasesToday = 0
+		p.DecreasesToday = decreasesOn(p, now)
+		if err := checkDecrease(p, now); err != nil {
+			return err
 		}
 		p.LastDecrease, p.DecreasesCountedOn = now, now
 		p.DecreasesToday++
@@ -226,7 +280,9 @@ func checkDeletable(t *engine.Table, now time.Time) error {
 		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of being updated.", t.Name.Table)
 	}
 	switch status(t, now) {
-	case "CREATING", "UPDATING", "DELETING":
+	case "UPDATING":
+		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of being updated.", t.Name.Table)
+	case "CREATING", "DELETING":
 		return tableBusy(t, now)
 	}
 	return nil

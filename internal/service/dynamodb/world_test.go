@@ -146,6 +146,8 @@ const (
 	absent        = "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"
 	inUse         = "com.amazonaws.dynamodb.v20120810#ResourceInUseException"
 	failedCheck   = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"
+	exceeded      = "com.amazonaws.dynamodb.v20120810#LimitExceededException"
+	denied        = "com.amazon.coral.service#AccessDeniedException"
 	cancelled     = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException"
 )
 

@@ -65,6 +65,7 @@ type Router struct {
 	byScope  map[string]*service // query services
 	json     map[string]bool     // scopes of JSON services
 	agents   internTable
+	hosts    internTable
 	readers  sync.Pool
 }
 
@@ -188,7 +189,7 @@ func (r *Router) caller(req *wire.Request, scope sigv4.Scope, credential sigv4.C
 }
 
 func (r *Router) addOrigin(caller *auth.Caller, req *wire.Request) {
-	caller.SourceIP = req.RemoteIP()
+	caller.SourceIP, caller.Host = req.RemoteIP(), r.hosts.intern(req.Host())
 	if agent, ok := req.Header("user-agent"); ok {
 		caller.UserAgent = r.agents.intern(agent)
 	}
