@@ -23,6 +23,7 @@ type world struct {
 	transition  time.Duration
 	server      *server.Server
 	endpoint    string
+	account     string // whose root user calls; empty for the server's own
 }
 
 func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
@@ -68,6 +69,13 @@ func (w *world) call(operation, body string) (int, []byte) {
 	return w.ask("dynamodb", "DynamoDB_20120810."+operation, body)
 }
 
+// as is the same world for the root user of another account.
+func (w *world) as(account string) *world {
+	other := *w
+	other.account = account
+	return &other
+}
+
 // ask is call for any service.
 func (w *world) ask(service, target, body string) (int, []byte) {
 	w.t.Helper()
@@ -79,7 +87,11 @@ func (w *world) ask(service, target, body string) (int, []byte) {
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", target)
 	req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTESTTESTTESTTEST/"+now.Format("20060102")+"/"+w.region+
+	id := "AKIDTESTTESTTESTTEST"
+	if w.account != "" {
+		id = w.account
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+id+"/"+now.Format("20060102")+"/"+w.region+
 		"/"+service+"/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
 	return w.send(req)
 }
