@@ -292,15 +292,22 @@ func checkDeletable(t *engine.Table, now time.Time) error {
 func (s *Service) finishDeletion(ctx context.Context, t *engine.Table, now time.Time) error {
 	ctx = context.WithoutCancel(ctx)
 	if s.transition == instant {
-		return refusal(s.engine.DeleteTable(ctx, t.Name, t.ID))
+		return refusal(s.erase(ctx, t))
 	}
 	s.clock.At(now.Add(s.transition), func(time.Time) time.Time {
-		if err := s.engine.DeleteTable(ctx, t.Name, t.ID); err != nil && !errors.Is(err, engine.ErrNoTable) {
+		if err := s.erase(ctx, t); err != nil && !errors.Is(err, engine.ErrNoTable) {
 			return s.clock.Now().Add(deletionRetry)
 		}
 		return clock.Done()
 	})
 	return nil
+}
+
+// erase deletes a table, and what is remembered of it.
+func (s *Service) erase(ctx context.Context, t *engine.Table) error {
+	err := s.engine.DeleteTable(ctx, t.Name, t.ID)
+	s.policies.forget(t.ID)
+	return err
 }
 
 // deletionRetry is how long to wait before a deletion that failed is tried again.
