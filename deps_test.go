@@ -68,7 +68,7 @@ const direction = `
 
 	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server seal trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
-	bench: server storage storage/embedded attribute clock seal wire wire/front
+	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	.: cli
 `
 

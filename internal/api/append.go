@@ -84,17 +84,30 @@ func AppendMap[T any](dst []byte, name string, entries map[string]T, one func(*T
 	return append(dst, '}')
 }
 
-// ListOut appends a list.
+// ListOut appends a list. Long ones find room at once for what they will take if they go on as they began: a page of items is up to a
+// megabyte, and would otherwise be moved each time that dst is full.
 func ListOut[T any](list []T, dst []byte, one func(*T, []byte) []byte) []byte {
 	dst = append(dst, '[')
+	begin := len(dst)
 	for i := range list {
 		if i > 0 {
 			dst = append(dst, ',')
+		}
+		if i == sampleLength {
+			each := (len(dst) - begin) / sampleLength
+			dst = slices.Grow(dst, min((len(list)-i)*(each+each/16), maxGuess))
 		}
 		dst = one(&list[i], dst)
 	}
 	return append(dst, ']')
 }
+
+const (
+	// sampleLength is how many elements of a list tell how long the others are.
+	sampleLength = 16
+	// maxGuess is how much room is made on their word: what a page of items takes, mostly.
+	maxGuess = 2 << 20
+)
 
 // TextOut appends a string.
 func TextOut(v *string, dst []byte) []byte { return strictjson.AppendString(dst, *v) }

@@ -62,6 +62,9 @@ type group struct {
 func groups() []group {
 	return []group{
 		{"requests", (*bench).requests},
+		{"keys", (*bench).keys},
+		{"decisions", (*bench).decisions},
+		{"items", (*bench).items},
 		{"store", (*bench).store},
 		{"start", (*bench).start},
 		{"tables", (*bench).manyTables},

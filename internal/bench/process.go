@@ -154,3 +154,12 @@ func readCredentials(dir string) (id, secret string, err error) {
 	}
 	return id, secret, nil
 }
+
+// processCPU is the CPU time that this process has used.
+func processCPU() time.Duration {
+	var usage syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
+		return 0
+	}
+	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+}

@@ -15,18 +15,19 @@ import (
 // as many constant bytes as the product does.
 const referenceArgument = "reference-server"
 
-// serveReference serves until it is killed. args are the lengths of the answers to GetItem and to everything else.
+// lengths are how long the answer to each operation is.
+type lengths map[string]int
+
+// serveReference serves until it is killed. args are OPERATION=LENGTH.
 func serveReference(args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("%s needs two lengths", referenceArgument)
-	}
-	var answers [2][]byte
-	for i, arg := range args {
-		n, err := strconv.Atoi(arg)
+	answers := map[string][]byte{}
+	for _, arg := range args {
+		operation, length, _ := strings.Cut(arg, "=")
+		n, err := strconv.Atoi(length)
 		if err != nil {
-			return err
+			return fmt.Errorf("%s needs the length of the answer to each operation: %w", referenceArgument, err)
 		}
-		answers[i] = []byte(strings.Repeat("x", n))
+		answers[operation] = []byte(strings.Repeat("x", n))
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -34,22 +35,24 @@ func serveReference(args []string) error {
 	}
 	fmt.Println(listener.Addr())
 	return http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer := answers[1]
-		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") {
-			answer = answers[0]
-		}
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		_, _ = io.Copy(io.Discard, r.Body) // a client that is gone shows in its own count
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		_, _ = w.Write(answer)
+		w.Header().Set("Content-Length", strconv.Itoa(len(answers[operation])))
+		_, _ = w.Write(answers[operation])
 	}))
 }
 
-func startReference(getLength, otherLength int) (*server, error) {
+func startReference(answers lengths) (*server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, referenceArgument, strconv.Itoa(getLength), strconv.Itoa(otherLength))
+	args := []string{referenceArgument}
+	for operation, n := range answers {
+		args = append(args, fmt.Sprintf("%s=%d", operation, n))
+	}
+	cmd := exec.Command(self, args...)
 	p, err := startProcess(cmd, cmd.StdoutPipe)
 	if err != nil {
 		return nil, err

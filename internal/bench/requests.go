@@ -112,11 +112,11 @@ func (b *bench) requests() (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.stop()) }()
-	lengths, err := in.answerLengths()
+	answers, err := in.answers(map[string][]byte{"GetItem": in.gets[0], "PutItem": in.puts[0]})
 	if err != nil {
 		return err
 	}
-	reference, err := startReference(lengths[0], lengths[1])
+	reference, err := startReference(answers)
 	if err != nil {
 		return err
 	}
@@ -127,20 +127,22 @@ func (b *bench) requests() (err error) {
 	return b.latency(in, dir)
 }
 
-func (in *installation) answerLengths() (lengths [2]int, err error) {
+// answers is how long the answers to these requests are.
+func (in *installation) answers(requests map[string][]byte) (lengths, error) {
 	c, err := dial(in.address)
 	if err != nil {
-		return lengths, err
+		return nil, err
 	}
 	defer func() { _ = c.Close() }()
-	for i, request := range [][]byte{in.gets[0], in.puts[0]} {
+	found := lengths{}
+	for operation, request := range requests {
 		body, err := c.roundTrip(request)
 		if err != nil {
-			return lengths, err
+			return nil, fmt.Errorf("%s: %w", operation, err)
 		}
-		lengths[i] = len(body)
+		found[operation] = len(body)
 	}
-	return lengths, nil
+	return found, nil
 }
 
 // side is one server under one kind of request.

@@ -13,11 +13,21 @@ import (
 // signer makes whole HTTP requests that bear a signature: "Create a signed AWS API request".
 type signer struct {
 	id, secret, region, host string
+	service                  string // empty: dynamodb
 }
 
-// request is the bytes of one call of DynamoDB, with the headers that AWS's SDK for Go sends and signs.
+// target is the service as the scope of a signature names it, and how its operations' names begin in a request.
+func (s signer) target() (service, prefix string) {
+	if s.service == "kms" {
+		return "kms", "TrentService."
+	}
+	return "dynamodb", "DynamoDB_20120810."
+}
+
+// request is the bytes of one call, with the headers that AWS's SDK for Go sends and signs.
 func (s signer) request(operation string, body []byte) []byte {
 	now := time.Now().UTC()
+	service, prefix := s.target()
 	stamp, date := now.Format("20060102T150405Z"), now.Format("20060102")
 	headers := [][2]string{
 		{"accept-encoding", "identity"},
@@ -27,7 +37,7 @@ func (s signer) request(operation string, body []byte) []byte {
 		{"content-type", "application/x-amz-json-1.0"},
 		{"host", s.host},
 		{"x-amz-date", stamp},
-		{"x-amz-target", "DynamoDB_20120810." + operation},
+		{"x-amz-target", prefix + operation},
 	}
 	var names []string
 	canonical := "POST\n/\n\n"
@@ -40,16 +50,16 @@ func (s signer) request(operation string, body []byte) []byte {
 	}
 	signed := strings.Join(names, ";")
 	canonical += "\n" + signed + "\n" + hexSum(body)
-	scope := date + "/" + s.region + "/dynamodb/aws4_request"
-	signature := s.sign(date, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hexSum([]byte(canonical)))
+	scope := date + "/" + s.region + "/" + service + "/aws4_request"
+	signature := s.sign(date, service, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hexSum([]byte(canonical)))
 	fmt.Fprintf(&request, "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s\r\n\r\n", s.id, scope, signed, signature)
 	request.Write(body)
 	return request.Bytes()
 }
 
-func (s signer) sign(date, text string) string {
+func (s signer) sign(date, service, text string) string {
 	key := []byte("AWS4" + s.secret)
-	for _, part := range []string{date, s.region, "dynamodb", "aws4_request", text} {
+	for _, part := range []string{date, s.region, service, "aws4_request", text} {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(part))
 		key = mac.Sum(nil)

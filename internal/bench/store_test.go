@@ -7,7 +7,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -107,12 +106,4 @@ func work(b *testing.B, goroutines int, one func(goroutine, i int) error) measur
 	wait.Wait()
 	n := float64(max(done.Load(), 1))
 	return measure{n / time.Since(begin).Seconds(), float64((processCPU() - before).Nanoseconds()) / 1e3 / n}
-}
-
-func processCPU() time.Duration {
-	var usage syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
-		return 0
-	}
-	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
 }
