@@ -95,6 +95,7 @@ func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
 	if _, ok := e.tables.get(t.Name); ok {
 		return ErrTableExists
 	}
+	t.prepare()
 	if err := e.store.CreateTable(ctx, t.ID); err != nil {
 		return err
 	}
@@ -126,6 +127,7 @@ func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) er
 	if err := change(next); err != nil {
 		return nil, err
 	}
+	next.prepare()
 	if err := e.save(ctx, next); err != nil {
 		return nil, e.undo(ctx, n, current, err)
 	}

@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/storage"
 )
@@ -16,13 +18,16 @@ func (e *Engine) latest(t *Table) (*Table, error) {
 }
 
 // followed says whether changes of the table's items have consequences, see follow. They need to know what was there before.
-func (t *Table) followed() bool { return t.Recording() != nil || t.Expiry.Enabled }
+func (t *Table) followed() bool {
+	return len(t.Indexes) > 0 || t.Recording() != nil || t.Expiry.Enabled
+}
 
 // followsOtherwise says whether changes of items have other consequences than before. An earlier transaction that is still under way
 // would go by what it saw.
 func (t *Table) followsOtherwise(before *Table) bool {
 	a, b := t.Recording(), before.Recording()
-	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number || t.Expiry.Queue != before.Expiry.Queue || t.Expiry.Enabled != before.Expiry.Enabled
+	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number || t.Expiry.Queue != before.Expiry.Queue || t.Expiry.Enabled != before.Expiry.Enabled ||
+		!slices.Equal(t.maintained(), before.maintained())
 }
 
 // store puts an item in its place, or takes it away, with all that follows from it.
@@ -51,6 +56,9 @@ func (t *Table) storeBlindly(tx *transaction, row storage.Row, next attribute.It
 // follow writes what follows from a change of an item besides the item itself, in the same transaction (P4). Every row that it
 // writes belongs to that item alone, whose latch keeps other writers away; those of shards are the exception, see sequence.
 func (t *Table) follow(tx *transaction, row storage.Row, change Change) error {
+	if err := t.followIndexes(tx, change); err != nil {
+		return err
+	}
 	if err := t.followExpiry(tx, row, change); err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ func (t *Table) rowOfNew(item attribute.Item) (storage.Row, error) {
 	if err == nil && TooLarge(item) {
 		err = ErrItemTooLarge
 	}
+	if err == nil {
+		err = t.checkIndexKeys(item)
+	}
 	return row, err
 }
 
@@ -76,7 +79,7 @@ func (e *Engine) Update(ctx context.Context, t *Table, key attribute.Item, condi
 	if err != nil {
 		return Change{}, err
 	}
-	return e.write(ctx, t, row, condition, bounded(decide))
+	return e.write(ctx, t, row, condition, t.bounded(decide))
 }
 
 // Delete removes the item with a key, if it is there.

@@ -33,6 +33,7 @@ type KeyError struct {
 	Key     KeyAttribute
 	Actual  attribute.Kind // with KeyWrongKind and KeyEmpty
 	IsRange bool
+	Index   string // whose key it is; empty for the table's own
 }
 
 func (e *KeyError) Error() string {

@@ -66,6 +66,32 @@ type Page struct {
 	Scanned int            // items read, filtered out or not
 	Size    int            // their bytes, as DynamoDB counts
 	LastKey attribute.Item // nil when there is nothing more to read
+	// Fetched are the sizes of the items that were read from the table besides the entries of an index, FetchedSize their sum.
+	Fetched     []int
+	FetchedSize int
+}
+
+// add takes an item of so many bytes into the page, if it passes the filter; nil was read but is not there any more.
+func (p *Page) add(memory *arena, item attribute.Item, size int, filter func(attribute.Item) (bool, error)) error {
+	p.Scanned++
+	p.Size += size
+	if item == nil {
+		return nil
+	}
+	keep, err := passes(filter, item)
+	if err != nil {
+		return err
+	}
+	if keep {
+		p.Items = append(p.Items, memory.keep(item))
+	}
+	return nil
+}
+
+func (p *Page) noteFetched(item attribute.Item) {
+	size := item.Size()
+	p.Fetched = append(p.Fetched, size)
+	p.FetchedSize += size
 }
 
 // Query reads one page of a partition in the order of the sort key.
@@ -158,6 +184,11 @@ func (t *Table) startAfter(read *storage.PartitionRead, start attribute.Item) er
 	if err != nil {
 		return ErrStartKey
 	}
+	return startBehind(read, row)
+}
+
+// startBehind narrows a read to what comes behind a row, which must be in what is read.
+func startBehind(read *storage.PartitionRead, row storage.Row) error {
 	if !bytes.Equal(row.Partition, read.Partition) {
 		return ErrStartKeyOutside
 	}
@@ -216,14 +247,8 @@ func (t *Table) readPage(rows storage.Iterator, request PageRequest) (page *Page
 			page.LastKey, err = t.keyAt(last)
 			return page, err
 		}
-		page.Scanned++
-		page.Size += size
-		keep, err := passes(request.Filter, item)
-		if err != nil {
+		if err := page.add(&memory, item, size, request.Filter); err != nil {
 			return nil, err
-		}
-		if keep {
-			page.Items = append(page.Items, memory.keep(item))
 		}
 		last.set(rows)
 		if page.Scanned == request.Limit {

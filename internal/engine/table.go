@@ -124,12 +124,23 @@ type Table struct {
 	StreamsMade uint32
 	Expiry      Expiry
 
+	Indexes []Index // local and global, in the order in which they were made
+	// IndexesMade is how many the table has had: their collections are numbered on and on.
+	IndexesMade storage.Collection
+
 	// Counted is when Items and Bytes were counted; as in DynamoDB they lag behind.
 	Counted time.Time
 	Items   int64
 	Bytes   int64
 
 	live *live // of the engine that the table belongs to
+}
+
+// prepare computes what follows from the description and is not kept with it.
+func (t *Table) prepare() {
+	for i := range t.Indexes {
+		t.Indexes[i].prepare(t)
+	}
 }
 
 // clone copies t deeply enough for UpdateTable's change function to change it freely.
@@ -150,8 +161,9 @@ func decodeTable(data []byte) (*Table, error) {
 	if err := json.Unmarshal(data, t); err != nil {
 		return nil, err
 	}
+	t.prepare()
 	return t, nil
 }
 
-// baseItems is the collection of a table's items; indexes get the numbers above.
+// baseItems is the collection of a table's items; see firstIndex for the others.
 const baseItems storage.Collection = 0

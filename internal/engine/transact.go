@@ -54,7 +54,7 @@ func PutOf(t *Table, item attribute.Item, condition Condition) (Write, error) {
 // UpdateOf computes the item that follows the one with a key.
 func UpdateOf(t *Table, key attribute.Item, condition Condition, decide Decide) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{table: t, row: row, condition: condition, decide: bounded(decide)}, err
+	return Write{table: t, row: row, condition: condition, decide: t.bounded(decide)}, err
 }
 
 // DeleteOf removes the item with a key, if it is there.
@@ -75,12 +75,15 @@ func (w Write) Blindly() Write {
 	return w
 }
 
-// bounded keeps what decide makes within the size of an item.
-func bounded(decide Decide) Decide {
+// bounded keeps what decide makes within what the table takes.
+func (t *Table) bounded(decide Decide) Decide {
 	return func(current attribute.Item) (attribute.Item, error) {
 		next, err := decide(current)
 		if err == nil && TooLarge(next) {
 			err = ErrItemTooLarge
+		}
+		if err == nil {
+			err = t.checkNewIndexKeys(current, next)
 		}
 		return next, err
 	}

@@ -13,7 +13,8 @@ import (
 // costs a table without streams and expiry nothing.
 type transaction struct {
 	storage.Tx
-	gate    *sync.RWMutex
+	gate    *gate
+	shift   *shift
 	work    func(*transaction) error
 	run     func(storage.Tx) error // begin, bound once
 	decided bool                   // work returned nil: from then on only the store decides
@@ -68,7 +69,7 @@ func changedNothing(err error) bool {
 // writers are the transactions that are under way. A transaction looks at the latest description of its tables once; settle waits
 // for those that may have seen an earlier one. The gates are many so that transactions do not meet at one of them.
 type writers struct {
-	gates [16]sync.RWMutex
+	gates [16]gate
 	made  atomic.Uint32
 	pool  sync.Pool
 }
@@ -80,23 +81,21 @@ func (w *writers) enter(work func(*transaction) error) *transaction {
 		x.run = x.begin
 	}
 	x.work, x.decided = work, false
-	x.gate.RLock()
+	x.shift = x.gate.enter()
 	return x
 }
 
 func (w *writers) leave(x *transaction) {
-	x.gate.RUnlock()
+	x.shift.leave()
 	clear(x.numbers)
 	clear(x.due)
 	x.Tx, x.work, x.numbers, x.due = nil, nil, x.numbers[:0], x.due[:0]
 	w.pool.Put(x)
 }
 
-// settle returns when every transaction that was under way is over. No transaction waits for settle while it holds what another
-// needs: gates come before latches.
+// settle returns when every transaction that was under way is over. Nobody waits for settle: see gate.
 func (w *writers) settle() {
 	for i := range w.gates {
-		w.gates[i].Lock()
-		w.gates[i].Unlock() //nolint:staticcheck // nothing to do inside: waiting is all
+		w.gates[i].wait()
 	}
 }

@@ -27,11 +27,26 @@ type KeyClause struct {
 // KeyCondition is a compiled KeyConditionExpression.
 type KeyCondition struct{ clauses []KeyClause }
 
-// Clauses are one or two, of different attributes, in the order of the text.
+// Clauses are of different attributes, in the order of the text.
 func (k *KeyCondition) Clauses() []KeyClause { return k.clauses }
 
-// KeyCondition compiles a KeyConditionExpression.
+// Attributes that a key can have: of a table, and of an index ("Multi-attribute keys").
+const (
+	tableKeyParts = 2
+	indexKeyParts = 8
+)
+
+// KeyCondition compiles a KeyConditionExpression of one or two clauses.
 func (s *Scope) KeyCondition(text string) (*KeyCondition, error) {
+	return s.keyCondition(text, tableKeyParts)
+}
+
+// IndexKeyCondition is KeyCondition for an index, whose key may have more attributes. Whether it has is the caller's to say.
+func (s *Scope) IndexKeyCondition(text string) (*KeyCondition, error) {
+	return s.keyCondition(text, indexKeyParts)
+}
+
+func (s *Scope) keyCondition(text string, limit int) (*KeyCondition, error) {
 	if err := s.open(); err != nil {
 		return nil, err
 	}
@@ -48,13 +63,14 @@ func (s *Scope) KeyCondition(text string) (*KeyCondition, error) {
 	if err := k.collect(t, root); err != nil {
 		return nil, err
 	}
-	if len(k.clauses) > 2 {
-		return nil, tooManyKeyConditions()
+	if len(k.clauses) > limit {
+		return nil, TooManyKeyConditions()
 	}
 	return k, nil
 }
 
-func tooManyKeyConditions() error { return &Error{"Conditions can be of length 1 or 2 only"} }
+// TooManyKeyConditions is the error for more clauses than the key has attributes.
+func TooManyKeyConditions() error { return &Error{"Conditions can be of length 1 or 2 only"} }
 
 // collect adds the clauses of r, which AND may connect and nothing else.
 func (k *KeyCondition) collect(t *tree, r ref) error {

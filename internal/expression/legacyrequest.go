@@ -17,7 +17,7 @@ type LegacyUpdate struct {
 // LegacyKeyConditions compiles the parameter KeyConditions.
 func LegacyKeyConditions(conditions map[string]LegacyCondition) (*KeyCondition, error) {
 	if len(conditions) < 1 || len(conditions) > 2 {
-		return nil, tooManyKeyConditions()
+		return nil, TooManyKeyConditions()
 	}
 	k := &KeyCondition{clauses: make([]KeyClause, 0, 2)}
 	for _, name := range slices.Sorted(maps.Keys(conditions)) {

@@ -23,6 +23,21 @@ func (s *Service) needFor(caller *auth.Caller, action string, given *string, req
 	return nil
 }
 
+// needIndexed is needFor for what reads either the table or one of its indexes, which is a resource of its own.
+func (s *Service) needIndexed(caller *auth.Caller, action string, given, index *string, request any, needs *auth.Needs) error {
+	if index == nil {
+		return s.needFor(caller, action, given, request, needs)
+	}
+	resource, err := s.resource(caller, given)
+	if err != nil {
+		return err
+	}
+	s.add(caller, action, indexARN(resource, *index), request, needs).table = resource
+	needs.Note("tableName", *given)
+	needs.Note("indexName", *index)
+	return nil
+}
+
 // add adds a need, with the condition keys that it has, and gives those back.
 func (s *Service) add(caller *auth.Caller, action, resource string, request any, needs *auth.Needs) *conditionKeys {
 	c := keysIn(needs)
@@ -85,11 +100,11 @@ func (s *Service) deleteItemAccess(_ context.Context, caller *auth.Caller, in *d
 }
 
 func (s *Service) queryAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput, needs *auth.Needs) error {
-	return s.needFor(caller, "dynamodb:Query", in.TableName, in, needs)
+	return s.needIndexed(caller, "dynamodb:Query", in.TableName, in.IndexName, in, needs)
 }
 
 func (s *Service) scanAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput, needs *auth.Needs) error {
-	return s.needFor(caller, "dynamodb:Scan", in.TableName, in, needs)
+	return s.needIndexed(caller, "dynamodb:Scan", in.TableName, in.IndexName, in, needs)
 }
 
 // noteEncryption shows the trail which key was asked for, in CloudTrail's casing.

@@ -131,7 +131,8 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 		return nil, err
 	}
 	var writes []engine.Write
-	var tables []string // of the writes
+	var tables []*engine.Table // of the writes, and what the request calls them
+	var called []string
 	for _, name := range names {
 		t, err := s.use(ctx, caller, &name)
 		if err != nil {
@@ -145,7 +146,7 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 			if !wantsCapacity(in.ReturnConsumedCapacity) {
 				w = w.Blindly()
 			}
-			writes, tables = append(writes, w), append(tables, name)
+			writes, tables, called = append(writes, w), append(tables, t), append(called, name)
 		}
 	}
 	changes, err := s.engine.Batch(ctx, writes)
@@ -157,7 +158,10 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 	}
 	cost := &tally{}
 	for i := range changes {
-		cost.add(tables[i], writeUnits(changes[i]))
+		if !wantsCapacity(in.ReturnConsumedCapacity) {
+			break
+		}
+		cost.addCost(called[i], costOfWrite(tables[i], changes[i], 1))
 	}
 	return &dynamodbapi.BatchWriteItemOutput{
 		ConsumedCapacity:      cost.consumed(in.ReturnConsumedCapacity),

@@ -77,6 +77,9 @@ func cancellation(err error, plan []plannedWrite) error {
 	}
 	reasons := make([]dynamodbapi.CancellationReason, len(plan))
 	for i, reason := range cancelled.Reasons {
+		if isFault(reason) {
+			return updateRefusal(reason)
+		}
 		code, message, item := explainReason(reason, plan[i].returnItem)
 		if code == "" {
 			return reason
@@ -90,6 +93,7 @@ func cancellation(err error, plan []plannedWrite) error {
 func explainReason(reason error, returnItem *string) (code string, message *string, item attribute.Item) {
 	var failed *engine.ConditionError
 	var wrong *expression.Error
+	var key *engine.KeyError
 	switch {
 	case reason == nil:
 		return noReason, nil, nil
@@ -97,6 +101,8 @@ func explainReason(reason error, returnItem *string) (code string, message *stri
 		return conditionReason, pointer(conditionFailed), failedItem(failed, returnItem)
 	case errors.As(reason, &wrong):
 		return validationReason, &wrong.Message, nil
+	case errors.As(reason, &key):
+		return validationReason, pointer(keyMessage(key)), nil
 	case errors.Is(reason, engine.ErrItemTooLarge):
 		return validationReason, pointer(updateTooLarge), nil
 	}

@@ -13,15 +13,71 @@ const (
 
 func wantsCapacity(mode *string) bool { return mode != nil && *mode != "NONE" }
 
+// cost is what a request costs in one table and its indexes.
+type cost struct {
+	table         float64
+	local, global map[string]float64 // by the names of indexes
+}
+
+// total is the cost all told.
+func (c *cost) total() float64 {
+	sum := c.table
+	for _, units := range c.local {
+		sum += units
+	}
+	for _, units := range c.global {
+		sum += units
+	}
+	return sum
+}
+
+// charge adds to the cost of an index.
+func (c *cost) charge(x *engine.Index, units float64) {
+	of := &c.global
+	if x.Local {
+		of = &c.local
+	}
+	if *of == nil {
+		*of = map[string]float64{}
+	}
+	(*of)[x.Name] += units
+}
+
+func (c *cost) add(other *cost) {
+	c.table += other.table
+	c.local, c.global = addUnits(c.local, other.local), addUnits(c.global, other.global)
+}
+
+func addUnits(to, from map[string]float64) map[string]float64 {
+	if to == nil && len(from) > 0 {
+		to = map[string]float64{}
+	}
+	for name, units := range from {
+		to[name] += units
+	}
+	return to
+}
+
+// costOfWrite is what a change of one item costs, factor times over, with its entries in the table's indexes.
+func costOfWrite(t *engine.Table, change engine.Change, factor float64) *cost {
+	c := &cost{table: factor * writeUnits(change)}
+	for i := range t.Indexes {
+		for _, size := range t.IndexWrites(&t.Indexes[i], change) {
+			c.charge(&t.Indexes[i], factor*float64(roundUp(max(size, 1), writeUnitBytes)))
+		}
+	}
+	return c
+}
+
 // writeCapacity is what a write of one item costs, if the request asks for it.
-func writeCapacity(mode, table *string, change engine.Change) *dynamodbapi.ConsumedCapacity {
+func writeCapacity(mode, table *string, t *engine.Table, change engine.Change) *dynamodbapi.ConsumedCapacity {
 	if !wantsCapacity(mode) {
 		return nil
 	}
-	return capacity(mode, table, writeUnits(change))
+	return costOfWrite(t, change, 1).consumed(mode, table)
 }
 
-// writeUnits is what a write costs: by the larger of the item before and after, at least one unit.
+// writeUnits is what a write costs in the table: by the larger of the item before and after, at least one unit.
 func writeUnits(change engine.Change) float64 {
 	size := max(change.Old.Size(), change.New.Size(), 1)
 	return float64(roundUp(size, writeUnitBytes))
@@ -36,31 +92,67 @@ func readUnits(size int, consistent bool) float64 {
 	return units / 2
 }
 
+// pageCapacity is what a page of a table costs or, if x is not nil, of an index, and the items that were fetched for it one by one.
+func pageCapacity(mode, table *string, x *engine.Index, page *engine.Page, consistent bool) *dynamodbapi.ConsumedCapacity {
+	if !wantsCapacity(mode) {
+		return nil
+	}
+	units := readUnits(page.Size, consistent)
+	if x == nil {
+		return capacity(mode, table, units)
+	}
+	c := &cost{}
+	c.charge(x, units)
+	for _, size := range page.Fetched {
+		c.table += readUnits(size, consistent)
+	}
+	return c.consumed(mode, table)
+}
+
 func roundUp(n, unit int) int { return (n + unit - 1) / unit }
 
-// capacity is the cost of a request to one table, which is called as the request called it: by name or by ARN.
+// capacity is the cost of a request to one table alone.
 func capacity(mode, table *string, units float64) *dynamodbapi.ConsumedCapacity {
-	c := &dynamodbapi.ConsumedCapacity{TableName: table, CapacityUnits: &units}
+	return (&cost{table: units}).consumed(mode, table)
+}
+
+// consumed is the cost as answers give it. The table is called as the request called it: by name or by ARN.
+func (c *cost) consumed(mode, table *string) *dynamodbapi.ConsumedCapacity {
+	out := &dynamodbapi.ConsumedCapacity{TableName: table, CapacityUnits: pointer(c.total())}
 	if *mode == "INDEXES" {
-		c.Table = &dynamodbapi.Capacity{CapacityUnits: &units}
+		out.Table = &dynamodbapi.Capacity{CapacityUnits: &c.table}
+		out.LocalSecondaryIndexes, out.GlobalSecondaryIndexes = capacities(c.local), capacities(c.global)
 	}
-	return c
+	return out
+}
+
+func capacities(units map[string]float64) map[string]dynamodbapi.Capacity {
+	if len(units) == 0 {
+		return nil
+	}
+	out := make(map[string]dynamodbapi.Capacity, len(units))
+	for name, n := range units {
+		out[name] = dynamodbapi.Capacity{CapacityUnits: &n}
+	}
+	return out
 }
 
 // tally adds up what a request to several tables costs, by the names that the request gives them, in the order of their first use.
 type tally struct {
 	names []string
-	units map[string]float64
+	costs map[string]*cost
 }
 
-func (c *tally) add(table string, units float64) {
-	if c.units == nil {
-		c.units = map[string]float64{}
+func (c *tally) add(table string, units float64) { c.addCost(table, &cost{table: units}) }
+
+func (c *tally) addCost(table string, more *cost) {
+	if c.costs == nil {
+		c.costs = map[string]*cost{}
 	}
-	if _, known := c.units[table]; !known {
-		c.names = append(c.names, table)
+	if _, known := c.costs[table]; !known {
+		c.names, c.costs[table] = append(c.names, table), &cost{}
 	}
-	c.units[table] += units
+	c.costs[table].add(more)
 }
 
 // consumed is the cost as requests in batches give it; nil when the request does not ask for it.
@@ -70,7 +162,7 @@ func (c *tally) consumed(mode *string) []dynamodbapi.ConsumedCapacity {
 	}
 	out := make([]dynamodbapi.ConsumedCapacity, len(c.names))
 	for i := range c.names {
-		out[i] = *capacity(mode, &c.names[i], c.units[c.names[i]])
+		out[i] = *c.costs[c.names[i]].consumed(mode, &c.names[i])
 	}
 	return out
 }
@@ -80,9 +172,7 @@ func (c *tally) consumedReads(mode *string) []dynamodbapi.ConsumedCapacity {
 	out := c.consumed(mode)
 	for i := range out {
 		out[i].ReadCapacityUnits = out[i].CapacityUnits
-		if out[i].Table != nil {
-			out[i].Table.ReadCapacityUnits = out[i].CapacityUnits
-		}
+		tellApart(&out[i], func(c *dynamodbapi.Capacity) { c.ReadCapacityUnits = c.CapacityUnits })
 	}
 	return out
 }
@@ -91,9 +181,19 @@ func (c *tally) consumedWrites(mode *string) []dynamodbapi.ConsumedCapacity {
 	out := c.consumed(mode)
 	for i := range out {
 		out[i].WriteCapacityUnits = out[i].CapacityUnits
-		if out[i].Table != nil {
-			out[i].Table.WriteCapacityUnits = out[i].CapacityUnits
-		}
+		tellApart(&out[i], func(c *dynamodbapi.Capacity) { c.WriteCapacityUnits = c.CapacityUnits })
 	}
 	return out
+}
+
+func tellApart(c *dynamodbapi.ConsumedCapacity, mark func(*dynamodbapi.Capacity)) {
+	if c.Table != nil {
+		mark(c.Table)
+	}
+	for _, indexes := range []map[string]dynamodbapi.Capacity{c.LocalSecondaryIndexes, c.GlobalSecondaryIndexes} {
+		for name, units := range indexes {
+			mark(&units)
+			indexes[name] = units
+		}
+	}
 }

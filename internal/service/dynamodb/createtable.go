@@ -77,6 +77,9 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 	if t.Key, err = readKeySchema(in.KeySchema, t.Attributes); err != nil {
 		return nil, wanted, err
 	}
+	if err := readIndexes(t, in); err != nil {
+		return nil, wanted, err
+	}
 	if wanted, err = readEncryption(in.SSESpecification); err != nil {
 		return nil, wanted, err
 	}

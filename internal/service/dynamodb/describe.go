@@ -87,6 +87,7 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 			d.TableClassSummary.LastUpdateDateTime = &t.ClassChanged
 		}
 	}
+	describeIndexes(d, t, now)
 	return d
 }
 

@@ -25,7 +25,7 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
 	out := &dynamodbapi.PutItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
 		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
 	}
 	if wantsOld {
@@ -79,7 +79,7 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
 	out := &dynamodbapi.DeleteItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
 		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
 	}
 	if wantsOld(in.ReturnValues) {

@@ -59,17 +59,16 @@ func refusal(err error) error {
 
 // keyRefusal words what is wrong with a key of an item that is written.
 func keyRefusal(e *engine.KeyError) error {
+	if e.Index != "" {
+		return indexKeyRefusal(e)
+	}
 	switch e.Problem {
 	case engine.KeyMissing:
 		return invalidParameter("Missing the key %s in the item", e.Key.Name)
 	case engine.KeyWrongKind:
 		return invalidParameter("Type mismatch for key %s expected: %s actual: %s", e.Key.Name, e.Key.Kind, e.Actual)
 	case engine.KeyEmpty:
-		what := "string"
-		if e.Key.Kind.String() == "B" {
-			what = "binary"
-		}
-		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", what, e.Key.Name)
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyKind(e), e.Key.Name)
 	case engine.KeyTooLong:
 		if e.IsRange {
 			return invalidParameter("Aggregated size of all range keys has exceeded the size limit of %d bytes", engine.MaxRangeKeySize)
@@ -82,7 +81,7 @@ func keyRefusal(e *engine.KeyError) error {
 // lookupRefusal words what is wrong with a key by which an item is looked up.
 func lookupRefusal(err error) error {
 	var key *engine.KeyError
-	if errors.As(err, &key) && (key.Problem == engine.KeyWrongKind || key.Problem == engine.KeyMissing) {
+	if errors.As(err, &key) && key.Index == "" && (key.Problem == engine.KeyWrongKind || key.Problem == engine.KeyMissing) {
 		return invalid("The provided key element does not match the schema")
 	}
 	return refusal(err)

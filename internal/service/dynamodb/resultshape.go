@@ -17,6 +17,7 @@ type shaped struct {
 	legacyName   string // of the member of legacyFilter, where it must not name key attributes
 	operator     *string
 	selected     *string
+	indexed      bool // an index is read, not the table
 }
 
 // resultShape is what a query or scan does with the items that it reads.
@@ -25,11 +26,12 @@ type resultShape struct {
 	filterName string // in refusals of key attributes
 	projection *expression.Projection
 	countOnly  bool
+	all        bool // ALL_ATTRIBUTES
 }
 
 func readShape(scope *expression.Scope, given *shaped) (*resultShape, error) {
 	shape := &resultShape{filterName: "Filter Expression"}
-	if err := shape.selectItems(given.selected, &given.projection); err != nil {
+	if err := shape.selectItems(given); err != nil {
 		return nil, err
 	}
 	var err error
@@ -49,23 +51,26 @@ func readShape(scope *expression.Scope, given *shaped) (*resultShape, error) {
 }
 
 // selectItems applies Select, which must agree with whether there is a projection.
-func (r *resultShape) selectItems(selected *string, p *projected) error {
-	if selected == nil {
+func (r *resultShape) selectItems(given *shaped) error {
+	if given.selected == nil {
 		return nil
 	}
-	what := ""
-	switch *selected {
+	what, p := "", &given.projection
+	switch *given.selected {
 	case "SPECIFIC_ATTRIBUTES":
 		if p.expression == nil && p.attributes == nil {
 			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
 		}
 		return nil
 	case "ALL_PROJECTED_ATTRIBUTES":
-		return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+		if !given.indexed {
+			return invalid("ALL_PROJECTED_ATTRIBUTES can be used only when Querying using an IndexName")
+		}
+		what = "ALL_PROJECTED_ATTRIBUTES"
 	case "COUNT":
 		r.countOnly, what = true, "only the Count"
 	case "ALL_ATTRIBUTES":
-		what = "ALL_ATTRIBUTES"
+		r.all, what = true, "ALL_ATTRIBUTES"
 	}
 	switch {
 	case p.expression != nil:
@@ -77,11 +82,11 @@ func (r *resultShape) selectItems(selected *string, p *projected) error {
 }
 
 // checkFilter keeps key attributes out of a query's filter: they belong into the key condition.
-func (r *resultShape) checkFilter(key *engine.KeySchema) error {
+func (r *resultShape) checkFilter(keys []engine.KeyAttribute) error {
 	if r.filter == nil {
 		return nil
 	}
-	for _, attribute := range key.Attributes() {
+	for _, attribute := range keys {
 		if slices.Contains(r.filter.Attributes(), attribute.Name) {
 			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", r.filterName, attribute.Name)
 		}

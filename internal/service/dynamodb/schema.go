@@ -55,9 +55,6 @@ func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine
 			schema.Range = &definitions[at]
 		}
 	}
-	if len(definitions) != len(elements) {
-		return schema, invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
-	}
 	return schema, nil
 }
 

@@ -19,27 +19,44 @@ func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbap
 	if err != nil {
 		return nil, err
 	}
+	x, err := s.readIndex(t, in.IndexName, in.ConsistentRead, shape)
+	if err != nil {
+		return nil, err
+	}
+	page, err := s.queryPage(ctx, t, x, in, shape, condition)
+	if err != nil {
+		return nil, lookupRefusal(expressionRefusal(err))
+	}
+	return &dynamodbapi.QueryOutput{
+		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
+		LastEvaluatedKey: page.LastKey,
+		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page, isTrue(in.ConsistentRead)),
+	}, nil
+}
+
+// queryPage reads a page of the table or, if x is not nil, of the index.
+func (s *Service) queryPage(ctx context.Context, t *engine.Table, x *engine.Index, in *dynamodbapi.QueryInput, shape *resultShape, condition *expression.KeyCondition) (*engine.Page, error) {
+	reverse, request := in.ScanIndexForward != nil && !*in.ScanIndexForward, shape.page(in.Limit, in.ExclusiveStartKey)
+	if x != nil {
+		q, err := indexQuery(x, condition)
+		if err != nil {
+			return nil, err
+		}
+		if err := shape.checkFilter(x.Keys()); err != nil {
+			return nil, err
+		}
+		q.Reverse, q.Page, q.Whole = reverse, request, shape.needsTable(x)
+		return s.engine.QueryIndex(ctx, t, x, q)
+	}
 	q, err := keyQuery(&t.Key, condition)
 	if err != nil {
 		return nil, err
 	}
-	if err := shape.checkFilter(&t.Key); err != nil {
+	if err := shape.checkFilter(t.Key.Attributes()); err != nil {
 		return nil, err
 	}
-	q.Reverse = in.ScanIndexForward != nil && !*in.ScanIndexForward
-	q.Page = shape.page(in.Limit, in.ExclusiveStartKey)
-	page, err := s.engine.Query(ctx, t, q)
-	if err != nil {
-		return nil, lookupRefusal(expressionRefusal(err))
-	}
-	out := &dynamodbapi.QueryOutput{
-		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
-		LastEvaluatedKey: page.LastKey,
-	}
-	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(page.Size, isTrue(in.ConsistentRead)))
-	}
-	return out, nil
+	q.Reverse, q.Page = reverse, request
+	return s.engine.Query(ctx, t, q)
 }
 
 // checkQuery checks what needs no table, in DynamoDB's order.
@@ -60,6 +77,7 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 	shape, err := readShape(scope, &shaped{
 		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
 		legacyFilter: in.QueryFilter, legacyName: "QueryFilter", operator: in.ConditionalOperator, selected: in.Select,
+		indexed: in.IndexName != nil,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -79,10 +97,12 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 
 // readKeyCondition compiles the key condition in either form; nil when there is none.
 func readKeyCondition(scope *expression.Scope, in *dynamodbapi.QueryInput) (*expression.KeyCondition, error) {
-	if in.KeyConditionExpression != nil {
+	switch {
+	case in.KeyConditionExpression != nil && in.IndexName != nil:
+		return scope.IndexKeyCondition(*in.KeyConditionExpression)
+	case in.KeyConditionExpression != nil:
 		return scope.KeyCondition(*in.KeyConditionExpression)
-	}
-	if in.KeyConditions != nil {
+	case in.KeyConditions != nil:
 		return expression.LegacyKeyConditions(legacyConditions(in.KeyConditions))
 	}
 	return nil, nil
@@ -101,19 +121,28 @@ func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi
 	if err != nil {
 		return nil, err
 	}
+	x, err := s.readIndex(t, in.IndexName, in.ConsistentRead, shape)
+	if err != nil {
+		return nil, err
+	}
 	request.Page = shape.page(in.Limit, in.ExclusiveStartKey)
-	page, err := s.engine.Scan(ctx, t, request)
+	page, err := s.scanPage(ctx, t, x, request, shape)
 	if err != nil {
 		return nil, scanRefusal(expressionRefusal(err))
 	}
-	out := &dynamodbapi.ScanOutput{
+	return &dynamodbapi.ScanOutput{
 		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
+		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page, isTrue(in.ConsistentRead)),
+	}, nil
+}
+
+// scanPage reads a page of the table or, if x is not nil, of the index.
+func (s *Service) scanPage(ctx context.Context, t *engine.Table, x *engine.Index, request engine.Scan, shape *resultShape) (*engine.Page, error) {
+	if x != nil {
+		return s.engine.ScanIndex(ctx, t, x, request, shape.needsTable(x))
 	}
-	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(page.Size, isTrue(in.ConsistentRead)))
-	}
-	return out, nil
+	return s.engine.Scan(ctx, t, request)
 }
 
 func checkScan(in *dynamodbapi.ScanInput) (*resultShape, error) {
@@ -130,6 +159,7 @@ func checkScan(in *dynamodbapi.ScanInput) (*resultShape, error) {
 	shape, err := readShape(scope, &shaped{
 		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
 		legacyFilter: in.ScanFilter, operator: in.ConditionalOperator, selected: in.Select,
+		indexed: in.IndexName != nil,
 	})
 	if err != nil {
 		return nil, err

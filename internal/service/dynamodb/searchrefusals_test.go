@@ -106,7 +106,7 @@ func TestRefusedQueries(t *testing.T) {
 			"The provided starting key does not match the range key predicate"},
 		{"values without their expressions", "Query", `{"TableName":"sorted","KeyConditions":{"pk":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"a"}]}},"ExpressionAttributeValues":` + a + `}`,
 			validation, "ExpressionAttributeValues can only be specified when using expressions: FilterExpression and KeyConditionExpression are null"},
-		{"index", "Query", query("pk = :a", a, `,"IndexName":"index"`), validation, "Unsupported member IndexName"},
+		{"index", "Query", query("pk = :a", a, `,"IndexName":"index"`), validation, "The table does not have the specified index: index"},
 	})
 }
 

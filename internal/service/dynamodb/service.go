@@ -78,8 +78,8 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes", "LocalSecondaryIndexes",
-			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "StreamSpecification"),
+		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes.OnDemandThroughput",
+			"GlobalSecondaryIndexes.WarmThroughput", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "StreamSpecification"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
 		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
@@ -89,8 +89,8 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.GetItem()), s.getItemAccess, s.getItem),
 		service.Bind(reads(dynamodbapi.UpdateItem()), s.updateItemAccess, s.updateItem),
 		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
-		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query).Without("IndexName"),
-		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan).Without("IndexName"),
+		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query),
+		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan),
 		service.Bind(reads(dynamodbapi.BatchGetItem()), s.batchGetItemAccess, s.batchGetItem),
 		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),

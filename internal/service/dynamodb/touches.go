@@ -151,10 +151,16 @@ func (c *conditionKeys) queriedPartition(in *dynamodbapi.QueryInput) (values []a
 
 // partitionOf is the name of the partition key of a table or of an index; empty if it is not known.
 func partitionOf(t *engine.Table, index *string) string {
-	if t == nil || index != nil {
+	switch {
+	case t == nil:
 		return ""
+	case index == nil:
+		return t.Key.Hash.Name
 	}
-	return t.Key.Hash.Name
+	if x := t.Index(*index); x != nil && len(x.Hash) == 1 {
+		return x.Hash[0].Name
+	}
+	return ""
 }
 
 // selects is the effective Select of a read.

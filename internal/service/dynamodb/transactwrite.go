@@ -24,7 +24,7 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 	if err != nil {
 		return nil, err
 	}
-	writes, err := s.buildWrites(ctx, caller, plan)
+	tables, writes, err := s.buildWrites(ctx, caller, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -33,18 +33,18 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 		return nil, cancellation(err, plan)
 	}
 	return &dynamodbapi.TransactWriteItemsOutput{
-		ConsumedCapacity:      transactionCost(in.ReturnConsumedCapacity, plan, changes, repeated),
+		ConsumedCapacity:      transactionCost(in.ReturnConsumedCapacity, plan, tables, changes, repeated),
 		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
 	}, nil
 }
 
 // buildWrites ties the writes to their tables. A write that does not fit its table cancels the transaction.
-func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []plannedWrite) ([]engine.Write, error) {
+func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []plannedWrite) ([]*engine.Table, []engine.Write, error) {
 	tables := make([]*engine.Table, len(plan))
 	for i, p := range plan {
 		var err error
 		if tables[i], err = s.use(ctx, caller, p.table); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	writes, misfits := make([]engine.Write, len(plan)), make([]error, len(plan))
@@ -52,25 +52,25 @@ func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []p
 		var err error
 		if writes[i], err = p.build(tables[i]); err != nil {
 			if misfits[i] = p.word(err); isFault(err) {
-				return nil, misfits[i]
+				return nil, nil, misfits[i]
 			}
 		}
 	}
-	return writes, cancelMisfits(misfits)
+	return tables, writes, cancelMisfits(misfits)
 }
 
 // transactionCost is what a transaction costs: one that was done before only reads.
-func transactionCost(mode *string, plan []plannedWrite, changes []engine.Change, repeated bool) []dynamodbapi.ConsumedCapacity {
+func transactionCost(mode *string, plan []plannedWrite, tables []*engine.Table, changes []engine.Change, repeated bool) []dynamodbapi.ConsumedCapacity {
 	if !wantsCapacity(mode) {
 		return nil
 	}
 	cost := &tally{}
 	for i, change := range changes {
-		units := writeUnits(change)
 		if repeated {
-			units = readUnits(change.New.Size(), true)
+			cost.add(*plan[i].table, transactionFactor*readUnits(change.New.Size(), true))
+		} else {
+			cost.addCost(*plan[i].table, costOfWrite(tables[i], change, transactionFactor))
 		}
-		cost.add(*plan[i].table, transactionFactor*units)
 	}
 	if repeated {
 		return cost.consumedReads(mode)

@@ -32,7 +32,7 @@ func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynam
 	}
 	return &dynamodbapi.UpdateItemOutput{
 		Attributes:            u.returned(in.ReturnValues, change),
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, change),
+		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
 		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
 	}, nil
 }
@@ -154,6 +154,9 @@ const updateTooLarge = "Item size to update has exceeded the maximum allowed siz
 func updateRefusal(err error) error {
 	if errors.Is(err, engine.ErrItemTooLarge) {
 		return invalid(updateTooLarge)
+	}
+	if key := new(engine.KeyError); errors.As(err, &key) && key.Index != "" {
+		return updatedIndexKeyRefusal(key)
 	}
 	return lookupRefusal(err)
 }
