@@ -6,32 +6,39 @@ import (
 	"testing"
 )
 
+// keySchema is a KeySchema of these attributes; ">" marks those of the order.
+func keySchema(names ...string) string {
+	elements := make([]string, len(names))
+	for i, name := range names {
+		kind := "HASH"
+		if strings.HasPrefix(name, ">") {
+			kind = "RANGE"
+		}
+		elements[i] = `{"AttributeName":"` + strings.TrimPrefix(name, ">") + `","KeyType":"` + kind + `"}`
+	}
+	return `"KeySchema":[` + strings.Join(elements, ",") + `]`
+}
+
+// anIndex is an index as CreateTable takes it.
+func anIndex(name, key, projection string) string {
+	return `{"IndexName":"` + name + `",` + key + `,"Projection":{` + projection + `}}`
+}
+
+// createWith is a CreateTable with a definition for each letter of attributes.
+func createWith(attributes, key, more string) string {
+	var definitions []string
+	for _, name := range strings.Split(attributes, "") {
+		definitions = append(definitions, `{"AttributeName":"`+name+`","AttributeType":"S"}`)
+	}
+	return `{"TableName":"table","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[` + strings.Join(definitions, ",") + `],` + key + more + `}`
+}
+
 // TestRefusedIndexes: which indexes a table may not be created with.
 func TestRefusedIndexes(t *testing.T) {
 	w := newWorld(t)
 	const parameters = "One or more parameter values were invalid: "
-	key := func(names ...string) string {
-		elements := make([]string, len(names))
-		for i, name := range names {
-			kind := "HASH"
-			if strings.HasPrefix(name, ">") {
-				kind = "RANGE"
-			}
-			elements[i] = `{"AttributeName":"` + strings.TrimPrefix(name, ">") + `","KeyType":"` + kind + `"}`
-		}
-		return `"KeySchema":[` + strings.Join(elements, ",") + `]`
-	}
 	const all = `"ProjectionType":"ALL"`
-	index := func(name, key, projection string) string {
-		return `{"IndexName":"` + name + `",` + key + `,"Projection":{` + projection + `}}`
-	}
-	create := func(attributes, key, more string) string {
-		var definitions []string
-		for _, name := range strings.Split(attributes, "") {
-			definitions = append(definitions, `{"AttributeName":"`+name+`","AttributeType":"S"}`)
-		}
-		return `{"TableName":"table","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[` + strings.Join(definitions, ",") + `],` + key + more + `}`
-	}
+	key, index, create := keySchema, anIndex, createWith
 	local := func(indexes ...string) string { return `,"LocalSecondaryIndexes":[` + strings.Join(indexes, ",") + `]` }
 	global := func(indexes ...string) string {
 		return `,"GlobalSecondaryIndexes":[` + strings.Join(indexes, ",") + `]`
