@@ -20,6 +20,7 @@ const direction = `
 	strictjson:
 	attribute: strictjson
 	expression: attribute
+	partiql: expression attribute
 
 	api: strictjson attribute
 	api/...: api strictjson attribute
@@ -49,7 +50,7 @@ const direction = `
 	custody: engine auth clock storage keyring/tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
-	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression engine storage auth auth/policy arn clock
+	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth arn
 	service/sts: service api api/stsapi api/membercheck identity auth arn

@@ -58,6 +58,7 @@ type PageRequest struct {
 	Limit  int            // items read, before the filter; 0 means no limit
 	Start  attribute.Item // the LastKey of the page before; nil starts at the beginning
 	Filter func(attribute.Item) (bool, error)
+	Room   int // bytes that are left of a page that was begun elsewhere; 0 means MaxPageSize
 }
 
 // Page is one page of items. Its items share memory with each other and with nothing else.
@@ -237,13 +238,17 @@ func (t *Table) readPage(rows storage.Iterator, request PageRequest) (page *Page
 	page = &Page{}
 	var memory arena
 	var last place
+	room := MaxPageSize
+	if request.Room > 0 {
+		room = request.Room
+	}
 	for rows.Next() {
 		item, err := storedItem(t.ID, rows.Value())
 		if err != nil {
 			return nil, err
 		}
 		size := item.Size()
-		if page.Scanned > 0 && page.Size+size > MaxPageSize {
+		if page.Scanned > 0 && page.Size+size > room {
 			page.LastKey, err = t.keyAt(last)
 			return page, err
 		}

@@ -76,7 +76,7 @@ func (c *checker) checkPath(r ref) {
 		switch step := &path[i]; {
 		case step.IsIndex && step.Name != "":
 			c.report(rankPath, "List index is not within the allowable range; index: [%s]", step.Name)
-		case step.IsIndex:
+		case step.IsIndex || c.literal:
 		case step.Name[0] == '#':
 			name, ok := c.scope.name(step.Name)
 			if !ok {
@@ -93,6 +93,9 @@ func (c *checker) checkPath(r ref) {
 
 func (c *checker) checkValue(r ref) {
 	n := &c.nodes[r]
+	if c.literal {
+		return
+	}
 	if n.value = c.scope.value(n.text); n.value == nil {
 		c.report(rankPlaceholder, "An expression attribute value used in expression is not defined; attribute value: %s", n.text)
 	}

@@ -106,6 +106,7 @@ type tree struct {
 	steps     []attribute.Step
 	operators int
 	redundant bool // somewhere the text has two pairs of parentheses around the same
+	literal   bool // names are names, not placeholders; values are there already
 }
 
 // newTree makes an empty tree with room for what the text is likely to hold.

@@ -29,6 +29,7 @@ const (
 	noReason         = "None"
 	conditionReason  = "ConditionalCheckFailed"
 	validationReason = "ValidationError"
+	duplicateReason  = "DuplicateItem"
 )
 
 // cancelFor cancels a transaction for reasons that are in the order of its items.
@@ -99,6 +100,8 @@ func explainReason(reason error, returnItem *string) (code string, message *stri
 		return noReason, nil, nil
 	case errors.As(reason, &failed):
 		return conditionReason, pointer(conditionFailed), failedItem(failed, returnItem)
+	case errors.Is(reason, errDuplicateItem):
+		return duplicateReason, pointer(duplicateItem), nil
 	case errors.As(reason, &wrong):
 		return validationReason, &wrong.Message, nil
 	case errors.As(reason, &key):

@@ -60,7 +60,7 @@ func addTable(t testing.TB, s *Service, name string, id byte, hash, sort attribu
 	}
 }
 
-// TestConditionKeys runs testdata/conditionkeys: a request, and the condition keys of each need that it has.
+// TestConditionKeys runs testdata/conditionkeys and, for PartiQL, testdata/statementkeys: a request, and the condition keys of each need that it has.
 func TestConditionKeys(t *testing.T) {
 	s := emptyService(t)
 	addTable(t, s, "orders", 1, attribute.S, attribute.N)
@@ -69,7 +69,7 @@ func TestConditionKeys(t *testing.T) {
 	a := &asker{}
 	table := s.Table(&service.Path{Authorizer: a, Recorder: forgetful{}})
 	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
-	datadriven.RunTest(t, "testdata/conditionkeys", func(t *testing.T, d *datadriven.TestData) string {
+	run := func(t *testing.T, d *datadriven.TestData) string {
 		op, ok := table.Lookup(d.Cmd)
 		if !ok {
 			t.Fatalf("there is no operation %s", d.Cmd)
@@ -80,7 +80,9 @@ func TestConditionKeys(t *testing.T) {
 			fmt.Fprintln(&a.asked, err)
 		}
 		return a.asked.String()
-	})
+	}
+	datadriven.RunTest(t, "testdata/conditionkeys", run)
+	datadriven.RunTest(t, "testdata/statementkeys", run)
 }
 
 // TestConditionKeysAreForFree: a request whose condition keys nobody asks for allocates no more than its note for the trail.

@@ -1,0 +1,113 @@
+package dynamodb
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/partiql"
+)
+
+func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput) (*dynamodbapi.BatchExecuteStatementOutput, error) {
+	statements, refusals := make([]*partiql.Checked, len(in.Statements)), make([]error, len(in.Statements))
+	for i := range in.Statements {
+		statements[i], refusals[i] = readStatement(in.Statements[i].Statement, in.Statements[i].Parameters)
+	}
+	if err := checkKinds("BatchExecuteStatement", statements); err != nil {
+		return nil, err
+	}
+	out, cost := &dynamodbapi.BatchExecuteStatementOutput{Responses: make([]dynamodbapi.BatchStatementResponse, len(statements))}, &tally{}
+	for i, statement := range statements {
+		response := &out.Responses[i]
+		err := refusals[i]
+		if err == nil {
+			response.TableName = &statement.Table
+			response.Item, err = s.executeInBatch(ctx, caller, statement, &in.Statements[i], cost)
+		}
+		if err == nil {
+			continue
+		}
+		if response.Error, err = batchError(err, in.Statements[i].ReturnValuesOnConditionCheckFailure); err != nil {
+			return nil, err
+		}
+	}
+	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
+	return out, nil
+}
+
+// checkKinds refuses requests that read and write. Statements that mean nothing are nil.
+func checkKinds(operation string, statements []*partiql.Checked) error {
+	reads, writes := false, false
+	for _, statement := range statements {
+		if statement != nil {
+			reads, writes = reads || statement.Kind.Reads(), writes || !statement.Kind.Reads()
+		}
+	}
+	if reads && writes {
+		return invalid("%s API does not support both read and write operations in the same request.", operation)
+	}
+	return nil
+}
+
+// executeInBatch runs one statement on its own.
+func (s *Service) executeInBatch(ctx context.Context, caller *auth.Caller, statement *partiql.Checked, in *dynamodbapi.BatchStatementRequest, cost *tally) (attribute.Item, error) {
+	if statement.Kind == partiql.Exists {
+		return nil, invalid(existsOutside)
+	}
+	t, err := s.use(ctx, caller, &statement.Table)
+	if err != nil {
+		return nil, err
+	}
+	if statement.Kind == partiql.Select {
+		return s.selectInBatch(ctx, t, statement, isTrue(in.ConsistentRead), cost)
+	}
+	item, change, err := s.executeWrite(ctx, t, statement)
+	if err == nil {
+		cost.add(statement.Table, writeUnits(change))
+	}
+	return item, err
+}
+
+// selectInBatch reads one item by its key.
+func (s *Service) selectInBatch(ctx context.Context, t *engine.Table, statement *partiql.Checked, consistent bool, cost *tally) (attribute.Item, error) {
+	const incomplete = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+	if statement.Index != "" {
+		return nil, invalid(incomplete)
+	}
+	key, err := statementKey(t, statement, incomplete)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkOrder(&t.Key, statement, 1, true); err != nil {
+		return nil, err
+	}
+	item, units, err := s.readOne(ctx, t, key, statement, consistent)
+	if err == nil {
+		cost.add(statement.Table, units)
+	}
+	return item, err
+}
+
+// batchError is why one statement of a batch failed. An error that is not for clients fails the batch.
+func batchError(err error, returnItem *string) (*dynamodbapi.BatchStatementError, error) {
+	var failed *engine.ConditionError
+	if errors.As(err, &failed) {
+		return &dynamodbapi.BatchStatementError{
+			Code: pointer(conditionReason), Item: failedItem(failed, returnItem), Message: pointer(conditionFailed),
+		}, nil
+	}
+	var known *api.Error
+	if !errors.As(err, &known) || known.Status >= 500 {
+		return nil, err
+	}
+	code := strings.TrimSuffix(known.Code, "Exception")
+	if code == "Validation" {
+		code = validationReason
+	}
+	return &dynamodbapi.BatchStatementError{Code: &code, Message: &known.Message}, nil
+}
