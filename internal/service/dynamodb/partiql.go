@@ -58,7 +58,7 @@ func (s *Service) executeStatement(ctx context.Context, caller *auth.Caller, in 
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, statementRefusal)
 	}
 	out := &dynamodbapi.ExecuteStatementOutput{
-		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &statement.Table, change), Items: []attribute.Item{},
+		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &statement.Table, t, change), Items: []attribute.Item{},
 	}
 	if item != nil {
 		out.Items = append(out.Items, item)

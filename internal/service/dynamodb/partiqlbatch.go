@@ -18,7 +18,7 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 	for i := range in.Statements {
 		statements[i], refusals[i] = readStatement(in.Statements[i].Statement, in.Statements[i].Parameters)
 	}
-	if err := checkKinds("BatchExecuteStatement", statements); err != nil {
+	if err := checkMix("BatchExecuteStatement", statements); err != nil {
 		return nil, err
 	}
 	out, cost := &dynamodbapi.BatchExecuteStatementOutput{Responses: make([]dynamodbapi.BatchStatementResponse, len(statements))}, &tally{}
@@ -40,8 +40,8 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 	return out, nil
 }
 
-// checkKinds refuses requests that read and write. Statements that mean nothing are nil.
-func checkKinds(operation string, statements []*partiql.Checked) error {
+// checkMix refuses requests that read and write. Statements that mean nothing are nil.
+func checkMix(operation string, statements []*partiql.Checked) error {
 	reads, writes := false, false
 	for _, statement := range statements {
 		if statement != nil {
@@ -68,7 +68,7 @@ func (s *Service) executeInBatch(ctx context.Context, caller *auth.Caller, state
 	}
 	item, change, err := s.executeWrite(ctx, t, statement)
 	if err == nil {
-		cost.add(statement.Table, writeUnits(change))
+		cost.addCost(statement.Table, costOfWrite(t, change, 1))
 	}
 	return item, err
 }

@@ -23,7 +23,7 @@ func readTransaction(in *dynamodbapi.ExecuteTransactionInput) ([]*partiql.Checke
 			return nil, inTransaction(i, err)
 		}
 	}
-	return statements, checkKinds("ExecuteTransaction", statements)
+	return statements, checkMix("ExecuteTransaction", statements)
 }
 
 // inTransaction says which statement of a transaction a refusal is about.
@@ -122,7 +122,7 @@ func (s *Service) writeTogether(ctx context.Context, caller *auth.Caller, in *dy
 		return nil, cancellation(err, plan)
 	}
 	return &dynamodbapi.ExecuteTransactionOutput{
-		ConsumedCapacity: transactionCost(in.ReturnConsumedCapacity, plan, changes, repeated),
+		ConsumedCapacity: transactionCost(in.ReturnConsumedCapacity, plan, tables, changes, repeated),
 		Responses:        make([]dynamodbapi.ItemResponse, len(statements)),
 	}, nil
 }
