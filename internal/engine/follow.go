@@ -14,6 +14,7 @@ func (e *Engine) latest(t *Table) (*Table, error) {
 	if !ok || now.ID != t.ID {
 		return nil, ErrNoTable
 	}
+	now.live.noteWrite()
 	return now, nil
 }
 

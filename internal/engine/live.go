@@ -18,6 +18,8 @@ type live struct {
 	// soonest is when the first item of the table expires, in seconds since 1970, or earlier; see Engine.Expire.
 	soonest atomic.Int64
 	filling fillProgress
+
+	counted atomic.Bool // nothing was written since the table was last counted
 }
 
 // noSoonest stands for a table none of whose items expires.

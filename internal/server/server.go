@@ -71,6 +71,7 @@ type Server struct {
 	people   *identity.Directory
 	engine   *engine.Engine
 	custody  *custody.Custody
+	recount  *recounter
 	trail    *trail.Trail
 	dynamodb *dynamodb.Service
 	handler  wire.Handler
@@ -108,6 +109,7 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		{"metrics and profiles", s.openAdmin},
 		{"services", s.openServices},
 		{"background work", s.openSweeps},
+		{"counts of tables", s.openRecount},
 		{"listeners", s.openFronts},
 	} {
 		if err := step.open(ctx); err != nil {
