@@ -7,6 +7,7 @@ package auth
 
 import (
 	"context"
+	"time"
 
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
@@ -39,6 +40,8 @@ type Caller struct {
 	Via string
 	// RequestID is the id that the response carries and that the trail and the log name.
 	RequestID string
+	// Issued is when temporary credentials were made; zero for those that last.
+	Issued time.Time
 	// MFA says whether the credentials were obtained with a second factor.
 	MFA bool
 	// TLS says whether the request came over an encrypted connection.

@@ -131,7 +131,9 @@ func (d *Directory) Secret(accessKeyID string) (credential sigv4.Credential, ok 
 		return h.credential(p.caller), true
 	}
 	if p.Kind == User {
-		return h.credential(p.caller), true
+		caller := *p.caller
+		caller.Issued = h.session.Issued
+		return h.credential(&caller), true
 	}
 	return h.credential(h.session.caller), true
 }

@@ -48,13 +48,13 @@ func (s *Session) complete() {
 	switch {
 	case s.ofRoot():
 		s.caller = &auth.Caller{
-			Type: auth.Root, Account: s.Account, ARN: arn.New("iam", "", s.Account, "root").String(), UserID: s.Account,
+			Type: auth.Root, Account: s.Account, ARN: arn.New("iam", "", s.Account, "root").String(), UserID: s.Account, Issued: s.Issued,
 		}
 	case s.RoleARN != "":
 		role := s.RoleARN[strings.LastIndexByte(s.RoleARN, '/')+1:]
 		s.caller = &auth.Caller{
 			Type: auth.AssumedRole, Account: s.Account, ARN: arn.New("sts", "", s.Account, "assumed-role/"+role+"/"+s.Name).String(),
-			UserID: s.Principal + ":" + s.Name, RoleARN: s.RoleARN,
+			UserID: s.Principal + ":" + s.Name, RoleARN: s.RoleARN, Issued: s.Issued,
 		}
 	}
 }

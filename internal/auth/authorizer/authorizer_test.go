@@ -137,7 +137,9 @@ func TestConditionKeys(t *testing.T) {
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	via := user("alice").For("dynamodb.eu-west-1.amazonaws.com")
 	mfa, overTLS := *session(), *user("alice")
-	mfa.MFA, overTLS.TLS = true, true
+	mfa.MFA, overTLS.TLS, mfa.Issued = true, true, time.Date(2026, 5, 4, 5, 0, 0, 0, time.FixedZone("east", 7200))
+	forAccount := *service()
+	forAccount.Account = there
 	role := Identity{RoleARN: "arn:aws:iam::" + here + ":role/worker", Tags: map[string]string{"Team": "red"}}
 	for _, tt := range []struct {
 		caller   *auth.Caller
@@ -177,6 +179,12 @@ func TestConditionKeys(t *testing.T) {
 		{user("alice"), Identity{}, "aws:multifactorauthpresent", "-"},
 		{session(), role, "aws:multifactorauthpresent", "false"},
 		{&mfa, role, "aws:multifactorauthpresent", "true"},
+		{&mfa, role, "aws:tokenissuetime", "2026-05-04T03:00:00Z"},
+		{user("alice"), Identity{}, "aws:tokenissuetime", "-"},
+		{&forAccount, Identity{}, "aws:sourceaccount", there},
+		{user("alice"), Identity{}, "aws:sourceaccount", "-"},
+		{via, Identity{}, "aws:sourcearn", "-"},
+		{via, Identity{}, "aws:calledvialast", "dynamodb.amazonaws.com"},
 		{user("alice"), Identity{}, "aws:requestedregion", "us-east-1"},
 		{user("alice"), Identity{}, "aws:resourceaccount", here},
 		{user("alice"), Identity{}, "aws:useragent", "test"},
@@ -185,7 +193,7 @@ func TestConditionKeys(t *testing.T) {
 	} {
 		need := auth.Need{Resource: key, Context: values{
 			"kms:keyspec": {"SYMMETRIC_DEFAULT"}, "kms:viaservice": {"forged"}, "aws:principaltag/other": {"forged"}, "aws:username": {"forged"},
-			"aws:sourceip": {"forged"}, "aws:multifactorauthpresent": {"true"},
+			"aws:sourceip": {"forged"}, "aws:sourcearn": {"forged"}, "aws:tokenissuetime": {"forged"}, "aws:multifactorauthpresent": {"true"},
 		}}
 		r := &requestContext{caller: tt.caller, identity: tt.identity, now: now, need: &need, resourceAccount: here}
 		got := "-"

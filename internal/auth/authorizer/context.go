@@ -68,6 +68,10 @@ func (c *requestContext) global(key string) (value string, known, has bool) {
 		return value, known, has
 	}
 	switch key {
+	case "aws:sourceaccount":
+		return c.caller.Account, true, c.caller.Type == auth.Service && c.caller.Account != ""
+	case "aws:sourcearn", "aws:sourceorgid", "aws:principalorgid":
+		return "", true, false
 	case "aws:resourceaccount":
 		return c.resourceAccount, true, c.resourceAccount != ""
 	case "aws:sourceip":
@@ -112,6 +116,8 @@ func (c *requestContext) ofCaller(key string) (value string, known, has bool) {
 		return c.caller.UserID, true, c.caller.UserID != ""
 	case "aws:username":
 		return userName(c.caller), true, c.caller.Type == auth.IAMUser
+	case "aws:tokenissuetime":
+		return c.caller.Issued.UTC().Format(time.RFC3339), true, !c.caller.Issued.IsZero()
 	case "aws:multifactorauthpresent":
 		return strconv.FormatBool(c.caller.MFA), true, c.caller.MFA || temporary(c.caller)
 	}

@@ -94,7 +94,7 @@ func (s *Service) accessKey(ctx context.Context, caller *auth.Caller, operation 
 	if err != nil {
 		return err
 	}
-	c := &conditions{key: key, named: id}
+	c := &conditions{caller: caller, key: key, named: id}
 	call.describe(c)
 	need := keyNeed(operation, key, c)
 	if call.grantable {

@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
 )
 
 // conditions gives the condition keys of the key service ("AWS KMS condition keys" in the AWS KMS Developer Guide) for one need.
 // Those that every request has, kms:CallerAccount and kms:ViaService among them, the authorizer knows itself.
 type conditions struct {
+	caller  *auth.Caller // of operations on one key
 	key     *keyring.Key // nil for an operation on no key
 	named   string       // the identifier that the request gave
 	context keyring.Context

@@ -20,6 +20,9 @@ func (s *Service) bindGrants() []service.Bound {
 		s.CreateGrant, s.RetireGrant,
 		onKey(s, kmsapi.ListGrants(), keyRule[kmsapi.ListGrantsRequest]{
 			id: func(in *kmsapi.ListGrantsRequest) **string { return &in.KeyId }, abroad: true,
+			describe: func(_ *kmsapi.ListGrantsRequest, c *conditions, _ *auth.Needs) {
+				c.setBool("kms:grantisforawsresource", forService(c.caller))
+			},
 		}, listGrants),
 		service.Bind(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
 		onAccount(kmsapi.ListRetirableGrants(), nil, s.listRetirable),
@@ -75,7 +78,7 @@ func (s *Service) createGrantAccess(
 }
 
 func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *conditions {
-	c := &conditions{key: key}
+	c := constraintConditions(key, g)
 	operations := make([]string, 0, len(g.Operations))
 	for _, op := range g.Operations {
 		operations = append(operations, string(op))
@@ -84,11 +87,20 @@ func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *c
 	c.set("kms:granteeprincipal", g.Grantee)
 	c.set("kms:retiringprincipal", g.Retiring)
 	c.setBool("kms:grantisforawsresource", forService(caller))
+	return c
+}
+
+// constraintConditions are the condition keys of a grant's constraints: their encryption context counts as that of the request
+// ("kms:EncryptionContext:context-key" for CreateGrant and RetireGrant).
+func constraintConditions(key *keyring.Key, g *keyring.Grant) *conditions {
+	c := &conditions{key: key}
 	switch {
 	case len(g.Equals) > 0:
 		c.set("kms:grantconstrainttype", "EncryptionContextEquals")
+		c.context = g.Equals
 	case len(g.Subset) > 0:
 		c.set("kms:grantconstrainttype", "EncryptionContextSubset")
+		c.context = g.Subset
 	}
 	return c
 }
@@ -228,7 +240,7 @@ func (s *Service) retireGrantAccess(
 		return unreachable(caller, "RetireGrant")
 	}
 	needs.Add(auth.Need{
-		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()), Context: &conditions{key: key},
+		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()), Context: constraintConditions(key, g),
 		Granted: granted,
 	})
 	in.KeyId, in.GrantId, in.GrantToken = new(key.ARN()), new(g.ID), nil

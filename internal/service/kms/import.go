@@ -2,7 +2,7 @@ package kms
 
 import (
 	"context"
-	"time"
+	"strconv"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
@@ -65,7 +65,7 @@ func describeImport(in *kmsapi.ImportKeyMaterialRequest, c *conditions, needs *a
 		needs.Note("importType", *in.ImportType)
 	}
 	if in.ValidTo != nil {
-		c.set("kms:validto", in.ValidTo.UTC().Format(time.RFC3339))
+		c.set("kms:validto", strconv.FormatInt(in.ValidTo.Unix(), 10)) // which both numeric and date operators take
 		needs.Note("validTo", *in.ValidTo)
 	}
 }
