@@ -9,6 +9,7 @@ package authorizer
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -41,6 +42,7 @@ func (RootOnly) Identity(*auth.Caller) Identity { return Identity{} }
 type Authorizer struct {
 	identities Identities
 	clock      *clock.Clock
+	contexts   sync.Pool // of *requestContext
 }
 
 // New returns an Authorizer that asks identities.
@@ -48,24 +50,47 @@ func New(identities Identities, c *clock.Clock) *Authorizer {
 	return &Authorizer{identities: identities, clock: c}
 }
 
-// Authorize refuses with the first need that is not granted.
+// Authorize refuses with the first need that is not granted. All needs of a call are decided by what is attached to its caller at one
+// moment.
 func (a *Authorizer) Authorize(_ context.Context, caller *auth.Caller, needs *auth.Needs) error {
-	var r *requestContext
 	all := needs.All()
 	for i := range all {
-		if ownsAll(caller, &all[i]) {
+		if !ownsAll(caller, &all[i]) {
+			return a.authorize(caller, all[i:])
+		}
+	}
+	return nil
+}
+
+func (a *Authorizer) authorize(caller *auth.Caller, needs []auth.Need) error {
+	r := a.newContext(caller)
+	defer a.release(r)
+	for i := range needs {
+		if ownsAll(caller, &needs[i]) {
 			continue
 		}
-		if r == nil {
-			r = &requestContext{caller: caller, identity: a.identities.Identity(caller), now: a.clock.Now()}
-		}
-		if d := r.decide(&all[i]); !d.Allowed {
-			need := all[i]
+		if d := r.decide(&needs[i]); !d.Allowed {
+			need := needs[i]
 			need.Context = nil // which is only good for this call
 			return &auth.DeniedError{Caller: caller, Need: need, Decision: d}
 		}
 	}
 	return nil
+}
+
+func (a *Authorizer) newContext(caller *auth.Caller) *requestContext {
+	r, ok := a.contexts.Get().(*requestContext)
+	if !ok {
+		r = &requestContext{}
+	}
+	r.caller, r.identity, r.now = caller, a.identities.Identity(caller), a.clock.Now()
+	return r
+}
+
+// release gives r back for other calls, empty.
+func (a *Authorizer) release(r *requestContext) {
+	*r = requestContext{}
+	a.contexts.Put(r)
 }
 
 // ownsAll is the quick way for the root user and a resource of its own account that has no policy.

@@ -233,18 +233,20 @@ func walkthroughCase(t testing.TB) (*Authorizer, *auth.Caller, *auth.Needs) {
 	return a, session().For("dynamodb.us-east-1.amazonaws.com"), &needs
 }
 
-func TestAuthorizingCostsOneAllocation(t *testing.T) {
+func TestAuthorizingAllocatesNothing(t *testing.T) {
 	a, caller, needs := walkthroughCase(t)
 	if n := testing.AllocsPerRun(100, func() {
 		if err := a.Authorize(context.Background(), caller, needs); err != nil {
 			t.Fatal(err)
 		}
-	}); n > 1 {
+	}); n >= 1 { // the pool may be emptied now and then
 		t.Errorf("%v allocations for two needs", n)
 	}
 }
 
-func BenchmarkAuthorize(b *testing.B) {
+// BenchmarkDecision is what a function's role meets that writes to a table under a customer managed key whose policy lets the account
+// in through DynamoDB: a decision by the role's policy, and one by the key's.
+func BenchmarkDecision(b *testing.B) {
 	a, caller, needs := walkthroughCase(b)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -252,6 +254,7 @@ func BenchmarkAuthorize(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64(b.N*len(needs.All()))/b.Elapsed().Seconds(), "decisions/s")
 }
 
 func BenchmarkAuthorizeRoot(b *testing.B) {
