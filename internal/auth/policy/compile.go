@@ -4,7 +4,7 @@ import "strings"
 
 // compile checks a statement and makes it quick to match.
 func (raw *rawStatement) compile(kind Kind, variables bool) (Statement, error) {
-	s := Statement{Sid: raw.sid}
+	s := Statement{Sid: raw.sid, start: raw.start, end: raw.end, keys: raw.contextKeys(variables)}
 	switch raw.effect {
 	case "Allow":
 		s.Effect = Allow

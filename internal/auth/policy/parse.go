@@ -121,6 +121,7 @@ type document struct {
 }
 
 type rawStatement struct {
+	start, end              int // in the document
 	sid, effect             string
 	principal, notPrincipal *rawPrincipal
 	action, notAction       []string
@@ -144,13 +145,25 @@ func (d *document) read(r *strictjson.Reader) error {
 		case "Id":
 			d.id, err = readText(r)
 		case "Statement":
-			err = oneOrMore(r, strictjson.Object, func() error {
-				d.statements = append(d.statements, rawStatement{})
-				return d.statements[len(d.statements)-1].read(r)
-			})
+			err = d.readStatements(r)
 		default:
 			err = syntaxError("a policy has no element %q", name)
 		}
+		return err
+	})
+}
+
+// readStatements notes where each statement stands, as the policy simulator counts: a lone one from behind its brace, one in a list
+// from behind what stands before it.
+func (d *document) readStatements(r *strictjson.Reader) error {
+	r.Kind() // which leaves white space behind
+	start := r.Offset() + 1
+	return oneOrMore(r, strictjson.Object, func() error {
+		d.statements = append(d.statements, rawStatement{start: start})
+		s := &d.statements[len(d.statements)-1]
+		err := s.read(r)
+		s.end = r.Offset()
+		start = s.end
 		return err
 	})
 }

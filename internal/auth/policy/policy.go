@@ -41,6 +41,9 @@ type Statement struct {
 	notResources  bool
 	noResource    bool // the document gives none, which never matches
 	conditions    []condition
+
+	start, end int      // in the document
+	keys       []string // condition keys as they are written
 }
 
 // Context gives the values of condition keys. A key that the request does not have gives ok false; a key that it has with no

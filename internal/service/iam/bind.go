@@ -24,7 +24,7 @@ func onPrincipal[In, Out any](
 	s *Service, op api.Operation[In, Out], kind identity.Kind, name func(*In) **string, describe func(*In, *call),
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	return service.Bind(op, accessPrincipal(s, op.Name, kind, name, describe), runPrincipal(s, kind, name, run))
+	return service.Bind(op, accessPrincipal(s, op.Name, kind, name, describe), runPrincipal(s, op.Name, kind, name, run))
 }
 
 func accessPrincipal[In any](
@@ -52,11 +52,14 @@ func accessPrincipal[In any](
 }
 
 func runPrincipal[In, Out any](
-	s *Service, kind identity.Kind, name func(*In) **string,
+	s *Service, operation string, kind identity.Kind, name func(*In) **string,
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
 ) service.Run[In, Out] {
 	return func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
 		p, err := s.directory.FindARN(kind, **name(in))
+		if err == nil {
+			err = protect(p, operation)
+		}
 		if err != nil {
 			return nil, translate(err)
 		}

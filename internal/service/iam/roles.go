@@ -2,6 +2,7 @@ package iam
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/api/iamapi"
@@ -56,6 +57,9 @@ func seconds(n *int64) time.Duration {
 }
 
 func (s *Service) createRole(ctx context.Context, account string, in *iamapi.CreateRoleRequest) (*iamapi.CreateRoleResponse, error) {
+	if strings.HasPrefix(pathOf(in.Path), servicePath) {
+		return nil, iamapi.InvalidInputException("The path " + servicePath + " is reserved for service-linked roles.")
+	}
 	p, err := s.directory.Create(ctx, identity.New{
 		Kind: identity.Role, Account: account, Name: *in.RoleName, Path: pathOf(in.Path), Tags: readTags(in.Tags),
 		Boundary: text(in.PermissionsBoundary), Trust: *in.AssumeRolePolicyDocument, Description: text(in.Description),

@@ -50,7 +50,7 @@ func (s *Service) createUser(ctx context.Context, account string, in *iamapi.Cre
 func (s *Service) bindGetUser() service.Bound {
 	name := func(in *iamapi.GetUserRequest) **string { return &in.UserName }
 	accessNamed := accessPrincipal(s, "GetUser", identity.User, name, nil)
-	runNamed := runPrincipal(s, identity.User, name,
+	runNamed := runPrincipal(s, "GetUser", identity.User, name,
 		func(_ context.Context, p *identity.Principal, _ *iamapi.GetUserRequest) (*iamapi.GetUserResponse, error) {
 			return &iamapi.GetUserResponse{User: user(p)}, nil
 		})
