@@ -52,7 +52,7 @@ const direction = `
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
-	service/iam: service api api/iamapi api/membercheck identity auth arn
+	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
 	service/sts: service api api/stsapi api/membercheck identity auth arn
 
 	wire: auth

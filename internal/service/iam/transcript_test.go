@@ -216,6 +216,7 @@ func decoded(text string) string {
 var (
 	uniqueID = regexp.MustCompile(`\b(AIDA|AROA|AGPA|ANPA)[A-Z2-7]{17}\b`)
 	keyID    = regexp.MustCompile(`\b(AKIA|ASIA)[A-Z2-7]{16}\b`)
+	task     = regexp.MustCompile(`(DeletionTaskId: task/.*)/[a-z2-7]{26}`)
 	secret   = regexp.MustCompile(`SecretAccessKey: [A-Za-z0-9+/]{40}`)
 	today    = regexp.MustCompile(fmt.Sprintf(`\b%d-[0-9T:-]+Z`, time.Now().UTC().Year()))
 )
@@ -224,6 +225,7 @@ var (
 func (s *teller) told(text string) string {
 	text = uniqueID.ReplaceAllString(text, "${1}…")
 	text = keyID.ReplaceAllString(text, "${1}…")
+	text = task.ReplaceAllString(text, "$1/…")
 	text = secret.ReplaceAllString(text, "SecretAccessKey: (40 characters)")
 	return today.ReplaceAllString(text, "(now)")
 }
