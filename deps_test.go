@@ -51,6 +51,7 @@ const direction = `
 	engine: attribute expression storage clock arn
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
+	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth arn clock lockedmem seal/envelope
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
 	service/sts: service api api/stsapi api/membercheck identity auth arn
@@ -67,7 +68,7 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server seal trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	.: cli

@@ -128,8 +128,8 @@ func (e *Engine) lastBefore(ctx context.Context, t *Table, stream uint32, w wind
 	return last, true, nil
 }
 
-// StreamPlace checks a place: its record must lie in the shard or just before it, and what follows must not be trimmed.
-func (e *Engine) StreamPlace(ctx context.Context, t *Table, at StreamPosition) error {
+// CheckPosition checks a place: its record must lie in the shard or just before it, and what follows must not be trimmed.
+func (e *Engine) CheckPosition(ctx context.Context, t *Table, at StreamPosition) error {
 	q, w, err := e.open(ctx, t, at.Stream, at.Shard)
 	switch {
 	case err != nil:

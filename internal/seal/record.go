@@ -42,6 +42,7 @@ const (
 	Journal    Purpose = "journal"
 	Trail      Purpose = "trail"
 	IAMSecrets Purpose = "iam-secrets"
+	Iterators  Purpose = "stream-iterators"
 )
 
 // keyID tells root keys apart, also those of equal version in two installations. It gives nothing away of the key.
@@ -141,11 +142,11 @@ func checkScope(purpose Purpose, owner []byte) error {
 	return nil
 }
 
-// InstallationKey gives the key of this installation for one of the four purposes above. It is the same for the life of the
+// InstallationKey gives the key of this installation for one of the purposes above. It is the same for the life of the
 // installation: rotating the root key does not change it. The caller destroys it.
 func (r *Root) InstallationKey(purpose Purpose) (*lockedmem.Key, error) {
 	switch purpose {
-	case Catalog, Journal, Trail, IAMSecrets:
+	case Catalog, Journal, Trail, IAMSecrets, Iterators:
 	default:
 		return nil, &Error{Kind: ErrPurpose, Cause: fmt.Errorf("no installation key is for %q", string(purpose))}
 	}

@@ -119,12 +119,12 @@ func TestInstallationKeysDiffer(t *testing.T) {
 	defer two.Close()
 	seen := map[string]bool{}
 	for _, r := range []*Root{one, two} {
-		for _, p := range []Purpose{Catalog, Journal, Trail, IAMSecrets} {
+		for _, p := range []Purpose{Catalog, Journal, Trail, IAMSecrets, Iterators} {
 			seen[string(installationKey(t, r, p))] = true
 		}
 	}
-	if len(seen) != 8 {
-		t.Errorf("%d different keys of 8", len(seen))
+	if len(seen) != 10 {
+		t.Errorf("%d different keys of 10", len(seen))
 	}
 	if _, err := one.InstallationKey("other"); !errors.Is(err, ErrPurpose) {
 		t.Errorf("an unknown purpose: %v", err)

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"flag"
 	"os"
+	"slices"
 	"testing"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/compat"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
+	"github.com/sealtable/sealtable/internal/service/dynamodbstreams"
 	"github.com/sealtable/sealtable/internal/service/iam"
 	"github.com/sealtable/sealtable/internal/service/kms"
 	"github.com/sealtable/sealtable/internal/service/sts"
@@ -19,15 +22,15 @@ func TestCompatibilityPage(t *testing.T) {
 	const page = "../../docs/compat.md"
 	path := &service.Path{}
 	tables := newOperations(
-		dynamodb.New(dynamodb.Options{}).Table(path), kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
+		dynamodb.New(dynamodb.Options{}).Table(path), dynamodbstreams.New(dynamodbstreams.Options{}).Table(path), kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
 		sts.New(sts.Options{Path: path}).Table(),
 	)
 	var services []compat.Service
 	for _, info := range knownServices() {
 		s := compat.Service{Info: info}
-		// The streams have the database's name in credential scopes; their operations are not bound yet.
-		if table, ok := tables[info.Name]; ok && info.TargetPrefix != "DynamoDBStreams_20120810" {
-			s.Support = supportOf(table)
+		// The streams have the database's name in credential scopes: what counts is the operation.
+		for _, table := range tables[info.Name] {
+			s.Support = append(s.Support, supportOf(info, table)...)
 		}
 		services = append(services, s)
 	}
@@ -51,9 +54,12 @@ func TestCompatibilityPage(t *testing.T) {
 
 var update = flag.Bool("update", false, "write generated files")
 
-func supportOf(table *service.Table) []compat.Support {
+func supportOf(info api.ServiceInfo, table *service.Table) []compat.Support {
 	var support []compat.Support
 	for _, name := range table.Operations() {
+		if !slices.ContainsFunc(info.Operations, func(o api.OperationInfo) bool { return o.Name == name }) {
+			continue
+		}
 		bound, _ := table.Lookup(name)
 		line := compat.Support{Operation: name, Status: compat.Supported, Missing: bound.Missing()}
 		switch {

@@ -71,24 +71,26 @@ func (u used) Record(r service.Record) {
 	u.next.Record(r)
 }
 
-// operations finds endpoints for the router.
-type operations map[string]*service.Table
+// operations finds endpoints for the router. A name in credential scopes may stand for several operation tables, of different
+// operations: that of the database is also that of its streams.
+type operations map[string][]*service.Table
 
 func newOperations(tables ...*service.Table) operations {
 	o := operations{}
 	for _, t := range tables {
-		o[t.Name()] = t
+		o[t.Name()] = append(o[t.Name()], t)
 	}
 	return o
 }
 
 // Lookup implements router.Operations.
 func (o operations) Lookup(name, operation string) (router.Endpoint, bool) {
-	table, ok := o[name]
-	if !ok {
-		return nil, false
+	for _, table := range o[name] {
+		if bound, ok := table.Lookup(operation); ok {
+			return bound, true
+		}
 	}
-	return table.Lookup(operation)
+	return nil, false
 }
 
 // knownServices are the services that the router knows, whether or not this installation answers them.

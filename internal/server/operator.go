@@ -62,6 +62,7 @@ func (s *Server) serveClock(req *wire.Request, res *wire.Response) {
 			return
 		}
 		s.clock.Advance(d)
+		s.expireAll()
 		s.recount.settle()
 	} else if !isRead(req) {
 		answer(res, http.StatusMethodNotAllowed, map[string]any{"message": "GET shows the clock, POST moves it"})

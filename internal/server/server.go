@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -76,6 +77,7 @@ type Server struct {
 	dynamodb *dynamodb.Service
 	handler  wire.Handler
 	fronts   *fronts
+	expiring sync.Mutex             // items expire and streams are trimmed one table at a time
 	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
 
@@ -110,6 +112,7 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		{"services", s.openServices},
 		{"background work", s.openSweeps},
 		{"counts of tables", s.openRecount},
+		{"expiry of items", s.openExpiry},
 		{"listeners", s.openFronts},
 	} {
 		if err := step.open(ctx); err != nil {
@@ -262,11 +265,15 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err
 	}
+	streams, err := s.newStreams()
+	if err != nil {
+		return err
+	}
 	holders := &accessKeys{root: newRootSecrets(s.config.Account, s.rootKey), people: s.people}
 	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path})
 	s.handler = router.New(router.Options{
 		Services:   knownServices(),
-		Operations: newOperations(s.dynamodb.Table(path), keyService.Table(), iam.New(s.people, path).Table(), tokens.Table()),
+		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(), iam.New(s.people, path).Table(), tokens.Table()),
 		Verifier:   sigv4.New(holders, s.clock, s.admission()),
 		Mounts:     s.mounts(),
 		Log:        s.log,

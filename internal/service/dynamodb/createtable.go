@@ -92,6 +92,9 @@ func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput
 	if err = s.readExtras(t, in, now); err != nil {
 		return nil, wanted, err
 	}
+	if err := createStream(t, in.StreamSpecification, t.ActiveAt); err != nil {
+		return nil, wanted, err
+	}
 	t.Tags, err = addTags(nil, in.Tags)
 	return t, wanted, err
 }

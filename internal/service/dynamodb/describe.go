@@ -74,6 +74,7 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		OnDemandThroughput:        describeOnDemand(t),
 		WarmThroughput:            describeWarm(t, now),
 	}
+	describeStream(d, t, now)
 	if !t.LastPayPerRequest.IsZero() {
 		mode := "PROVISIONED"
 		if t.PayPerRequest {

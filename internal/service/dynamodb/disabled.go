@@ -12,20 +12,6 @@ import (
 // disabled is the state of what a table has not.
 const disabled = "DISABLED"
 
-func (s *Service) describeTimeToLiveAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput, needs *auth.Needs) error {
-	return s.need(caller, "dynamodb:DescribeTimeToLive", in.TableName, needs)
-}
-
-// describeTimeToLive says what is so: items do not expire.
-func (s *Service) describeTimeToLive(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput) (*dynamodbapi.DescribeTimeToLiveOutput, error) {
-	if _, err := s.findNamed(caller, in.TableName); err != nil {
-		return nil, err
-	}
-	return &dynamodbapi.DescribeTimeToLiveOutput{
-		TimeToLiveDescription: &dynamodbapi.TimeToLiveDescription{TimeToLiveStatus: pointer(disabled)},
-	}, nil
-}
-
 func (s *Service) describeContinuousBackupsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeContinuousBackupsInput, needs *auth.Needs) error {
 	return s.need(caller, "dynamodb:DescribeContinuousBackups", in.TableName, needs)
 }

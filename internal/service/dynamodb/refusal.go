@@ -142,8 +142,13 @@ func (s *Service) use(ctx context.Context, caller *auth.Caller, name *string) (*
 	if err != nil || !s.takesItems(t) {
 		return nil, notFound("Requested resource not found")
 	}
-	if err := s.keys.Use(ctx, caller, t); err != nil {
-		return nil, keyServiceRefusal(err)
+	if err := s.LetThrough(ctx, caller, t); err != nil {
+		return nil, err
 	}
 	return t, nil
+}
+
+// LetThrough lets the caller through to a table's rows, or says why not, in DynamoDB's words.
+func (s *Service) LetThrough(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
+	return keyServiceRefusal(s.keys.Use(ctx, caller, t))
 }

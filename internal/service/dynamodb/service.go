@@ -79,11 +79,11 @@ func New(o Options) *Service {
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
 		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes.OnDemandThroughput",
-			"GlobalSecondaryIndexes.WarmThroughput", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn", "StreamSpecification"),
+			"GlobalSecondaryIndexes.WarmThroughput", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
 		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
-			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates", "StreamSpecification"),
+			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
 		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),
 		service.Bind(reads(dynamodbapi.GetItem()), s.getItemAccess, s.getItem),
@@ -107,6 +107,7 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(dynamodbapi.DescribeEndpoints(), describeEndpointsAccess, describeEndpoints),
 		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
 		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),
+		service.Bind(dynamodbapi.UpdateTimeToLive(), s.updateTimeToLiveAccess, s.updateTimeToLive),
 		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess, s.describeContinuousBackups),
 	)
 }

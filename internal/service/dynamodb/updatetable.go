@@ -110,7 +110,8 @@ func tableBusy(t *engine.Table, now time.Time) error {
 
 // changesSettings says whether the request asks for anything but a change of key.
 func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
-	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil
+	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil ||
+		in.StreamSpecification != nil
 }
 
 // changesCapacity says whether the request asks for a change of mode or of provisioned throughput.
@@ -164,6 +165,9 @@ func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time
 
 func (s *Service) applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
 	if err := checkDefinitions(t, in.AttributeDefinitions); err != nil {
+		return err
+	}
+	if err := changeStream(t, in.StreamSpecification, now, t.ActiveAt); err != nil {
 		return err
 	}
 	if in.DeletionProtectionEnabled != nil {
