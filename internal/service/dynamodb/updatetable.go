@@ -129,7 +129,7 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 		if err := checkChangeable(next, in, now); err != nil {
 			return err
 		}
-		if changesCapacity(in) || in.TableClass != nil {
+		if changesCapacity(in) || in.TableClass != nil || in.StreamSpecification != nil {
 			next.Updating, next.ActiveAt = true, now.Add(s.transition)
 		}
 		if err := s.applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil {
@@ -156,7 +156,7 @@ func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time
 		if changesCapacity(in) {
 			return inUse("Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: %s", t.Name.Table)
 		}
-		if in.TableClass != nil {
+		if in.TableClass != nil || in.StreamSpecification != nil {
 			return tableBusy(t, now)
 		}
 	}
