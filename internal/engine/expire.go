@@ -40,7 +40,7 @@ func (e *Engine) Expire(ctx context.Context, t *Table, now time.Time) (more bool
 	if more || err != nil {
 		t.live.noteDue(0)
 	}
-	return more || !filled, err
+	return (more || !filled) && err == nil, err
 }
 
 // expired is an item that the queue says has expired.

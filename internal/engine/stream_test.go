@@ -184,7 +184,7 @@ func TestAStreamLeadsToItsTable(t *testing.T) {
 		w := newWorld(t)
 		table := w.stream(w.create(tableNamed("Orders", 1, attribute.S, 0)), BothViews)
 		reader, age := w.consume(table, 1), w.clock.Now()
-		for range rapid.IntRange(1, 60).Draw(rt, "ops") {
+		for range rapid.IntRange(1, 40).Draw(rt, "ops") {
 			if w.clock.Now().Sub(age) < 20*time.Hour {
 				w.randomOp(rt, table)
 			}
