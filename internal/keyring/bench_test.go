@@ -24,7 +24,7 @@ func BenchmarkDecrypt(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
-			found, err := w.KeyOf(east.Region, blob)
+			found, err := w.KeyOf(east.Region, blob, nil)
 			if err == nil {
 				_, err = w.Decrypt(found, blob, tableContext)
 			}

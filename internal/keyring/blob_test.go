@@ -77,7 +77,7 @@ func TestOneAnswerToWhatIsNoCiphertext(t *testing.T) {
 		if KindOf(err) != InvalidCiphertext || err.(*Error).Text != "" {
 			t.Errorf("%s at %d: got %v", what, at, err)
 		}
-		if found, err := w.KeyOf(east.Region, bad); err != nil && (KindOf(err) != InvalidCiphertext || err.(*Error).Text != "") {
+		if found, err := w.KeyOf(east.Region, bad, nil); err != nil && (KindOf(err) != InvalidCiphertext || err.(*Error).Text != "") {
 			t.Errorf("%s at %d: finding its key: got %v, %v", what, at, found, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // maxGrants is how many grants a key may have ("Resource quotas" in the AWS KMS Developer Guide).
@@ -87,8 +88,33 @@ func (k *Key) CheckGrant(g *Grant) error {
 	if len(g.Equals) > 0 && len(g.Subset) > 0 {
 		return fail(Invalid, "A grant has EncryptionContextEquals or EncryptionContextSubset, not both.")
 	}
+	if err := checkConstraint(g.Equals); err != nil {
+		return err
+	}
+	if err := checkConstraint(g.Subset); err != nil {
+		return err
+	}
 	if k.grants.len() >= maxGrants {
 		return fail(LimitExceeded, "%s has reached the quota of %d grants.", k.arn, maxGrants)
+	}
+	return nil
+}
+
+// The most that a constraint of a grant may hold ("Grant constraints" in the AWS KMS Developer Guide).
+const (
+	maxConstraintPairs = 8
+	maxConstraintValue = 384 // characters
+)
+
+func checkConstraint(pairs Context) error {
+	if len(pairs) > maxConstraintPairs {
+		return fail(Invalid, "A grant constraint can have at most %d encryption context pairs.", maxConstraintPairs)
+	}
+	for name, value := range pairs {
+		if utf8.RuneCountInString(value) > maxConstraintValue {
+			return fail(Invalid, "The value of encryption context pair %s in a grant constraint can have at most %d characters.", name,
+				maxConstraintValue)
+		}
 	}
 	return nil
 }

@@ -204,7 +204,7 @@ func TestRewrap(t *testing.T) {
 		t.Fatalf("%d keys were wrapped anew", n)
 	}
 	w.later(t, 0)
-	found, err := w.KeyOf(east.Region, blob)
+	found, err := w.KeyOf(east.Region, blob, nil)
 	must(t, err)
 	opened, err := w.Decrypt(found, blob, nil)
 	must(t, err)

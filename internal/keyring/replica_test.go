@@ -50,7 +50,7 @@ func TestReplicasOpenEachOthersCiphertexts(t *testing.T) {
 		blobs := [][]byte{old, w.encrypt(t, primary, "old", nil), w.encrypt(t, replica, "old", nil)}
 		for _, scope := range []Scope{east, west} {
 			for _, blob := range blobs {
-				key, err := w.KeyOf(scope.Region, blob)
+				key, err := w.KeyOf(scope.Region, blob, nil)
 				must(t, err)
 				opened, err := w.Decrypt(key, blob, nil)
 				must(t, err)
@@ -59,7 +59,7 @@ func TestReplicasOpenEachOthersCiphertexts(t *testing.T) {
 				}
 			}
 		}
-		_, err := w.KeyOf("eu-west-1", old)
+		_, err := w.KeyOf("eu-west-1", old, nil)
 		wantKind(t, err, CiphertextAccess)
 	}
 	check()
@@ -209,7 +209,7 @@ func TestPrimaryWaitsForItsReplicas(t *testing.T) {
 	if _, err := w.disk.Stat("keys/" + primary.ID()); err == nil || primary.Metadata().State != Erased {
 		t.Errorf("state %s, file %v", primary.Metadata().State, err)
 	}
-	_, err = w.KeyOf(east.Region, blob)
+	_, err = w.KeyOf(east.Region, blob, nil)
 	wantKind(t, err, InvalidCiphertext)
 }
 

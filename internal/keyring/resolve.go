@@ -74,14 +74,15 @@ func Named(scope Scope, id string) (account string) {
 	return scope.Account
 }
 
-// KeyOf finds the key that made a ciphertext, for a caller in a Region. It authenticates nothing: Decrypt does.
-func (k *Keyring) KeyOf(region string, blob []byte) (*Key, error) {
+// KeyOf finds the key that made a ciphertext, for a caller in a Region. It authenticates nothing: Decrypt does, with the context.
+func (k *Keyring) KeyOf(region string, blob []byte, context Context) (*Key, error) {
 	info, ok := ReadBlob(blob)
 	if !ok {
 		return nil, invalidCiphertext()
 	}
 	b, ok := k.backing.load(info.Backing)
 	if !ok {
+		openNothing(blob, context)
 		return nil, invalidCiphertext()
 	}
 	if r, ok := k.regions.load(Scope{Account: b.account, Region: region}); ok {

@@ -196,7 +196,7 @@ func (s *teller) listAliases() string {
 
 func (s *teller) decrypt(t *testing.T, d *datadriven.TestData) (string, error) {
 	blob := s.blobs[arg(t, d, "blob")]
-	key, err := s.KeyOf(s.scope.Region, blob)
+	key, err := s.KeyOf(s.scope.Region, blob, nil)
 	if err == nil && d.HasArg("id") {
 		key, err = s.key(t, d)
 	}

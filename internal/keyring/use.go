@@ -155,6 +155,7 @@ func (k *Keyring) open(key *Key, op, called Operation, blob []byte, way Way) (Op
 	}
 	made, ok := k.backing.load(info.Backing)
 	if !ok {
+		openNothing(blob, way.Context)
 		return Opened{}, invalidCiphertext()
 	}
 	if made.keyID != key.id || made.account != key.scope.Account {

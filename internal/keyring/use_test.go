@@ -62,7 +62,7 @@ func TestOwnedKeysAreHidden(t *testing.T) {
 	blob := w.encrypt(t, owned, "hidden", nil)
 	_, err = w.Resolve(east, owned.ARN(), KeyOnly)
 	wantKind(t, err, NotFound)
-	_, err = w.KeyOf(east.Region, blob)
+	_, err = w.KeyOf(east.Region, blob, nil)
 	wantKind(t, err, CiphertextAccess)
 	if page, _ := w.Keys(east, "", 10); len(page) != 0 {
 		t.Error("it is listed")

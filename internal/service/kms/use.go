@@ -179,7 +179,8 @@ func (s *Service) decryptAccess(ctx context.Context, caller *auth.Caller, in *km
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
-	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, in.EncryptionAlgorithm, needs)
+	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
+	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, how, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -207,10 +208,10 @@ func (f source) unreachable(caller *auth.Caller, operation string) error {
 
 // sourceKey finds the key for a ciphertext and leaves its ARN in member.
 func (s *Service) sourceKey(
-	caller *auth.Caller, operation string, member **string, blob []byte, algorithm *string, needs *auth.Needs,
+	caller *auth.Caller, operation string, member **string, blob []byte, how keyring.Way, needs *auth.Needs,
 ) (source, error) {
-	if algorithm != nil && *algorithm != keyring.SymmetricAlgorithm && *member == nil {
-		return source{}, invalid("KeyId is required to decrypt with " + *algorithm + ".")
+	if how.Algorithm != keyring.SymmetricAlgorithm && *member == nil {
+		return source{}, invalid("KeyId is required to decrypt with " + how.Algorithm + ".")
 	}
 	if len(blob) == 0 {
 		return source{}, invalid("CiphertextBlob is required.")
@@ -218,7 +219,7 @@ func (s *Service) sourceKey(
 	found := source{named: text(*member)}
 	var err error
 	if found.named == "" {
-		found.key, err = s.keys.KeyOf(caller.Region, blob)
+		found.key, err = s.keys.KeyOf(caller.Region, blob, how.Context)
 	} else {
 		needs.Note("keyId", found.named)
 		found.key, err = s.resolve(caller, operation, found.named, true, true)
@@ -253,7 +254,8 @@ func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
-	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, in.SourceEncryptionAlgorithm, needs)
+	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
+	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, fromWay, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -263,7 +265,7 @@ func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *
 		return translate(err)
 	}
 	onSame := from.key == to
-	s.needReEncrypt(caller, "ReEncryptFrom", from, way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext), onSame, needs)
+	s.needReEncrypt(caller, "ReEncryptFrom", from, fromWay, onSame, needs)
 	if err := s.veil(ctx, caller, from.key, needs, from.unreachable(caller, "ReEncryptFrom")); err != nil {
 		return translate(err)
 	}
