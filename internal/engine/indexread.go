@@ -165,13 +165,14 @@ func (e *Engine) readIndexPage(ctx context.Context, t *Table, x *Index, rows sto
 	page = &Page{}
 	var memory arena
 	var last attribute.Item
+	room := request.room()
 	for rows.Next() {
 		held, err := storedItem(t.ID, rows.Value())
 		if err != nil {
 			return nil, err
 		}
 		size := held.Size()
-		if page.Scanned > 0 && page.Size+page.FetchedSize+size > MaxPageSize {
+		if page.Scanned > 0 && page.Size+page.FetchedSize+size > room {
 			page.LastKey = x.startKey(t, last)
 			return page, nil
 		}

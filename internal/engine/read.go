@@ -61,6 +61,13 @@ type PageRequest struct {
 	Room   int // bytes that are left of a page that was begun elsewhere; 0 means MaxPageSize
 }
 
+func (r *PageRequest) room() int {
+	if r.Room > 0 {
+		return r.Room
+	}
+	return MaxPageSize
+}
+
 // Page is one page of items. Its items share memory with each other and with nothing else.
 type Page struct {
 	Items   []attribute.Item
@@ -238,10 +245,7 @@ func (t *Table) readPage(rows storage.Iterator, request PageRequest) (page *Page
 	page = &Page{}
 	var memory arena
 	var last place
-	room := MaxPageSize
-	if request.Room > 0 {
-		room = request.Room
-	}
+	room := request.room()
 	for rows.Next() {
 		item, err := storedItem(t.ID, rows.Value())
 		if err != nil {

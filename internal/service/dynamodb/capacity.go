@@ -97,16 +97,22 @@ func pageCapacity(mode, table *string, x *engine.Index, page *engine.Page, consi
 	if !wantsCapacity(mode) {
 		return nil
 	}
+	c := &cost{}
+	c.addPage(x, page, consistent)
+	return c.consumed(mode, table)
+}
+
+// addPage adds what a page of a table costs or, if x is not nil, of an index, and the items that were fetched for it.
+func (c *cost) addPage(x *engine.Index, page *engine.Page, consistent bool) {
 	units := readUnits(page.Size, consistent)
 	if x == nil {
-		return capacity(mode, table, units)
+		c.table += units
+		return
 	}
-	c := &cost{}
 	c.charge(x, units)
 	for _, size := range page.Fetched {
 		c.table += readUnits(size, consistent)
 	}
-	return c.consumed(mode, table)
 }
 
 func roundUp(n, unit int) int { return (n + unit - 1) / unit }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
@@ -27,30 +28,39 @@ func (r *statementRequest) consumedCapacity() *string { return r.capacity }
 
 // touches implements toucher. Where nobody knows which attribute is the partition key, the request comes to nothing.
 func (r *statementRequest) touches(c *conditionKeys, visit func(*touch)) {
-	hash := ""
+	var hash []engine.KeyAttribute
 	if t := c.schema(); t != nil && r.index == "" {
-		hash = t.Key.Hash.Name
+		hash = t.Key.Attributes()[:1]
+	} else if t != nil {
+		if x := t.Index(r.index); x != nil {
+			hash = x.Hash
+		}
 	}
 	for _, statement := range r.statements {
-		visit(statement.touch(hash, r.enclosing))
+		visit(statement.touch(hash, r.index, r.enclosing))
 	}
 }
 
-func (s requestedStatement) touch(hash, enclosing string) *touch {
-	t := &touch{item: s.Item, attributes: s.Attributes(), enclosing: enclosing}
-	bounded := false
-	t.leading, bounded = s.Partitions(hash)
-	if v := s.Equality(hash); v != nil {
-		// Of conditions that contradict each other, a write locks the item of the first.
-		t.leading = append(t.leading, v)
+// touch is what a statement does with the hash attributes of its table or index.
+func (s requestedStatement) touch(hash []engine.KeyAttribute, index, enclosing string) *touch {
+	t := &touch{item: s.Item, attributes: s.Attributes(), enclosing: enclosing, scans: len(hash) == 0}
+	for _, key := range hash {
+		values, bounded := s.Partitions(key.Name)
+		if t.leading, t.scans = append(t.leading, values...), t.scans || !bounded; s.Equality(key.Name) != nil {
+			// Of conditions that contradict each other, a write locks the item of the first.
+			t.leading = append(t.leading, s.Equality(key.Name))
+		}
 	}
 	if s.Kind != partiql.Select && s.Kind != partiql.Exists {
 		t.returns = returns(returningName(s.Returning), s.onFailure)
 		return t
 	}
-	t.statement, t.scans, t.selects = true, !bounded, everything
-	if s.Columns != nil {
+	t.statement, t.selects = true, everything
+	switch {
+	case s.Columns != nil:
 		t.selects = specific
+	case index != "":
+		t.selects = "ALL_PROJECTED_ATTRIBUTES"
 	}
 	return t
 }
@@ -115,7 +125,7 @@ func (n *statementNeeds) ask(needs *auth.Needs) {
 	for _, r := range n.requests {
 		resource := r.table
 		if r.index != "" {
-			resource += "/index/" + r.index
+			resource = indexARN(r.table, r.index)
 		}
 		n.service.add(n.caller, r.action, resource, r, needs).table = r.table
 	}

@@ -83,7 +83,7 @@ func (s *Service) selectInBatch(ctx context.Context, t *engine.Table, statement 
 	if err != nil {
 		return nil, err
 	}
-	if err := checkOrder(&t.Key, statement, 1, true); err != nil {
+	if err := checkTableOrder(t, statement); err != nil {
 		return nil, err
 	}
 	item, units, err := s.readOne(ctx, t, key, statement, consistent)

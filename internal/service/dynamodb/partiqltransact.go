@@ -92,7 +92,7 @@ func transactedKey(t *engine.Table, statement *partiql.Checked) (attribute.Item,
 		err = invalid(incomplete)
 	}
 	if err == nil {
-		err = checkOrder(&t.Key, statement, 1, true)
+		err = checkTableOrder(t, statement)
 	}
 	return key, err
 }
