@@ -2,6 +2,8 @@ package envelope
 
 import (
 	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -95,5 +97,38 @@ func TestVector(t *testing.T) {
 	const want = "9e924fa43db130cd9421936c52b7002343b73ac50e0128e2b6" // also computed with another implementation of RFC 5869 and GCM
 	if got := hex.EncodeToString(sealed[SaltSize:]); got != want {
 		t.Errorf("got %s", got)
+	}
+}
+
+// TestRFC5869 is its test case 1, through the function that makes keys and nonces: the first 42 bytes of what it derives.
+func TestRFC5869(t *testing.T) {
+	const okm = "3cb25f25faacd57a90434f64d0362f2a2d2d0a90cf1a5a4c5db02d56ecc4c5bf34007208d5b887185865"
+	arena := lockedmem.NewArena(nil)
+	input, err := arena.FromBytes(bytes.Repeat([]byte{0x0b}, 22))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := hex.DecodeString(okm)
+	if err != nil {
+		t.Fatal(err)
+	}
+	aead, nonce, err := oneTime(input, []byte{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}, "\xf0\xf1\xf2\xf3\xf4\xf5\xf6\xf7\xf8\xf9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(want[:keySize])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := cipher.NewGCM(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(nonce[:10], want[keySize:]) || !bytes.Equal(aead.Seal(nil, nonce[:], nil, nil), other.Seal(nil, nonce[:], nil, nil)) {
+		t.Errorf("nonce %x, or the key differs", nonce)
+	}
+	input.Destroy()
+	if err := arena.Close(); err != nil {
+		t.Error(err)
 	}
 }
