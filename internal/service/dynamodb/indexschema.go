@@ -197,7 +197,7 @@ func checkIncluded(t *engine.Table) error {
 
 // checkDefinitionsUsed refuses definitions of attributes that are part of no key.
 func checkDefinitionsUsed(t *engine.Table) error {
-	used := keysUsed(t)
+	used := t.KeyNames()
 	if len(used) == len(t.Attributes) {
 		return nil
 	}
@@ -206,19 +206,6 @@ func checkDefinitionsUsed(t *engine.Table) error {
 	}
 	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
 		strings.Join(definedNames(t.Attributes), ", "), strings.Join(used, ", "))
-}
-
-// keysUsed are the names of all key attributes of a table and its indexes.
-func keysUsed(t *engine.Table) []string {
-	names := definedNames(t.Key.Attributes())
-	for i := range t.Indexes {
-		for _, key := range t.Indexes[i].Keys() {
-			if !slices.Contains(names, key.Name) {
-				names = append(names, key.Name)
-			}
-		}
-	}
-	return names
 }
 
 // readIndexThroughput reads the throughput of a global index, which goes by the table's billing mode.
