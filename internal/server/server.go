@@ -265,6 +265,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err
 	}
+	s.dynamodb.ResumeIndexes()
 	streams, err := s.newStreams()
 	if err != nil {
 		return err

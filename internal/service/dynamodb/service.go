@@ -21,6 +21,8 @@ import (
 type TableKeys interface {
 	// Use lets the caller through to a table's rows, or says why not.
 	Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error
+	// Wake opens a table's rows for what the database does on its own, or says why not.
+	Wake(ctx context.Context, t *engine.Table) error
 	// Choose finds the key for a kind and, for customer keys, an id, ARN or alias.
 	Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind, keyID string) (engine.Key, error)
 	// Create makes the keys of a table that is about to be created under t.Encryption.Key.
@@ -82,7 +84,8 @@ func (s *Service) Table(path *service.Path) *service.Table {
 			"GlobalSecondaryIndexes.WarmThroughput", "GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
-		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates",
+		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates.Create.OnDemandThroughput",
+			"GlobalSecondaryIndexUpdates.Create.WarmThroughput", "GlobalSecondaryIndexUpdates.Update.OnDemandThroughput", "GlobalSecondaryIndexUpdates.Update.WarmThroughput",
 			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
 		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),

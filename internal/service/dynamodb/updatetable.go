@@ -39,9 +39,11 @@ func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
 	case in.BillingMode != nil && *in.BillingMode == "PAY_PER_REQUEST" && in.ProvisionedThroughput != nil:
 		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	case in.ProvisionedThroughput != nil:
-		return checkThroughput(in.ProvisionedThroughput)
+		if err := checkThroughput(in.ProvisionedThroughput); err != nil {
+			return err
+		}
 	}
-	return nil
+	return checkIndexUpdates(in.GlobalSecondaryIndexUpdates)
 }
 
 // changeKey puts the table under another key. Nothing else may come with it.
@@ -111,7 +113,7 @@ func tableBusy(t *engine.Table, now time.Time) error {
 // changesSettings says whether the request asks for anything but a change of key.
 func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
 	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil ||
-		in.StreamSpecification != nil
+		in.StreamSpecification != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 }
 
 // changesCapacity says whether the request asks for a change of mode or of provisioned throughput.
@@ -129,10 +131,10 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 		if err := checkChangeable(next, in, now); err != nil {
 			return err
 		}
-		if changesCapacity(in) || in.TableClass != nil || in.StreamSpecification != nil {
+		if changesCapacity(in) || in.TableClass != nil || in.StreamSpecification != nil || changesIndexes(in) {
 			next.Updating, next.ActiveAt = true, now.Add(s.transition)
 		}
-		if err := s.applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil {
+		if err := s.applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil && in.GlobalSecondaryIndexUpdates == nil {
 			return err
 		}
 		return s.checkThroughputQuota(next)
@@ -142,6 +144,9 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 	}
 	if err != nil {
 		return nil, err
+	}
+	if updated.IndexesDue() {
+		s.tendIndexes(updated)
 	}
 	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
 }
@@ -156,7 +161,7 @@ func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time
 		if changesCapacity(in) {
 			return inUse("Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: %s", t.Name.Table)
 		}
-		if in.TableClass != nil || in.StreamSpecification != nil {
+		if in.TableClass != nil || in.StreamSpecification != nil || changesIndexes(in) {
 			return tableBusy(t, now)
 		}
 	}
@@ -164,8 +169,11 @@ func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time
 }
 
 func (s *Service) applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
-	if err := checkDefinitions(t, in.AttributeDefinitions); err != nil {
-		return err
+	wasOnDemand := t.PayPerRequest
+	if !changesIndexes(in) {
+		if err := checkDefinitions(t, in.AttributeDefinitions); err != nil {
+			return err
+		}
 	}
 	if err := changeStream(t, in.StreamSpecification, now, t.ActiveAt); err != nil {
 		return err
@@ -179,6 +187,9 @@ func (s *Service) applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInpu
 		}
 	}
 	if err := applyCapacity(t, in, now); err != nil {
+		return err
+	}
+	if err := s.applyIndexUpdates(t, in, t.PayPerRequest != wasOnDemand, now); err != nil {
 		return err
 	}
 	if err := setOnDemand(t, in.OnDemandThroughput, false); err != nil {
@@ -202,7 +213,7 @@ func applyCapacity(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.T
 	if t.PayPerRequest {
 		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
 	}
-	return changeThroughput(t, *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits, now)
+	return changeUnits(&t.Throughput, "table", *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits, now)
 }
 
 func changeBilling(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
@@ -226,18 +237,18 @@ func checkDefinitions(t *engine.Table, given []dynamodbapi.AttributeDefinition) 
 	for _, d := range definitions {
 		if !slices.Contains(t.Attributes, d) {
 			return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
-				strings.Join(definedNames(definitions), ", "), strings.Join(definedNames(t.Key.Attributes()), ", "))
+				strings.Join(definedNames(definitions), ", "), strings.Join(t.KeyNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// changeThroughput keeps count of the decreases of the day, which start anew at midnight UTC.
-func changeThroughput(t *engine.Table, read, write int64, now time.Time) error {
-	p := &t.Throughput
+// changeUnits changes the throughput of what is named. It keeps count of the decreases of the day, which start anew at midnight UTC.
+func changeUnits(p *engine.Throughput, what string, read, write int64, now time.Time) error {
+	kind, _, _ := strings.Cut(what, " ")
 	if read == p.Read && write == p.Write {
-		return invalid("The provisioned throughput for the table will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the table: %d. Requested ReadCapacityUnits: %d. Current WriteCapacityUnits provisioned for the table: %d. Requested WriteCapacityUnits: %d. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
-			p.Read, read, p.Write, write)
+		return invalid("The provisioned throughput for the %s will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+			what, kind, p.Read, read, kind, p.Write, write)
 	}
 	if read > p.Read || write > p.Write {
 		p.LastIncrease = now
