@@ -44,6 +44,9 @@ const direction = `
 
 	seal/envelope: lockedmem
 	seal: lockedmem seal/envelope
+	seal/awskms: seal
+	seal/pkcs11: seal lockedmem
+	control: seal lockedmem
 	keyring: lockedmem clock arn auth/policy
 	keyring/tablekeys: keyring lockedmem storage seal seal/envelope
 
@@ -68,8 +71,8 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
-	cli: server seal trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
+	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	.: cli
 `

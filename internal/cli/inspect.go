@@ -23,6 +23,7 @@ type inspectFlags struct {
 	options        inspect.Options
 	seal           string
 	passphraseFile string
+	external       externalFlags
 	json           bool
 }
 
@@ -48,6 +49,7 @@ Exit code 0 says that every byte is accounted for and authentic; 1 that somethin
 	}
 	addConfigFlag(cmd.Flags(), &f.options.ConfigDir)
 	addSealFlags(cmd.Flags(), &f.seal, &f.passphraseFile)
+	f.external.add(cmd.Flags())
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
 	return cmd
 }
@@ -67,6 +69,7 @@ func (f *inspectFlags) run(cmd *cobra.Command) (err error) {
 		}
 	}
 	f.options.Passphrase = passphraseSource(f.passphraseFile, stderr)
+	f.options.External = f.external.wrappers(f.options.Passphrase)
 	f.options.Warn = func(err error) { fmt.Fprintln(stderr, "sealtable: warning:", err) }
 	if err := lockedmem.HardenProcess(); err != nil {
 		f.options.Warn(err)

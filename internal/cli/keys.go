@@ -31,13 +31,14 @@ terminal, never from the command line.`,
 		Example: `  sealtable keys status
   sealtable keys export /mnt/safe/sealtable.export
   sealtable keys seal --seal passphrase
+  sealtable keys seal --seal awskms --seal-kms-key arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
   sealtable keys rewrap`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError(fmt.Errorf("say which: status, rotate, rewrap, seal, export or restore; see %s --help", cmd.CommandPath()))
+			return usageError(fmt.Errorf("say which: status, rotate, rewrap, seal, unseal, export or restore; see %s --help", cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(newKeysStatus(), newKeysRotate(), newKeysRewrap(), newKeysSeal(), newKeysExport(), newKeysRestore())
+	cmd.AddCommand(newKeysStatus(), newKeysRotate(), newKeysRewrap(), newKeysSeal(), newKeysExport(), newKeysRestore(), newKeysUnseal())
 	return cmd
 }
 
@@ -45,13 +46,15 @@ terminal, never from the command line.`,
 type keysFlags struct {
 	config, data   string
 	passphraseFile string
+	external       externalFlags
 }
 
 func (f *keysFlags) add(cmd *cobra.Command) {
 	addConfigFlag(cmd.Flags(), &f.config)
 	addDataFlag(cmd.Flags(), &f.data)
 	cmd.Flags().StringVar(&f.passphraseFile, "passphrase-file", "",
-		"file that holds the passphrase of the keyring; else "+passphraseVariable+", else the terminal is asked")
+		passphraseHelp("file that holds the passphrase or PIN of the keyring", passphraseVariable))
+	f.external.add(cmd.Flags())
 }
 
 // options are those of the keyring that belongs to the data directory. No data directory fits any keyring.
@@ -60,9 +63,10 @@ func (f *keysFlags) options(cmd *cobra.Command, arena *lockedmem.Arena) (seal.Op
 	if err != nil {
 		return seal.Options{}, fmt.Errorf("reading the data directory: %w", err)
 	}
+	passphrase := passphraseSource(f.passphraseFile, cmd.ErrOrStderr())
 	return seal.Options{
 		Installation: id, DataDir: f.data, Memory: arena, Warn: warner(cmd.ErrOrStderr()),
-		Passphrase: passphraseSource(f.passphraseFile, cmd.ErrOrStderr()),
+		Passphrase: passphrase, External: f.external.wrappers(passphrase),
 	}, nil
 }
 
@@ -184,17 +188,12 @@ func newKeysRotate() *cobra.Command {
 	f := &keysFlags{}
 	cmd := &cobra.Command{
 		Use:   "rotate",
-		Short: "Make a new version of the root key, which wraps from the next start on",
+		Short: "Make a new version of the root key, which wraps from now on",
 		Long: `Make a new version of the root key. What is wrapped under an older version stays so, and the older versions stay in the keyring;
-keys rewrap wraps it anew. A server that runs takes the new version up when it is started next.`,
+keys rewrap wraps it anew. A server that runs uses the new version at once.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error {
-				if err := root.Rotate(); err != nil {
-					return err
-				}
-				return say(cmd, "root key %d wraps from the next start on; export the keyring anew\n", newestVersion(root))
-			})
+			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error { return f.rotate(cmd, root) })
 		},
 	}
 	f.add(cmd)
@@ -216,13 +215,14 @@ func newKeysRewrap() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rewrap",
 		Short: "Make a new root key, and wrap everything that is under an older one anew",
-		Long: `Make a new version of the root key, and wrap the material of every KMS key anew under it. The server must be stopped.
+		Long: `Make a new version of the root key, and wrap the material of every KMS key anew under it. A server that runs does it itself, while it
+goes on answering.
 
 Table keys and data keys are under the KMS keys and need no change; no row is written. Older versions of the root key stay in the
 keyring, because backups of the data directory are still under them. When it is cut short, start it again.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(root *seal.Root, arena *lockedmem.Arena) error { return f.rewrap(cmd, root, arena) })
+			return f.with(cmd, func(root *seal.Root, arena *lockedmem.Arena) error { return f.rewrapAnywhere(cmd, root, arena) })
 		},
 	}
 	f.add(cmd)
@@ -255,30 +255,27 @@ func newKeysSeal() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seal --seal KIND",
 		Short: "Lock the root key in another way, or with another passphrase",
-		Long: `Lock the root key in another way: --seal file leaves it to the mode of the keyring file, --seal passphrase asks for a passphrase at
-every start. The root key stays what it was: whoever kept a copy of the old keyring can still use that, so say keys rewrap
+		Long: `Lock the root key in another way: --seal file leaves it to the mode of the keyring file, passphrase asks for a passphrase at
+every start, awskms has it wrapped by a key of AWS KMS or of another Sealtable, pkcs11 by a key in an HSM. The server may run: it
+goes on answering, and is asked for the new seal at its next start. The root key stays what it was: whoever kept a copy of the old keyring can still use that, so say keys rewrap
 afterwards if that matters.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if kind == "" {
-				return usageError(errors.New("say which seal: --seal file or --seal passphrase"))
+				return usageError(errors.New("say which seal: --seal file, passphrase, awskms or pkcs11"))
 			}
 			parsed, err := seal.ParseKind(kind)
 			if err != nil {
 				return usageError(err)
 			}
 			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error {
-				source := secret{what: "new passphrase", file: newFile, flag: "new-passphrase-file", variable: newPassphraseVariable, twice: true}
-				if err := root.Rewrap(seal.Options{Seal: parsed, Passphrase: source.source(cmd.ErrOrStderr())}); err != nil {
-					return err
-				}
-				return say(cmd, "the keyring is sealed by %s\n", parsed)
+				return f.reseal(cmd, root, parsed, newSecret(newFile).source(cmd.ErrOrStderr()))
 			})
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&kind, "seal", "", "the new seal: file or passphrase")
-	cmd.Flags().StringVar(&newFile, "new-passphrase-file", "", "file that holds the new passphrase; else "+newPassphraseVariable+", else the terminal is asked")
+	cmd.Flags().StringVar(&kind, "seal", "", "the new seal: file, passphrase, awskms or pkcs11")
+	cmd.Flags().StringVar(&newFile, "new-passphrase-file", "", passphraseHelp("file that holds the new passphrase or PIN", newPassphraseVariable))
 	return cmd
 }
 
@@ -306,11 +303,7 @@ machine. Without the keyring and without an export the data is lost for good: ke
 
 func addRecoveryFlag(cmd *cobra.Command, file *string) {
 	cmd.Flags().StringVar(file, "recovery-passphrase-file", "",
-		"file that holds the recovery passphrase; else "+recoveryVariable+", else the terminal is asked")
-}
-
-func recoverySecret(file string, twice bool) secret {
-	return secret{what: "recovery passphrase", file: file, flag: "recovery-passphrase-file", variable: recoveryVariable, twice: twice}
+		passphraseHelp("file that holds the recovery passphrase", recoveryVariable))
 }
 
 func oneFile(cmd *cobra.Command, args []string) error {
@@ -395,7 +388,7 @@ there is never overwritten. With --seal passphrase the new keyring is locked by 
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&kind, "seal", "", "how the new keyring is locked: file (the default) or passphrase")
+	cmd.Flags().StringVar(&kind, "seal", "", "how the new keyring is locked: file (the default), passphrase, awskms or pkcs11")
 	addRecoveryFlag(cmd, &recoveryFile)
 	return cmd
 }

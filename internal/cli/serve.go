@@ -24,6 +24,7 @@ type serverFlags struct {
 	config         server.Config
 	seal           string
 	passphraseFile string
+	external       externalFlags
 	logFormat      string
 }
 
@@ -53,8 +54,12 @@ func addDataFlag(flags *pflag.FlagSet, dir *string) {
 }
 
 func addSealFlags(flags *pflag.FlagSet, kind, passphraseFile *string) {
-	flags.StringVar(kind, "seal", "", "how the root key is locked: file or passphrase; a new installation takes file")
-	flags.StringVar(passphraseFile, "passphrase-file", "", "file that holds the passphrase; else SEALTABLE_PASSPHRASE, else the terminal is asked")
+	flags.StringVar(kind, "seal", "", "how the root key is locked: file, passphrase, awskms or pkcs11; a new installation takes file")
+	flags.StringVar(passphraseFile, "passphrase-file", "", passphraseHelp("file that holds the passphrase or PIN", passphraseVariable))
+}
+
+func passphraseHelp(what, variable string) string {
+	return what + "; else a credential of systemd, else " + variable + ", else the terminal is asked"
 }
 
 // defaultDir is sealtable below the directory that a variable names, or below one in the home directory.
@@ -82,6 +87,7 @@ is worthless. Signatures and policies are enforced.`,
 		Example: `  sealtable serve
   sealtable serve --data /srv/sealtable --listen 127.0.0.1:8000
   sealtable serve --seal passphrase --passphrase-file /run/secrets/sealtable
+  sealtable serve --wait-for-unseal                        # then: sealtable keys unseal
   sealtable serve --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.serve(cmd) },
@@ -89,6 +95,9 @@ is worthless. Signatures and policies are enforced.`,
 	f.add(cmd.Flags())
 	addDataFlag(cmd.Flags(), &f.config.DataDir)
 	addSealFlags(cmd.Flags(), &f.seal, &f.passphraseFile)
+	f.external.add(cmd.Flags())
+	cmd.Flags().BoolVar(&f.config.WaitForUnseal, "wait-for-unseal", false,
+		"start sealed when the root key is not available yet: refuse everything, keep asking the seal, and wait for sealtable keys unseal")
 	return cmd
 }
 
@@ -113,7 +122,9 @@ func (f *serverFlags) prepare(stderr io.Writer) error {
 			return usageError(err)
 		}
 	}
-	f.config.Passphrase = passphraseSource(f.passphraseFile, stderr)
+	passphrase := keyringSecret(f.passphraseFile)
+	passphrase.silent = f.config.WaitForUnseal
+	f.config.Passphrase, f.config.External = passphrase.source(stderr), f.external.wrapper
 	if err := lockedmem.HardenProcess(); err != nil {
 		log.Warn("core dumps of this process could not be turned off", "error", err)
 	}
@@ -139,7 +150,7 @@ func classify(err error) error {
 	if errors.As(err, &wrong) {
 		return usageError(err)
 	}
-	for _, sealed := range []error{seal.ErrPassphrase, seal.ErrMissing, seal.ErrInstallation, seal.ErrMode, seal.ErrOwner} {
+	for _, sealed := range []error{seal.ErrPassphrase, seal.ErrUnavailable, seal.ErrMissing, seal.ErrInstallation, seal.ErrMode, seal.ErrOwner} {
 		if errors.Is(err, sealed) {
 			return sealedError(err)
 		}
@@ -148,8 +159,12 @@ func classify(err error) error {
 }
 
 func (f *serverFlags) announce(stderr io.Writer, s *server.Server) error {
+	state := "ready"
+	if s.Sealed() {
+		state = "sealed"
+	}
 	for _, address := range s.Addresses() {
-		f.config.Log.Info("ready", "endpoint", f.endpoint(address), "account", f.config.Account)
+		f.config.Log.Info(state, "endpoint", f.endpoint(address), "account", f.config.Account)
 	}
 	if isTerminal(stderr) {
 		fmt.Fprintf(stderr, "\nIn another terminal:  eval \"$(sealtable env)\"\n\n")

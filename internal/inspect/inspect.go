@@ -40,6 +40,7 @@ type Options struct {
 	ConfigDir  string // of the keyring
 	Seal       seal.Kind
 	Passphrase func() ([]byte, error)
+	External   func(seal.Kind) (seal.Wrapper, error)
 	// Progress, if set, hears how many bytes of how many were looked at.
 	Progress func(done, total int64)
 	// Warn, if set, hears of what is wrong but does not matter to the outcome, such as memory that cannot be locked.
@@ -81,7 +82,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Progress = func(int64, int64) {}
 	}
 	arena := lockedmem.NewArena(o.Warn)
-	root, rootErr := seal.Open(o.ConfigDir, seal.Options{Seal: o.Seal, Passphrase: o.Passphrase, Memory: arena, Warn: o.Warn})
+	root, rootErr := seal.Open(o.ConfigDir, seal.Options{Seal: o.Seal, Passphrase: o.Passphrase, External: o.External, Memory: arena, Warn: o.Warn})
 	report, err := runSteadily(ctx, o, arena, root, rootErr)
 	if root != nil {
 		err = errors.Join(err, root.Close())

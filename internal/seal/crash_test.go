@@ -23,6 +23,13 @@ func changes() []change {
 		{"rotate", file, file, (*Root).Rotate},
 		{"rotate under a passphrase", secret, secret, (*Root).Rotate},
 		{"file to passphrase", file, secret, func(r *Root) error { return r.Rewrap(withSeal(secret, Passphrase)) }},
+		{"file to what another process made", file, secret, func(r *Root) error {
+			made, err := r.MakeSeal(withSeal(secret, Passphrase))
+			if err == nil {
+				err = r.TakeSeal(made)
+			}
+			return err
+		}},
 		{"passphrase to file", secret, file, func(r *Root) error { return r.Rewrap(Options{Seal: File}) }},
 	}
 }

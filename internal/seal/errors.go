@@ -25,6 +25,8 @@ var (
 	ErrSealKind = errors.New("the seal does not fit")
 	// ErrPassphrase says that the passphrase is wrong, missing or too short.
 	ErrPassphrase = errors.New("the passphrase does not fit")
+	// ErrUnavailable says that what opens the seal, an HSM or an external KMS, cannot be reached now.
+	ErrUnavailable = errors.New("the seal cannot be opened now")
 	// ErrInstallation says that the keyring is that of another installation than the data.
 	ErrInstallation = errors.New("it is the keyring of another installation")
 	// ErrChanged says that another process replaced the keyring since this one read it.

@@ -17,7 +17,7 @@ func (r *Root) Export(passphrase []byte) ([]byte, error) {
 	}
 	o := r.options
 	o.Passphrase = func() ([]byte, error) { return append([]byte(nil), passphrase...), nil }
-	sealer, err := o.sealer(Passphrase, "export")
+	sealer, err := o.sealer(Passphrase, "export", r.installation)
 	if err != nil {
 		return nil, err
 	}

@@ -130,12 +130,12 @@ func TestIDs(t *testing.T) {
 			t.Errorf("%q passes for an id", wrong)
 		}
 	}
-	for _, kind := range []Kind{File, Passphrase} {
+	for _, kind := range []Kind{File, Passphrase, PKCS11, AWSKMS} {
 		if back, err := ParseKind(kind.String()); err != nil || back != kind {
 			t.Errorf("%v: %v, %v", kind, back, err)
 		}
 	}
-	if _, err := ParseKind("pkcs11"); err == nil {
+	if _, err := ParseKind("tape"); err == nil {
 		t.Error("a seal that does not exist yet is accepted")
 	}
 }

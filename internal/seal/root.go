@@ -21,6 +21,8 @@ type Options struct {
 	Seal Kind
 	// Passphrase gives the passphrase when one is needed. What it returns is wiped.
 	Passphrase func() ([]byte, error)
+	// External gives what wraps the sealing key of the kinds PKCS11 and AWSKMS; nil means that this program has neither.
+	External func(Kind) (Wrapper, error)
 	// Installation is the id that the data directory bears; the zero id fits any keyring.
 	Installation ID
 	// DataDir, unless empty, is a directory that the keyring must not lie in.
@@ -183,7 +185,7 @@ func (r *Root) readLocked() ([]byte, error) {
 
 // unsealFile opens the body of a file with the seal that the file names.
 func unsealFile(o *Options, path string, f *sealedFile) (*lockedmem.Key, *contents, error) {
-	sealer, err := o.sealer(f.kind, path)
+	sealer, err := o.sealer(f.kind, path, f.installation)
 	if err != nil {
 		return nil, nil, err
 	}

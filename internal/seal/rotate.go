@@ -39,8 +39,8 @@ func (r *Root) Rotate() error {
 	return nil
 }
 
-// Rewrap seals the keyring anew, in the way that o says: another kind of seal, or another passphrase. Of o only Seal and
-// Passphrase count. The root key stays what it was: whoever could open the old file and kept a copy of it can do so still, so
+// Rewrap seals the keyring anew, in the way that o says: another kind of seal, or another passphrase. Of o Seal, Passphrase and
+// External count. The root key stays what it was: whoever could open the old file and kept a copy of it can do so still, so
 // rotate the root key afterwards if that matters.
 func (r *Root) Rewrap(o Options) error {
 	r.writing.Lock()
@@ -89,25 +89,16 @@ func (r *Root) begin() (io.Closer, *contents, error) {
 
 // reseal writes the file under a new seal and takes that over.
 func (r *Root) reseal(kind Kind, o Options) error {
-	o.Memory, o.random, o.cost = r.options.Memory, r.options.random, r.options.cost
-	sealer, err := o.sealer(kind, r.dir.Path(keyringName))
+	o.Seal = kind
+	s, err := r.MakeSeal(o)
 	if err != nil {
 		return err
 	}
-	params, key, err := sealer.New()
-	if err != nil {
+	if err := r.write(s.Kind, s.Params, s.Key, r.contents); err != nil {
+		s.Destroy()
 		return err
 	}
-	if err := r.write(kind, params, key, r.contents); err != nil {
-		params.Destroy()
-		key.Destroy()
-		return err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.params.Destroy()
-	r.sealKey.Destroy()
-	r.kind, r.params, r.sealKey = kind, params, key
+	r.adopt(s)
 	return nil
 }
 

@@ -8,8 +8,7 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// Kind is how a keyring file is sealed. The numbers lie in files: they are never given anew. 3 is set aside for PKCS #11, 4 for
-// an external KMS.
+// Kind is how a keyring file is sealed. The numbers lie in files: they are never given anew.
 type Kind byte
 
 const (
@@ -17,6 +16,10 @@ const (
 	File Kind = 1
 	// Passphrase makes the sealing key from a passphrase by Argon2id (RFC 9106).
 	Passphrase Kind = 2
+	// PKCS11 has the sealing key wrapped by a key that does not leave an HSM.
+	PKCS11 Kind = 3
+	// AWSKMS has the sealing key wrapped by a key of AWS KMS, or of another Sealtable.
+	AWSKMS Kind = 4
 )
 
 func (k Kind) String() string {
@@ -25,22 +28,22 @@ func (k Kind) String() string {
 		return "file"
 	case Passphrase:
 		return "passphrase"
-	case 3:
+	case PKCS11:
 		return "pkcs11"
-	case 4:
+	case AWSKMS:
 		return "awskms"
 	}
 	return fmt.Sprintf("kind %d", byte(k))
 }
 
-// ParseKind reads the name of a seal that this program can make.
+// ParseKind reads the name of a seal.
 func ParseKind(s string) (Kind, error) {
-	for _, k := range []Kind{File, Passphrase} {
+	for _, k := range []Kind{File, Passphrase, PKCS11, AWSKMS} {
 		if k.String() == s {
 			return k, nil
 		}
 	}
-	return 0, &Error{Kind: ErrSealKind, Cause: fmt.Errorf("%q", s), Hint: "the seals are file and passphrase"}
+	return 0, &Error{Kind: ErrSealKind, Cause: fmt.Errorf("%q", s), Hint: "the seals are file, passphrase, awskms and pkcs11"}
 }
 
 // A Sealer makes the key that seals a keyring file, and finds it again. Whatever it needs for finding lies in its parameters,
@@ -53,13 +56,20 @@ type Sealer interface {
 	Open(params []byte) (key *lockedmem.Key, err error)
 }
 
-// sealer gives the sealer of a kind; path is for its errors.
-func (o *Options) sealer(kind Kind, path string) (Sealer, error) {
+// sealer gives the sealer of a kind for an installation; path is for its errors.
+func (o *Options) sealer(kind Kind, path string, id ID) (Sealer, error) {
 	switch kind {
 	case File:
 		return fileSealer{arena: o.Memory, random: o.random, path: path}, nil
 	case Passphrase:
 		return passphraseSealer{arena: o.Memory, random: o.random, path: path, source: o.Passphrase, cost: o.cost}, nil
+	}
+	if o.External != nil {
+		wrapper, err := o.External(kind)
+		if err != nil {
+			return nil, &Error{Kind: ErrSealKind, Path: path, Cause: fmt.Errorf("%v: %w", kind, err)}
+		}
+		return externalSealer{arena: o.Memory, random: o.random, path: path, wrapper: wrapper, installation: id, kind: kind}, nil
 	}
 	return nil, &Error{Kind: ErrSealKind, Path: path, Cause: fmt.Errorf("%v", kind),
 		Hint: "this program has the seals file and passphrase"}

@@ -24,6 +24,11 @@ type Config struct {
 
 	Seal       seal.Kind
 	Passphrase func() ([]byte, error)
+	// External gives what the seals by an HSM or a KMS need; nil means that there are none.
+	External func(kind seal.Kind, pin func() ([]byte, error)) (seal.Wrapper, error)
+	// WaitForUnseal has a server start sealed when its root key is not available yet, rather than fail. Passphrase is then asked
+	// again and again, and must not ask anybody.
+	WaitForUnseal bool
 
 	Account string // 12 digits: whose root key the credentials are
 	Region  string // printed in exports; requests name their own
@@ -87,4 +92,12 @@ func isLoopback(address string) bool {
 	}
 	ip := net.ParseIP(host)
 	return ip != nil && ip.IsLoopback()
+}
+
+// wrappers are those of External, with the PIN from where passphrases come from.
+func (c *Config) wrappers() func(seal.Kind) (seal.Wrapper, error) {
+	if c.External == nil {
+		return nil
+	}
+	return func(kind seal.Kind) (seal.Wrapper, error) { return c.External(kind, c.Passphrase) }
 }

@@ -44,7 +44,6 @@ func (s *Server) openFronts(context.Context) error {
 	for _, listener := range s.fronts.listeners {
 		s.fronts.start(newFront(s.handler, config, s), listener)
 	}
-	s.onClose(s.fronts.shutdown)
 	return nil
 }
 
@@ -103,6 +102,8 @@ func (f *fronts) shutdown() error {
 func (s *Server) Wait(ctx context.Context) error {
 	select {
 	case err := <-s.fronts.done:
+		return err
+	case err := <-s.failed:
 		return err
 	case <-ctx.Done():
 		return nil

@@ -39,6 +39,10 @@ func isRead(req *wire.Request) bool {
 }
 
 func (s *Server) serveReady(res *wire.Response) {
+	if s.sealed.Load() {
+		answer(res, http.StatusServiceUnavailable, map[string]any{"status": "sealed"})
+		return
+	}
 	if !s.ready.Load() {
 		answer(res, http.StatusServiceUnavailable, map[string]any{"status": "not ready"})
 		return

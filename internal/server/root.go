@@ -28,7 +28,7 @@ func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 		return nil, err
 	}
 	options := seal.Options{
-		Seal: config.Seal, Passphrase: config.Passphrase, Installation: id, DataDir: config.DataDir, Memory: arena,
+		Seal: config.Seal, Passphrase: config.Passphrase, External: config.wrappers(), Installation: id, DataDir: config.DataDir, Memory: arena,
 		Warn: func(err error) { config.Log.Warn("the keyring needs attention", "error", err) },
 	}
 	root, err := seal.Open(config.ConfigDir, options)
@@ -47,6 +47,12 @@ func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 		}
 	}
 	return root, nil
+}
+
+// hasKeyring says whether there is a keyring to wait for. A new installation is never made by waiting.
+func (s *Server) hasKeyring() bool {
+	_, err := os.Lstat(filepath.Join(s.config.ConfigDir, "keyring"))
+	return err == nil
 }
 
 // warnIfShared tells of a data directory that others may write to: they could put links in the way of its files.

@@ -24,6 +24,7 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/sigv4"
 	"github.com/sealtable/sealtable/internal/catalog"
 	"github.com/sealtable/sealtable/internal/clock"
+	"github.com/sealtable/sealtable/internal/control"
 	"github.com/sealtable/sealtable/internal/custody"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/identity"
@@ -81,28 +82,54 @@ type Server struct {
 	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
 
+	control *control.Server // nil where there can be none
+	waiter  *waiter         // nil unless the server began sealed
+
+	sealed  atomic.Bool
 	ready   atomic.Bool
+	failed  chan error     // what ends a server that began well
 	closers []func() error // in the order of opening
 }
 
-// Open opens the installation and listens.
+// step is one part of opening a server.
+type step struct {
+	name string
+	open func(context.Context) error
+}
+
+// Open opens the installation and listens. A server that was told to wait for its root key may come back sealed: it refuses every
+// operation until it is unsealed.
 func Open(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := config.check(); err != nil {
 		return nil, &ConfigError{err}
 	}
-	s := &Server{config: config, log: config.Log, clock: clock.New()}
+	s := &Server{config: config, log: config.Log, clock: clock.New(), failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
-	// Each step needs those before it; close undoes them in reverse.
-	for _, step := range []struct {
-		name string
-		open func(context.Context) error
-	}{
-		{"memory for keys", s.openMemory},
-		{"root key", s.openRoot},
+	source := &onceOnly{source: config.Passphrase}
+	if config.WaitForUnseal {
+		s.config.Passphrase = source.ask
+	}
+	err = s.openAll(ctx, []step{{"memory for keys", s.openMemory}, {"root key", s.openRoot}})
+	if source.saw(err); config.WaitForUnseal && waits(err) && s.hasKeyring() {
+		return s, s.openSealed(ctx, source, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openAll(ctx, append(s.afterRoot(), step{"listeners", s.openFronts}, step{"control socket", s.openControl})); err != nil {
+		return nil, err
+	}
+	s.ready.Store(true)
+	return s, nil
+}
+
+// afterRoot is what can be opened once the root key is there. Each step needs those before it; close undoes them in reverse.
+func (s *Server) afterRoot() []step {
+	return []step{
 		{"store", s.openStore},
 		{"trail", s.openTrail},
 		{"keys", s.openKeys},
@@ -113,22 +140,36 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		{"background work", s.openSweeps},
 		{"counts of tables", s.openRecount},
 		{"expiry of items", s.openExpiry},
-		{"listeners", s.openFronts},
-	} {
+	}
+}
+
+func (s *Server) openAll(ctx context.Context, steps []step) error {
+	for _, step := range steps {
 		if err := step.open(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", step.name, err)
+			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	s.ready.Store(true)
-	return s, nil
+	return nil
 }
 
 // onClose adds to what Close does, before what was added earlier.
 func (s *Server) onClose(closer func() error) { s.closers = append(s.closers, closer) }
 
+// close ends first what brings work in, and then closes in reverse what was opened.
 func (s *Server) close() error {
 	s.ready.Store(false)
 	var errs []error
+	if s.control != nil {
+		errs = append(errs, s.control.Close())
+		s.control = nil
+	}
+	if s.waiter != nil {
+		s.waiter.stop()
+	}
+	if s.fronts != nil {
+		errs = append(errs, s.fronts.shutdown())
+		s.fronts.serving = nil
+	}
 	for _, closer := range slices.Backward(s.closers) {
 		errs = append(errs, closer())
 	}
@@ -145,8 +186,10 @@ func (s *Server) openMemory(context.Context) error {
 	return nil
 }
 
-func (s *Server) openRoot(context.Context) error {
-	root, err := openRoot(&s.config, s.arena)
+func (s *Server) openRoot(context.Context) error { return s.openRootWith(&s.config) }
+
+func (s *Server) openRootWith(config *Config) error {
+	root, err := openRoot(config, s.arena)
 	if err != nil {
 		return err
 	}
@@ -289,7 +332,7 @@ func (s *Server) admission() sigv4.Admission {
 	return sigv4.Strict()
 }
 
-// RootCredentials is the access key of the account's root user.
+// RootCredentials is the access key of the account's root user. A sealed server has none yet.
 func (s *Server) RootCredentials() credentials.Key { return s.rootKey }
 
 // Addresses are where the server listens, with the ports that were taken.
