@@ -1,0 +1,94 @@
+# Tables as applications set them up: provisioned and on demand, with their settings, tags, keys and policies.
+
+variable "later" {
+  type    = bool
+  default = false
+}
+
+resource "aws_kms_key" "tables" {
+  description             = "under the tables"
+  deletion_window_in_days = 7
+}
+
+resource "aws_dynamodb_table" "provisioned" {
+  name           = "provisioned"
+  billing_mode   = "PROVISIONED"
+  read_capacity  = var.later ? 7 : 5
+  write_capacity = 5
+  hash_key       = "pk"
+  range_key      = "sk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+  attribute {
+    name = "sk"
+    type = "N"
+  }
+
+  server_side_encryption {
+    enabled     = true
+    kms_key_arn = aws_kms_key.tables.arn
+  }
+
+  tags = {
+    Team  = "a team"
+    Stage = var.later ? "production" : "test"
+  }
+}
+
+resource "aws_dynamodb_table" "on_demand" {
+  name                        = "on-demand"
+  billing_mode                = "PAY_PER_REQUEST"
+  table_class                 = var.later ? "STANDARD" : "STANDARD_INFREQUENT_ACCESS"
+  deletion_protection_enabled = !var.later
+  hash_key                    = "pk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  on_demand_throughput {
+    max_read_request_units  = 100
+    max_write_request_units = var.later ? 60 : 50
+  }
+
+  lifecycle {
+    ignore_changes = [tags]
+  }
+}
+
+resource "aws_dynamodb_table" "switching" {
+  name           = "switching"
+  billing_mode   = var.later ? "PAY_PER_REQUEST" : "PROVISIONED"
+  read_capacity  = var.later ? null : 1
+  write_capacity = var.later ? null : 1
+  hash_key       = "pk"
+
+  attribute {
+    name = "pk"
+    type = "B"
+  }
+}
+
+resource "aws_dynamodb_tag" "owner" {
+  resource_arn = aws_dynamodb_table.on_demand.arn
+  key          = "Owner"
+  value        = var.later ? "them" : "us"
+}
+
+resource "aws_dynamodb_resource_policy" "readers" {
+  resource_arn = aws_dynamodb_table.on_demand.arn
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Sid       = "Readers"
+      Effect    = "Allow"
+      Principal = { AWS = "arn:aws:iam::111122223333:root" }
+      Action    = var.later ? ["dynamodb:GetItem", "dynamodb:Query"] : ["dynamodb:GetItem"]
+      Resource  = aws_dynamodb_table.on_demand.arn
+    }]
+  })
+}
