@@ -25,7 +25,7 @@ func TestTerraformTables(t *testing.T) {
 	r := newRaw(s)
 	describe := func(name string) m { return r.call(t, "dynamodb.DescribeTable", m{"TableName": name})["Table"].(m) }
 	ids := map[string]any{}
-	for _, name := range []string{"provisioned", "on-demand", "switching"} {
+	for _, name := range []string{"provisioned", "on-demand", "classes", "protected", "switching"} {
 		ids[name] = describe(name)["TableId"]
 	}
 	tf.applied(t, "-var=later=true")
@@ -39,8 +39,8 @@ func TestTerraformTables(t *testing.T) {
 		want        any
 	}{
 		{"provisioned", "ProvisionedThroughput.ReadCapacityUnits", 7.0}, {"provisioned", "SSEDescription.Status", "ENABLED"},
-		{"on-demand", "OnDemandThroughput.MaxWriteRequestUnits", 60.0}, {"on-demand", "TableClassSummary.TableClass", "STANDARD"},
-		{"on-demand", "DeletionProtectionEnabled", false}, {"switching", "BillingModeSummary.BillingMode", "PAY_PER_REQUEST"},
+		{"on-demand", "OnDemandThroughput.MaxWriteRequestUnits", 60.0}, {"classes", "TableClassSummary.TableClass", "STANDARD"},
+		{"protected", "DeletionProtectionEnabled", false}, {"switching", "BillingModeSummary.BillingMode", "PAY_PER_REQUEST"},
 	} {
 		if got := at(describe(c.table), c.path); got != c.want {
 			t.Errorf("%s of %s is %v, not %v", c.path, c.table, got, c.want)

@@ -38,6 +38,9 @@ type Config struct {
 	ArchiveAfter     time.Duration
 	Transition       time.Duration
 
+	// EnforceThroughput holds tables to their provisioned throughput and their limits of on-demand throughput.
+	EnforceThroughput bool
+
 	// Open accepts unknown access keys without checking the signature, and lets the clock be moved: `sealtable dev`.
 	Open bool
 

@@ -303,7 +303,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	}
 	s.dynamodb = dynamodb.New(dynamodb.Options{
 		Engine: s.engine, Keys: s.custody, Clock: s.clock, Transition: s.config.Transition,
-		Authorizer: path.Authorizer, Principals: s.people,
+		Authorizer: path.Authorizer, Principals: s.people, EnforceThroughput: s.config.EnforceThroughput,
 	})
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err

@@ -1,5 +1,17 @@
 # Tables as applications set them up: provisioned and on demand, with their settings, tags, keys and policies.
 
+terraform {
+  required_providers {
+    aws = {
+      source = "hashicorp/aws"
+    }
+  }
+}
+
+provider "aws" {
+  region = "us-east-1"
+}
+
 variable "later" {
   type    = bool
   default = false
@@ -39,11 +51,9 @@ resource "aws_dynamodb_table" "provisioned" {
 }
 
 resource "aws_dynamodb_table" "on_demand" {
-  name                        = "on-demand"
-  billing_mode                = "PAY_PER_REQUEST"
-  table_class                 = var.later ? "STANDARD" : "STANDARD_INFREQUENT_ACCESS"
-  deletion_protection_enabled = !var.later
-  hash_key                    = "pk"
+  name         = "on-demand"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "pk"
 
   attribute {
     name = "pk"
@@ -57,6 +67,30 @@ resource "aws_dynamodb_table" "on_demand" {
 
   lifecycle {
     ignore_changes = [tags]
+  }
+}
+
+resource "aws_dynamodb_table" "classes" {
+  name         = "classes"
+  billing_mode = "PAY_PER_REQUEST"
+  table_class  = var.later ? "STANDARD" : "STANDARD_INFREQUENT_ACCESS"
+  hash_key     = "pk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+}
+
+resource "aws_dynamodb_table" "protected" {
+  name                        = "protected"
+  billing_mode                = "PAY_PER_REQUEST"
+  deletion_protection_enabled = !var.later
+  hash_key                    = "pk"
+
+  attribute {
+    name = "pk"
+    type = "S"
   }
 }
 

@@ -27,6 +27,14 @@ type batchRead struct {
 	request    dynamodbapi.KeysAndAttributes
 	projection *expression.Projection
 	table      *engine.Table
+	throttled  error // why keys were left, nil if it was not for lack of capacity
+}
+
+// leave gives the keys from a place on back.
+func (r *batchRead) leave(from int, out *dynamodbapi.BatchGetItemOutput) {
+	left := r.request
+	left.Keys = r.request.Keys[from:]
+	out.UnprocessedKeys[r.name] = left
 }
 
 func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput) (*dynamodbapi.BatchGetItemOutput, error) {
@@ -45,6 +53,9 @@ func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dyn
 		if room, err = s.readBatch(ctx, &reads[i], out, cost, room); err != nil {
 			return nil, err
 		}
+	}
+	if len(cost.names) == 0 { // nothing was read at all: there was no capacity for the first key either
+		return nil, reads[0].throttled
 	}
 	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
 	return out, nil
@@ -96,18 +107,22 @@ func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []bat
 func (s *Service) readBatch(ctx context.Context, r *batchRead, out *dynamodbapi.BatchGetItemOutput, cost *tally, room int) (int, error) {
 	found := []attribute.Item{}
 	for i, key := range r.request.Keys {
+		if r.throttled = s.limits.admit(r.table, nil, reading); r.throttled != nil {
+			r.leave(i, out)
+			break
+		}
 		item, err := s.engine.Get(ctx, r.table, key, nil)
 		if err != nil {
 			return 0, lookupRefusal(err)
 		}
 		size := item.Size()
 		if size > room {
-			left := r.request
-			left.Keys, room = r.request.Keys[i:], 0
-			out.UnprocessedKeys[r.name] = left
+			r.leave(i, out)
+			room = 0
 			break
 		}
 		room -= size
+		s.limits.chargeRead(r.table, item, isTrue(r.request.ConsistentRead), 1)
 		cost.add(r.name, readUnits(size, isTrue(r.request.ConsistentRead)))
 		if item != nil {
 			found = append(found, selectFrom(r.projection, item))
@@ -133,6 +148,7 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 	var writes []engine.Write
 	var tables []*engine.Table // of the writes, and what the request calls them
 	var called []string
+	left := leftWrites{requests: map[string][]dynamodbapi.WriteRequest{}}
 	for _, name := range names {
 		t, err := s.use(ctx, caller, &name)
 		if err != nil {
@@ -143,11 +159,17 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 			if err != nil {
 				return nil, err
 			}
-			if !wantsCapacity(in.ReturnConsumedCapacity) {
+			if left.refused(s.limits, t, name, request) {
+				continue
+			}
+			if !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
 				w = w.Blindly()
 			}
 			writes, tables, called = append(writes, w), append(tables, t), append(called, name)
 		}
+	}
+	if len(writes) == 0 && left.why != nil {
+		return nil, left.why
 	}
 	changes, err := s.engine.Batch(ctx, writes)
 	if errors.Is(err, engine.ErrSameItem) {
@@ -156,6 +178,7 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 	if err != nil {
 		return nil, refusal(err)
 	}
+	s.limits.chargeBatch(tables, changes)
 	cost := &tally{}
 	for i := range changes {
 		if !wantsCapacity(in.ReturnConsumedCapacity) {
@@ -166,7 +189,7 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 	return &dynamodbapi.BatchWriteItemOutput{
 		ConsumedCapacity:      cost.consumed(in.ReturnConsumedCapacity),
 		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
-		UnprocessedItems:      map[string][]dynamodbapi.WriteRequest{},
+		UnprocessedItems:      left.requests,
 	}, nil
 }
 

@@ -19,8 +19,12 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, err
 	}
+	if err := s.limits.admit(t, nil, writing); err != nil {
+		return nil, err
+	}
 	wantsOld := wantsOld(in.ReturnValues)
 	change, err := s.put(ctx, t, in, condition, wantsOld)
+	s.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
@@ -59,7 +63,7 @@ func checkItemSize(item attribute.Item) error {
 
 // put stores the item, and reads what was there before only if the answer depends on it.
 func (s *Service) put(ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition, wantsOld bool) (engine.Change, error) {
-	if condition == nil && !wantsOld && !wantsCapacity(in.ReturnConsumedCapacity) {
+	if condition == nil && !wantsOld && !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
 		return engine.Change{New: in.Item}, s.engine.Overwrite(ctx, t, in.Item)
 	}
 	return s.engine.Put(ctx, t, in.Item, condition)
@@ -74,7 +78,11 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err != nil {
 		return nil, err
 	}
+	if err := s.limits.admit(t, nil, writing); err != nil {
+		return nil, err
+	}
 	change, err := s.engine.Delete(ctx, t, in.Key, condition)
+	s.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
@@ -109,10 +117,14 @@ func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, err
 	}
+	if err := s.limits.admit(t, nil, reading); err != nil {
+		return nil, err
+	}
 	item, err := s.engine.Get(ctx, t, in.Key, nil)
 	if err != nil {
 		return nil, lookupRefusal(err)
 	}
+	s.limits.chargeRead(t, item, isTrue(in.ConsistentRead), 1)
 	out := &dynamodbapi.GetItemOutput{Item: item}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
 		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(item.Size(), isTrue(in.ConsistentRead)))

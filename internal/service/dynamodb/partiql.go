@@ -77,15 +77,20 @@ func (s *Service) executeWrite(ctx context.Context, t *engine.Table, statement *
 	if err != nil {
 		return nil, change, w.word(err)
 	}
+	if err := s.limits.admit(t, nil, writing); err != nil {
+		return nil, change, err
+	}
 	changes, err := s.engine.Batch(ctx, []engine.Write{write})
 	var failed *engine.ConditionError
 	switch {
 	case errors.Is(err, errDuplicateItem):
 		return nil, change, dynamodbapi.DuplicateItemException(duplicateItem)
 	case errors.As(err, &failed):
+		s.limits.chargeWrite(t, change, err, 1)
 		return nil, change, failed
 	case err != nil:
 		return nil, change, w.word(expressionRefusal(err))
 	}
+	s.limits.chargeWrite(t, changes[0], nil, 1)
 	return w.returned(changes[0]), changes[0], nil
 }

@@ -62,6 +62,11 @@ func (s *Service) readSelection(ctx context.Context, p *selection, start positio
 	if p.statement.Where != nil {
 		page.Filter = p.statement.Where.Holds
 	}
+	if p.key == nil { // else readOne asks
+		if err := s.limits.admit(p.table, p.index, reading); err != nil {
+			return nil, err
+		}
+	}
 	result := &selectedPage{items: []attribute.Item{}}
 	switch {
 	case p.key != nil:
@@ -72,7 +77,9 @@ func (s *Service) readSelection(ctx context.Context, p *selection, start positio
 		}
 		return result, err
 	case p.partitions != nil:
-		return result, s.readPartitions(ctx, p, start.partition, page, result, consistent)
+		err := s.readPartitions(ctx, p, start.partition, page, result, consistent)
+		s.limits.charge(p.table, reading, &result.cost)
+		return result, err
 	}
 	read, err := s.scanSelection(ctx, p, engine.Scan{Page: page})
 	if err != nil {
@@ -81,6 +88,7 @@ func (s *Service) readSelection(ctx context.Context, p *selection, start positio
 	if result.add(p, read, consistent); read.LastKey != nil {
 		result.next = &position{key: read.LastKey}
 	}
+	s.limits.charge(p.table, reading, &result.cost)
 	return result, nil
 }
 
@@ -93,10 +101,14 @@ func (s *Service) scanSelection(ctx context.Context, p *selection, scan engine.S
 
 // readOne reads the item with a key, nil where there is none or the condition does not hold.
 func (s *Service) readOne(ctx context.Context, t *engine.Table, key attribute.Item, statement *partiql.Checked, consistent bool) (attribute.Item, float64, error) {
+	if err := s.limits.admit(t, nil, reading); err != nil {
+		return nil, 0, err
+	}
 	item, err := s.engine.Get(ctx, t, key, nil)
 	if err != nil {
 		return nil, 0, lookupRefusal(err)
 	}
+	s.limits.chargeRead(t, item, consistent, 1)
 	units := readUnits(item.Size(), consistent)
 	if item == nil {
 		return nil, units, nil

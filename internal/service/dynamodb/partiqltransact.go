@@ -69,12 +69,16 @@ func (s *Service) readTogether(ctx context.Context, in *dynamodbapi.ExecuteTrans
 	if engine.SamePlaces(places) {
 		return nil, transactionRefusal(engine.ErrSameItem)
 	}
+	if err := s.limits.admitTogether(tables, reading); err != nil {
+		return nil, err
+	}
 	items, err := s.engine.GetTogether(ctx, places)
 	if err != nil {
 		return nil, transactionRefusal(err)
 	}
 	cost, responses := &tally{}, make([]dynamodbapi.ItemResponse, len(items))
 	for i, item := range items {
+		s.limits.chargeRead(tables[i], item, true, transactionFactor)
 		cost.add(statements[i].Table, transactionFactor*readUnits(item.Size(), true))
 		responses[i].Item = statements[i].Columns.Apply(item)
 	}
@@ -117,10 +121,14 @@ func (s *Service) writeTogether(ctx context.Context, caller *auth.Caller, in *dy
 	if err := cancelMisfits(misfits); err != nil {
 		return nil, err
 	}
+	if err := s.limits.admitTogether(tables, writing); err != nil {
+		return nil, err
+	}
 	changes, repeated, err := s.engine.Transact(ctx, readStatementsToken(caller, in), writes)
 	if err != nil {
 		return nil, cancellation(err, plan)
 	}
+	s.limits.chargeTogether(tables, changes, repeated)
 	return &dynamodbapi.ExecuteTransactionOutput{
 		ConsumedCapacity: transactionCost(in.ReturnConsumedCapacity, plan, tables, changes, repeated),
 		Responses:        make([]dynamodbapi.ItemResponse, len(statements)),

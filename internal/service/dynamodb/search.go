@@ -23,10 +23,14 @@ func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbap
 	if err != nil {
 		return nil, err
 	}
+	if err := s.limits.admit(t, x, reading); err != nil {
+		return nil, err
+	}
 	page, err := s.queryPage(ctx, t, x, in, shape, condition)
 	if err != nil {
 		return nil, lookupRefusal(expressionRefusal(err))
 	}
+	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
 	return &dynamodbapi.QueryOutput{
 		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
@@ -126,10 +130,14 @@ func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi
 		return nil, err
 	}
 	request.Page = shape.page(in.Limit, in.ExclusiveStartKey)
+	if err := s.limits.admit(t, x, reading); err != nil {
+		return nil, err
+	}
 	page, err := s.scanPage(ctx, t, x, request, shape)
 	if err != nil {
 		return nil, scanRefusal(expressionRefusal(err))
 	}
+	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
 	return &dynamodbapi.ScanOutput{
 		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,

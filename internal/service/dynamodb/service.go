@@ -44,6 +44,8 @@ type Options struct {
 	Authorizer auth.Authorizer
 	// Principals, if set, is asked about the principals of new policies.
 	Principals Principals
+	// EnforceThroughput holds tables to their provisioned throughput, and to their limits of on-demand throughput.
+	EnforceThroughput bool
 	// TableQuota is how many tables an account may have per region.
 	TableQuota int
 }
@@ -58,6 +60,7 @@ type Service struct {
 	authorizer auth.Authorizer
 	principals Principals
 	policies   compiledPolicies
+	limits     *limiter // nil if throughput is not enforced
 }
 
 // instant is a transition that nobody sees, save for the response to the request that began it.
@@ -73,7 +76,7 @@ func New(o Options) *Service {
 	}
 	return &Service{
 		engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant), tableQuota: o.TableQuota,
-		authorizer: o.Authorizer, principals: o.Principals,
+		authorizer: o.Authorizer, principals: o.Principals, limits: newLimiter(o),
 	}
 }
 

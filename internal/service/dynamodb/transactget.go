@@ -15,35 +15,41 @@ func (s *Service) transactGetItems(ctx context.Context, caller *auth.Caller, in 
 	if err != nil {
 		return nil, err
 	}
-	places, err := s.places(ctx, caller, in.TransactItems)
+	tables, places, err := s.places(ctx, caller, in.TransactItems)
 	if err != nil {
 		return nil, err
 	}
 	if engine.SamePlaces(places) {
 		return nil, transactionRefusal(engine.ErrSameItem)
 	}
+	if err := s.limits.admitTogether(tables, reading); err != nil {
+		return nil, err
+	}
 	items, err := s.engine.GetTogether(ctx, places)
 	if err != nil {
 		return nil, transactionRefusal(err)
 	}
+	for i, item := range items {
+		s.limits.chargeRead(tables[i], item, true, transactionFactor)
+	}
 	return transactionAnswer(in, items, projections), nil
 }
 
-// places finds the places of the items. A key that does not fit its table cancels the transaction.
-func (s *Service) places(ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem) ([]engine.Place, error) {
-	places, misfits := make([]engine.Place, len(gets)), make([]error, len(gets))
+// places finds the tables and the places of the items. A key that does not fit its table cancels the transaction.
+func (s *Service) places(ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem) ([]*engine.Table, []engine.Place, error) {
+	tables, places, misfits := make([]*engine.Table, len(gets)), make([]engine.Place, len(gets)), make([]error, len(gets))
 	for i := range gets {
-		t, err := s.use(ctx, caller, gets[i].Get.TableName)
-		if err != nil {
-			return nil, err
+		var err error
+		if tables[i], err = s.use(ctx, caller, gets[i].Get.TableName); err != nil {
+			return nil, nil, err
 		}
-		if places[i], err = engine.PlaceOf(t, gets[i].Get.Key); err != nil {
+		if places[i], err = engine.PlaceOf(tables[i], gets[i].Get.Key); err != nil {
 			if misfits[i] = lookupRefusal(err); isFault(err) {
-				return nil, misfits[i]
+				return nil, nil, misfits[i]
 			}
 		}
 	}
-	return places, cancelMisfits(misfits)
+	return tables, places, cancelMisfits(misfits)
 }
 
 // compileGets compiles the projections; nil is the whole item.

@@ -28,10 +28,14 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 	if err != nil {
 		return nil, err
 	}
+	if err := s.limits.admitTogether(tables, writing); err != nil {
+		return nil, err
+	}
 	changes, repeated, err := s.engine.Transact(ctx, readToken(caller, in), writes)
 	if err != nil {
 		return nil, cancellation(err, plan)
 	}
+	s.limits.chargeTogether(tables, changes, repeated)
 	return &dynamodbapi.TransactWriteItemsOutput{
 		ConsumedCapacity:      transactionCost(in.ReturnConsumedCapacity, plan, tables, changes, repeated),
 		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),

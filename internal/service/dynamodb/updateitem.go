@@ -26,7 +26,11 @@ func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err := u.keepKey(in.Key); err != nil {
 		return nil, err
 	}
+	if err := s.limits.admit(t, nil, writing); err != nil {
+		return nil, err
+	}
 	change, err := s.engine.Update(ctx, t, in.Key, u.condition, u.decide)
+	s.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, updateRefusal)
 	}

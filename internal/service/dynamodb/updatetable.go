@@ -322,6 +322,7 @@ func (s *Service) finishDeletion(ctx context.Context, t *engine.Table, now time.
 func (s *Service) erase(ctx context.Context, t *engine.Table) error {
 	err := s.engine.DeleteTable(ctx, t.Name, t.ID)
 	s.policies.forget(t.ID)
+	s.limits.forget(t.ID)
 	return err
 }
 

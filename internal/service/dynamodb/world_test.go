@@ -23,6 +23,7 @@ type world struct {
 	transition  time.Duration
 	server      *server.Server
 	endpoint    string
+	enforce     bool   // throughput is enforced
 	account     string // whose root user calls; empty for the server's own
 }
 
@@ -31,7 +32,13 @@ func newWorld(t *testing.T) *world { return newSlowWorld(t, 0) }
 // newSlowWorld is newWorld where CREATING, UPDATING and DELETING stay visible for a while.
 func newSlowWorld(t *testing.T, transition time.Duration) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), region: "eu-west-1", transition: transition}
+	return begin(t, &world{transition: transition})
+}
+
+// begin opens a world and sees to its end.
+func begin(t *testing.T, w *world) *world {
+	t.Helper()
+	w.t, w.dir, w.region = t, t.TempDir(), "eu-west-1"
 	w.open()
 	t.Cleanup(func() {
 		if err := w.server.Close(); err != nil {
@@ -46,7 +53,7 @@ func (w *world) open() {
 	s, err := server.Open(context.Background(), server.Config{
 		DataDir: filepath.Join(w.dir, "data"), ConfigDir: filepath.Join(w.dir, "config"), Listen: []string{"127.0.0.1:0"},
 		Account: "123456789012", Region: w.region, KeyCacheLifetime: 5 * time.Minute, KeySweep: time.Minute,
-		ArchiveAfter: 168 * time.Hour, Open: true, Transition: w.transition, Log: slog.New(slog.DiscardHandler),
+		ArchiveAfter: 168 * time.Hour, Open: true, Transition: w.transition, EnforceThroughput: w.enforce, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
