@@ -11,7 +11,8 @@
 //     running a condition on an item allocates nothing.
 //
 // The phases are in order: lex.go makes tokens of the text, parse.go and its neighbours make a tree of the tokens, check.go and its
-// neighbours resolve placeholders and refuse what means nothing, and run.go and its neighbours run what was checked on items.
+// neighbours resolve placeholders and refuse what means nothing, and run.go and its neighbours run what was checked on items. A Builder
+// makes the tree without a text, for other languages; what is checked and run is the same.
 //
 // The package knows items through internal/attribute, and nothing of tables, keys, HTTP or storage.
 package expression

@@ -119,7 +119,8 @@ func (s *Service) readOne(ctx context.Context, t *engine.Table, key attribute.It
 	return statement.Columns.Apply(item), units, nil
 }
 
-// readPartitions reads partitions one after the other until the page is full.
+// readPartitions reads partitions one after the other until the page is full: when there is no room for another item of any size, because
+// every read gives at least one.
 func (s *Service) readPartitions(ctx context.Context, p *selection, from int, page engine.PageRequest, result *selectedPage, consistent bool) error {
 	if len(p.partitions) > 1 && (page.Limit == 0 || page.Limit > partitionsPage) {
 		page.Limit = partitionsPage
@@ -136,7 +137,7 @@ func (s *Service) readPartitions(ctx context.Context, p *selection, from int, pa
 			return nil
 		}
 		limit, room = limit-read.Scanned, room-read.Size-read.FetchedSize
-		if page.Start, page.Limit, page.Room = nil, limit, room; i+1 < len(p.partitions) && (room <= 0 || limit <= 0) {
+		if page.Start, page.Limit, page.Room = nil, limit, room; i+1 < len(p.partitions) && (room < engine.MaxItemSize || limit <= 0) {
 			result.next = &position{partition: i + 1}
 			return nil
 		}
