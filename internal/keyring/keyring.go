@@ -35,6 +35,8 @@ type Config struct {
 	Records Records
 	Clock   *clock.Clock
 	Arena   *lockedmem.Arena
+	// Transition is how long a new replica is Creating, and a set Updating whose primary key moves. Zero: they are never seen to be.
+	Transition time.Duration
 	// Changed, if set, hears of every change of a key's state, policy, grants or versions, after it is durable and visible. It
 	// must not block and must not change the key.
 	Changed func(key *Key)

@@ -38,7 +38,7 @@ type Metadata struct {
 	compiled *policy.Policy
 	backing  []*backingKey // one for each of Versions
 	revision uint64
-	stored   State // what State was, while it is Unavailable, which is never written down
+	stored   State // what State is otherwise, while it is one that is never written down
 }
 
 // MultiRegion places a key in its set of related keys, by their Regions. It is immutable.
@@ -168,7 +168,7 @@ func (m *Metadata) recordName() string {
 
 func (m *Metadata) record() (Change, error) {
 	kept := *m
-	if kept.State == Unavailable {
+	if kept.State.passing() {
 		kept.State = kept.stored
 	}
 	data, err := json.Marshal(&kept)

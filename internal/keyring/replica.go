@@ -46,6 +46,7 @@ func (k *Keyring) Replicate(ctx context.Context, key *Key, replica Replica) (*Ke
 	next.Description, next.Policy, next.Tags = replica.Description, replica.Policy, tags
 	next.loseAllBut(nil)
 	next.settle()
+	k.pass(&next, Creating)
 	return k.addReplica(ctx, m, &next)
 }
 
@@ -70,6 +71,7 @@ func (k *Keyring) addReplica(ctx context.Context, m, replica *Metadata) (*Key, e
 	key := newKey(replica)
 	k.enter(key)
 	k.show(key, replica)
+	k.endLater(Creating, key)
 	return key, nil
 }
 
@@ -97,10 +99,44 @@ func (k *Keyring) SetPrimary(ctx context.Context, key *Key, region string) error
 	set := m.MultiRegion.without(region)
 	set.Primary, set.Replicas = region, append(set.Replicas, m.Scope.Region)
 	slices.Sort(set.Replicas)
-	return k.changeAll(ctx, all, func(m *Metadata) error {
-		m.MultiRegion = set
+	err := k.changeAll(ctx, all, func(m *Metadata) error {
+		if m.MultiRegion = set; m.Scope == key.scope || m.Scope.Region == region {
+			k.pass(m, Updating)
+		}
 		return nil
 	})
+	if err == nil {
+		k.endLater(Updating, key, all[at])
+	}
+	return err
+}
+
+// pass puts a key into a state for a while, unless that is no time at all.
+func (k *Keyring) pass(m *Metadata, state State) {
+	if k.config.Transition > 0 && !m.State.passing() {
+		m.stored, m.State = m.State, state
+	}
+}
+
+// endLater ends what pass began. A key that has come into another state meanwhile stays there.
+func (k *Keyring) endLater(state State, keys ...*Key) {
+	if k.config.Transition <= 0 {
+		return
+	}
+	k.config.Clock.At(k.config.Clock.Now().Add(k.config.Transition), func(time.Time) time.Time {
+		for _, key := range keys {
+			k.end(state, key)
+		}
+		return time.Time{}
+	})
+}
+
+func (k *Keyring) end(state State, key *Key) {
+	defer k.lock(key)()
+	if m := *key.Metadata(); m.State == state {
+		m.State = m.stored
+		k.show(key, &m)
+	}
 }
 
 // without is the set without its replica in a Region.

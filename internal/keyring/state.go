@@ -17,6 +17,9 @@ const (
 	Erased State = "Erased"
 )
 
+// passing says that the state ends by itself and is never written down.
+func (s State) passing() bool { return s == Unavailable || s == Creating || s == Updating }
+
 // Operation is an operation on a key, by its name in the KMS API.
 type Operation string
 
@@ -55,7 +58,13 @@ var stateTable = []stateRow{
 			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
 		},
 	}, {
-		operations: []Operation{"ReplicateKey", "UpdatePrimaryRegion"},
+		operations: []Operation{"ReplicateKey"},
+		verdicts: map[State]verdict{
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			Updating: isUpdating, Unavailable: isUnavailable,
+		},
+	}, {
+		operations: []Operation{"UpdatePrimaryRegion"},
 		verdicts: map[State]verdict{
 			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
 			Unavailable: isUnavailable,

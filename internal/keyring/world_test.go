@@ -135,12 +135,13 @@ func (l *recordLog) append(at int64, line []byte) error {
 // world is a keyring with what it stands on.
 type world struct {
 	*Keyring
-	disk    *vfs.MemFS
-	records *recordLog
-	root    sealRoot
-	clock   *clock.Clock
-	arena   *lockedmem.Arena
-	log     *bytes.Buffer
+	disk       *vfs.MemFS
+	records    *recordLog
+	root       sealRoot
+	clock      *clock.Clock
+	arena      *lockedmem.Arena
+	log        *bytes.Buffer
+	transition time.Duration
 }
 
 func newWorld(t testing.TB) *world {
@@ -171,7 +172,7 @@ func (w *world) open(t testing.TB) {
 func (w *world) settings() Config {
 	return Config{
 		FS: w.disk, Dir: "keys", Root: w.root, Records: w.records, Clock: w.clock, Arena: w.arena,
-		Log: slog.New(slog.NewTextHandler(w.log, nil)),
+		Transition: w.transition, Log: slog.New(slog.NewTextHandler(w.log, nil)),
 	}
 }
 

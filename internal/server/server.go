@@ -244,7 +244,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 	}
 	s.keys, err = keyring.Open(ctx, keyring.Config{
 		FS: vfs.Default, Dir: filepath.Join(s.config.DataDir, materialDir), Root: rootKey{s.root}, Records: keyRecords{records},
-		Clock: s.clock, Arena: s.arena, Log: s.log,
+		Clock: s.clock, Arena: s.arena, Transition: s.config.Transition, Log: s.log,
 	})
 	if err != nil {
 		return err

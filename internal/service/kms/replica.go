@@ -72,11 +72,17 @@ func (s *Service) replicate(
 		return nil, translate(err)
 	}
 	m := replica.Metadata()
-	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: metadata(m), ReplicaPolicy: s.shownPolicy(m), ReplicaTags: []kmsapi.Tag{}}
+	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: newborn(metadata(m)), ReplicaPolicy: s.shownPolicy(m), ReplicaTags: []kmsapi.Tag{}}
 	for _, t := range m.Tags {
 		out.ReplicaTags = append(out.ReplicaTags, kmsapi.Tag{TagKey: new(t.Key), TagValue: new(t.Value)})
 	}
 	return out, nil
+}
+
+// newborn is a replica as ReplicateKey shows it: still Creating, however soon it can be used.
+func newborn(out *kmsapi.KeyMetadata) *kmsapi.KeyMetadata {
+	out.KeyState, out.Enabled, out.CurrentKeyMaterialId = new(string(keyring.Creating)), new(false), nil
+	return out
 }
 
 // updatePrimaryAccess needs kms:UpdatePrimaryRegion on the primary key and on the replica that takes its place.
