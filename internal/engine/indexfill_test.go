@@ -254,3 +254,20 @@ func TestFillingWithoutKeys(t *testing.T) {
 		t.Errorf("key names %v", names)
 	}
 }
+
+// TestIndexesAreCounted: a count says of each index how many entries it holds, and their bytes.
+func TestIndexesAreCounted(t *testing.T) {
+	w := newWorld(t)
+	table := w.create(indexed("T", 1))
+	w.put(table, item("h", "1", "r", "1", "s", "x", "n", 1, "z", "not everywhere"))
+	w.put(table, item("h", "1", "r", "2", "n", 1))
+	if err := w.Count(context.Background(), table, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	table, _ = w.Table(table.Name)
+	for name, want := range map[string]Size{"local": {2, 2 * 7}, "global": {1, 7 + 2 + 15}, "turned": {2, 2 * 4}, "wide": {1, 7 + 2}} {
+		if x := table.Index(name); (Size{x.Items, x.Bytes}) != want {
+			t.Errorf("%s: %d entries of %d bytes, want %v", name, x.Items, x.Bytes, want)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/sealtable/sealtable/internal/storage"
 )
@@ -23,36 +24,57 @@ func (t *Table) Stale() bool { return !t.live.counted.Load() }
 // measuredAtOnce is how many items are counted with one iterator, between two calls of pause.
 const measuredAtOnce = 500
 
-// Count counts the table's items and writes down what it found. It reads a few at a time and holds nothing between: what is written
+// Count counts the items of the table and the entries of its indexes, and writes down what it found. It reads a few at a time and holds nothing between: what is written
 // meanwhile may or may not be counted. pause is called after every few items; it may wait, and its error ends the count, which then
 // changes nothing.
 func (e *Engine) Count(ctx context.Context, t *Table, pause func() error) error {
 	t.live.counted.Store(true) // before reading: who writes from now on makes the count stale again
-	base, err := e.measure(ctx, t, baseItems, pause)
-	if err == nil {
-		err = e.recordCount(ctx, t, base)
+	sizes := map[storage.Collection]Size{}
+	for _, c := range append(t.maintained(), baseItems) {
+		var err error
+		if sizes[c], err = e.measure(ctx, t, c, pause); err != nil {
+			t.live.noteWrite()
+			return err
+		}
 	}
+	err := e.recordCount(ctx, t, sizes)
 	if err != nil {
 		t.live.noteWrite()
 	}
 	return err
 }
 
-func (e *Engine) recordCount(ctx context.Context, t *Table, base Size) error {
+func (e *Engine) recordCount(ctx context.Context, t *Table, sizes map[storage.Collection]Size) error {
 	_, err := e.UpdateTable(ctx, t.Name, func(next *Table) error {
 		if next.ID != t.ID || next.Deleting {
 			return ErrNoTable
 		}
-		if !next.Counted.IsZero() && next.Items == base.Items && next.Bytes == base.Bytes {
+		now := e.clock.Now()
+		news := noteSize(&next.Counted, &next.Items, &next.Bytes, sizes[baseItems], now)
+		for i := range next.Indexes {
+			x := &next.Indexes[i]
+			if size, counted := sizes[x.Collection]; counted {
+				news = noteSize(&x.Counted, &x.Items, &x.Bytes, size, now) || news
+			}
+		}
+		if !news {
 			return errNothingNew
 		}
-		next.Counted, next.Items, next.Bytes = e.clock.Now(), base.Items, base.Bytes
 		return nil
 	})
 	if errors.Is(err, errNothingNew) {
 		return nil
 	}
 	return err
+}
+
+// noteSize writes a size down, and says whether it is another one than before.
+func noteSize(counted *time.Time, items, bytes *int64, size Size, now time.Time) bool {
+	if !counted.IsZero() && *items == size.Items && *bytes == size.Bytes {
+		return false
+	}
+	*counted, *items, *bytes = now, size.Items, size.Bytes
+	return true
 }
 
 var errNothingNew = errors.New("engine: the count is as before")

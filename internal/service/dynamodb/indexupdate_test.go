@@ -150,3 +150,36 @@ func TestRefusedIndexUpdates(t *testing.T) {
 		t.Errorf("after the update: %v", x)
 	}
 }
+
+// TestIndexWaitsForTheKey: without its table's key an index is not filled; when the key is back, it is, also after a restart and with
+// nobody calling.
+func TestIndexWaitsForTheKey(t *testing.T) {
+	w := newWorld(t)
+	_, answer := w.ask("kms", "TrentService.CreateKey", `{}`)
+	key := decode(t, answer).(map[string]any)["KeyMetadata"].(map[string]any)["KeyId"].(string)
+	w.must("CreateTable", strings.TrimSuffix(sortedTable, "}")+`,"SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"`+key+`"}}`)
+	for i := range 250 {
+		w.must("PutItem", fmt.Sprintf(`{"TableName":"sorted","Item":{"pk":{"S":"%d"},"sk":{"S":"s"},"v":{"N":"1"}}}`, i))
+	}
+	if status, answer := w.ask("kms", "TrentService.DisableKey", `{"KeyId":"`+key+`"}`); status != 200 {
+		t.Fatalf("%s", answer)
+	}
+	w.advance(6 * time.Minute)
+	w.must("UpdateTable", updateIndexes(createByV, definedV))
+	w.advance(5 * time.Minute)
+	if _, x := w.describedIndex("byV"); x["IndexStatus"] != "CREATING" {
+		t.Errorf("without the key: %v", x)
+	}
+	w.restart()
+	w.advance(5 * time.Minute)
+	if _, x := w.describedIndex("byV"); x["IndexStatus"] != "CREATING" {
+		t.Errorf("without the key, after a restart: %v", x)
+	}
+	if status, answer := w.ask("kms", "TrentService.EnableKey", `{"KeyId":"`+key+`"}`); status != 200 {
+		t.Fatalf("%s", answer)
+	}
+	w.restart()
+	w.advance(10 * time.Minute) // a restart puts the clock back to where the machine is
+	w.eventually("the index", w.indexActive("byV"))
+	w.answers([]answered{{"filled", "Scan", `{"TableName":"sorted","IndexName":"byV","Select":"COUNT"}`, `{"Count":250,"ScannedCount":250}`}})
+}
