@@ -32,6 +32,7 @@ type answer struct {
 	Code    string
 	Message string
 	Status  int
+	More    m // what else the model says an error has
 }
 
 // newBoto starts Python with boto3, or skips the test where they are not installed.

@@ -61,8 +61,9 @@ def answer(call):
     except ClientError as e:
         e.response.setdefault("Error", {})
         status = e.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return {"code": e.response["Error"].get("Code"), "message": e.response["Error"].get("Message"), "status": status}
-    except (BotoCoreError, AttributeError, ValueError) as e:
+        more = {k: v for k, v in e.response.items() if k not in ("Error", "ResponseMetadata")}
+        return {"code": e.response["Error"].get("Code"), "message": e.response["Error"].get("Message"), "status": status, "more": more}
+    except (BotoCoreError, AttributeError, KeyError, TypeError, ValueError) as e:
         return {"code": "client:" + type(e).__name__, "message": str(e)}
 
 
