@@ -6,7 +6,7 @@ BINARY   = bin/sealtable
 FUZZTIME ?= 5s
 SOAKTIME ?= 10m
 
-.PHONY: run test check build bench gen soak setup transcript clean
+.PHONY: run test check build bench corpus gen soak setup transcript clean
 
 run: build setup          ## make a key, a table under it, items; then prove what is on disk, and what happens without the key
 	scripts/demo.sh $(BINARY)
@@ -34,6 +34,9 @@ transcript: build setup   ## write docs/transcript.md anew: what `make run` show
 
 bench: build              ## the ratios of the design, measured in one run
 	$(GO) run ./internal/bench -sealtable $(BINARY)
+
+corpus: setup             ## every call of e2e/corpus with boto3, as one table
+	$(GO) test ./e2e -count 1 -v -run 'TestCorpus$$'
 
 soak: build               ## long fuzz, crash and metamorphic runs
 	SOAKTIME=$(SOAKTIME) scripts/soak.sh

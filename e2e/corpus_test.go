@@ -334,7 +334,10 @@ func TestCorpusNamesItsSources(t *testing.T) {
 		for _, group := range file.Groups {
 			for i, one := range group.Cases {
 				used[first(one.Source, group.Source, file.Source)] = true
-				title := name + first(one.Operation, group.Operation, file.Operation) + group.About + first(one.Name, corpusTitle(one.Given), fmt.Sprint(i+1))
+				title := fmt.Sprint(name, first(one.Operation, group.Operation, file.Operation), group.About, i, one)
+				if one.Name != "" || one.Given != nil {
+					title = fmt.Sprint(name, first(one.Operation, group.Operation, file.Operation), group.About, one)
+				}
 				if seen[title] {
 					t.Errorf("%s has %q twice", name, title)
 				}
@@ -347,7 +350,7 @@ func TestCorpusNamesItsSources(t *testing.T) {
 			t.Errorf("no case has the source %s", source)
 		}
 	}
-	if !slices.Contains(corpusFiles(t), "putitem.yaml") {
+	if !slices.Contains(corpusFiles(t), "numbers.yaml") {
 		t.Error("the corpus was not found")
 	}
 }

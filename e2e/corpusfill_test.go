@@ -50,7 +50,7 @@ func (f *corpusFill) scalar(s string) any {
 	switch {
 	case s == "$":
 		return f.value(f.given)
-	case !is || name == "pk" || strings.ContainsAny(name, " $.,()"):
+	case !is || strings.HasPrefix(name, "pk") || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") != "":
 		return f.text(s)
 	}
 	given, _ := f.given.(map[string]any)
@@ -87,7 +87,7 @@ func (f *corpusFill) form(form string, argument any) any {
 	list, _ := argument.([]any)
 	switch form {
 	case "$repeat": // [text, times]
-		return strings.Repeat(f.value(list[0]).(string), list[1].(int))
+		return strings.Repeat(f.value(list[0]).(string), f.value(list[1]).(int))
 	case "$text": // parts
 		var b strings.Builder
 		for _, part := range list {

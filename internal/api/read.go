@@ -35,7 +35,7 @@ type Object struct {
 
 // OpenObject enters the structure called shape.
 func OpenObject(r *strictjson.Reader, shape string) Object {
-	return Object{r: r, shape: shape, Err: r.BeginObject()}
+	return Object{r: r, shape: shape, Err: r.BeginStructure()}
 }
 
 // Next says whether there is another member, and puts its name into Name.
@@ -148,7 +148,7 @@ func TimeIn(v *time.Time, r *strictjson.Reader) error {
 func ReadBlob(r *strictjson.Reader) ([]byte, error) {
 	text, err := r.ReadString()
 	if err != nil {
-		return nil, err
+		return nil, strictjson.Wanted(err, "Blob")
 	}
 	return decodeBlob(text)
 }

@@ -58,8 +58,8 @@ type decoder struct {
 
 // value reads {"TYPE": payload}. A member that is null counts as absent, as in DynamoDB.
 func (d *decoder) value(level int) error {
-	if err := d.r.BeginObject(); err != nil {
-		return err
+	if err := d.r.BeginStructure(); err != nil {
+		return noStructure(err)
 	}
 	found := false
 	for {
@@ -92,6 +92,15 @@ func (d *decoder) value(level int) error {
 		return invalid(textNoType)
 	}
 	return nil
+}
+
+// noStructure tells null, which is a value without any type, from what is no value at all.
+func noStructure(err error) error {
+	var wrong *strictjson.TypeError
+	if errors.As(err, &wrong) && wrong.Found == strictjson.Null {
+		return invalid(textNoType)
+	}
+	return err
 }
 
 func kindOf(name []byte) Kind {
@@ -154,6 +163,9 @@ func (d *decoder) null() error {
 func (d *decoder) scalar(kind Kind) error {
 	text, err := d.r.ReadString()
 	if err != nil {
+		if kind == B {
+			err = strictjson.Wanted(err, "Blob")
+		}
 		return err
 	}
 	d.buf = append(d.buf, kind.tag())

@@ -92,7 +92,7 @@ func (u LegacyUpdate) section() (section, error) {
 		return noSection, wrongParameter("DELETE action with value is not supported for the type " + k.String())
 	case u.Action == "DELETE":
 		return deleteSection, nil
-	case u.Action == "ADD" && k != attribute.N && !sets.has(k):
+	case u.Action == "ADD" && k != attribute.N && k != attribute.L && !sets.has(k):
 		return noSection, wrongParameter("ADD action is not supported for the type " + k.String())
 	case u.Action == "ADD":
 		return addSection, nil

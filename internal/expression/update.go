@@ -195,6 +195,8 @@ func sum(old, v attribute.Value) (attribute.Value, error) {
 		return v, nil
 	case v.Kind() == attribute.N:
 		return calculate(opPlus, old, v)
+	case v.Kind() == attribute.L: // in AttributeUpdates alone; expressions refuse it
+		return appendList(old, v)
 	}
 	return attribute.Union(old, v), nil
 }

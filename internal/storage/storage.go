@@ -161,9 +161,13 @@ type CollectionScan struct {
 	Collection Collection
 	Segment    int
 	Total      int // 0 and 1 both mean the whole collection
-	// After continues behind a row of this collection, whether or not it still exists. Nil starts at the beginning.
+	// After continues behind a row of this collection, whether or not it still exists. Nil starts at the beginning. A row of
+	// another segment is ErrOtherSegment.
 	After *Position
 }
+
+// ErrOtherSegment says that a scan was to continue behind a row that is not in its segment.
+var ErrOtherSegment = errors.New("storage: the row is not in the segment of the scan")
 
 // Position is the place of a row in a scan.
 type Position struct{ Partition, Sort []byte }

@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"unicode/utf8"
@@ -41,12 +42,21 @@ type TypeError struct {
 	Found  Kind
 	// Text is the literal of a number, so that a message can tell an integer from a decimal. Empty for other kinds.
 	Text string
-	// Want is the type asked for, in the words of the service: String, Integer, Long, Boolean, Double, Map, List, Blob.
+	// Want is the type asked for, in the words of the service: String, Integer, Long, Boolean, Double, Map, Structure, List, Blob.
 	Want string
 }
 
 func (e *TypeError) Error() string {
 	return fmt.Sprintf("byte %d: found %c where a %s was expected", e.Offset, e.Found, e.Want)
+}
+
+// Wanted gives a TypeError another type that was asked for: what is written as a string may stand for something else. Other errors
+// pass as they are.
+func Wanted(err error, want string) error {
+	if wrong := (*TypeError)(nil); errors.As(err, &wrong) {
+		return &TypeError{Offset: wrong.Offset, Found: wrong.Found, Text: wrong.Text, Want: want}
+	}
+	return err
 }
 
 // Reader reads one document. The zero value reads the empty document; Reset gives it another. A Reader is not safe for
@@ -378,6 +388,9 @@ func (r *Reader) open(kind Kind, want string) error {
 
 // BeginObject enters an object; NextName then walks its members.
 func (r *Reader) BeginObject() error { return r.open(Object, "Map") }
+
+// BeginStructure is BeginObject for a structure of the service's model, which the errors of a wrong type tell from a map.
+func (r *Reader) BeginStructure() error { return r.open(Object, "Structure") }
 
 // BeginArray enters an array; NextElement then walks it.
 func (r *Reader) BeginArray() error { return r.open(Array, "List") }

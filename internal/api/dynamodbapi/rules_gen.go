@@ -42,7 +42,7 @@ func matchClientToken(s string) bool { return s != "" && api.OnlyRunes(s, 0x0, 0
 
 var textClientToken = api.TextRule{Pattern: `^[^\$]+$`, Match: matchClientToken}
 
-var textComparisonOperator = api.TextRule{Enum: []string{"EQ", "NE", "IN", "LE", "LT", "GE", "GT", "BETWEEN", "NOT_NULL", "NULL", "CONTAINS", "NOT_CONTAINS", "BEGINS_WITH"}}
+var textComparisonOperator = api.TextRule{Enum: []string{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"}}
 
 var textConditionalOperator = api.TextRule{Enum: []string{"AND", "OR"}}
 
@@ -132,7 +132,7 @@ var textSSEType = api.TextRule{Enum: []string{"AES256", "KMS"}}
 
 var textScalarAttributeType = api.TextRule{Enum: []string{"S", "N", "B"}}
 
-var textSelect = api.TextRule{Enum: []string{"ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"}}
+var textSelect = api.TextRule{Enum: []string{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"}}
 
 var textStreamArn = api.TextRule{Min: 37, Max: 1024}
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,7 +61,7 @@ func (p *plan) writeRules(out *source) error {
 			fields = append(fields, fmt.Sprintf("Pattern: %s, Match: %s", quote(s.Pattern), matchers[s.Pattern]))
 		}
 		if s.Enum != nil {
-			fields = append(fields, fmt.Sprintf("Enum: %#v", s.Enum))
+			fields = append(fields, fmt.Sprintf("Enum: %#v", inServiceOrder(s.Enum)))
 		}
 		out.line("var text%s = api.TextRule{%s}\n", exported(name), strings.Join(fields, ", "))
 	}
@@ -71,6 +72,19 @@ func (p *plan) writeRules(out *source) error {
 		out.line("var number%s = api.NumberRule{%s}\n", exported(name), strings.Join(numberLimits(p.rules.numbers[name]), ", "))
 	}
 	return nil
+}
+
+// inServiceOrder is an enumeration in the order in which the service's errors list it, where that is not the model's.
+func inServiceOrder(enum []string) []string {
+	for _, order := range [][]string{
+		{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"},
+		{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"},
+	} {
+		if slices.Equal(slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(enum))) {
+			return order
+		}
+	}
+	return enum
 }
 
 func limits(s *shape) []string {

@@ -63,13 +63,20 @@ func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dyn
 
 // checkBatchGet checks what needs no table.
 func checkBatchGet(in *dynamodbapi.BatchGetItemInput) ([]batchRead, error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	if err := checkBatchForms(in.RequestItems); err != nil {
+		return nil, err
+	}
 	var reads []batchRead
 	keys := 0
-	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+	for _, name := range names {
 		r := batchRead{name: name, request: in.RequestItems[name]}
 		selected := projected{r.request.ProjectionExpression, r.request.ExpressionAttributeNames, r.request.AttributesToGet}
 		var err error
 		if r.projection, err = selected.compile(); err != nil {
+			return nil, err
+		}
+		if err := checkBatchKeys(r.request.Keys); err != nil {
 			return nil, err
 		}
 		reads = append(reads, r)
@@ -80,6 +87,30 @@ func checkBatchGet(in *dynamodbapi.BatchGetItemInput) ([]batchRead, error) {
 	}
 	return reads, nil
 }
+
+// checkBatchForms refuses projections in both forms, also for different tables.
+func checkBatchForms(items map[string]dynamodbapi.KeysAndAttributes) error {
+	expression, attributes := parameter{name: "ProjectionExpression"}, parameter{name: "AttributesToGet"}
+	for _, r := range items {
+		expression.given = expression.given || r.ProjectionExpression != nil
+		attributes.given = attributes.given || r.AttributesToGet != nil
+	}
+	return checkForms([]parameter{expression}, []parameter{attributes})
+}
+
+// checkBatchKeys refuses a key that is there twice, whether or not there is such a table.
+func checkBatchKeys(keys []attribute.Item) error {
+	seen := make(map[string]bool, len(keys))
+	for _, key := range keys {
+		if seen[string(key)] {
+			return repeatedKeys()
+		}
+		seen[string(key)] = true
+	}
+	return nil
+}
+
+func repeatedKeys() error { return invalid("Provided list of item keys contains duplicates") }
 
 // useBatch finds the tables and checks the keys against them.
 func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []batchRead) (err error) {
@@ -98,7 +129,7 @@ func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []bat
 		}
 	}
 	if engine.SamePlaces(places) {
-		return invalid("Provided list of item keys contains duplicates")
+		return repeatedKeys()
 	}
 	return nil
 }
@@ -173,7 +204,7 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 	}
 	changes, err := s.engine.Batch(ctx, writes)
 	if errors.Is(err, engine.ErrSameItem) {
-		return nil, invalid("Provided list of item keys contains duplicates")
+		return nil, repeatedKeys()
 	}
 	if err != nil {
 		return nil, refusal(err)
@@ -202,6 +233,18 @@ func requireWrites(op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi
 	op.Validate = func(in *dynamodbapi.BatchWriteItemInput) error {
 		if len(in.RequestItems) == 0 {
 			return invalid("The requestItems parameter is required for BatchWriteItem")
+		}
+		return validate(in)
+	}
+	return op
+}
+
+// requireReads is requireWrites for BatchGetItem, where only an empty map has words of its own.
+func requireReads(op api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput]) api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput] {
+	validate := op.Validate
+	op.Validate = func(in *dynamodbapi.BatchGetItemInput) error {
+		if in.RequestItems != nil && len(in.RequestItems) == 0 {
+			return invalid("The requestItems parameter is required for BatchGetItem")
 		}
 		return validate(in)
 	}

@@ -125,8 +125,8 @@ func TestTransactions(t *testing.T) {
 			"ConsumedCapacity":[{"TableName":"plain","CapacityUnits":6,"ReadCapacityUnits":6}]}`},
 	})
 	reasons := func(codes, reasons string) string {
-		return `{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [` + codes + `]",
-			"CancellationReasons":[` + reasons + `]}`
+		message := `"Transaction cancelled, please refer cancellation reasons for specific reasons [` + codes + `]"`
+		return `{"__type":"` + cancelled + `","message":` + message + `,"Message":` + message + `,"CancellationReasons":[` + reasons + `]}`
 	}
 	const none, misfit = `{"Code":"None"}`, `{"Code":"ValidationError","Message":"The provided key element does not match the schema"}`
 	cancellations := []answered{
@@ -136,12 +136,10 @@ func TestTransactions(t *testing.T) {
 			`{"Code":"ValidationError","Message":"One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key"}`)},
 		{"read wrong key", "TransactGetItems", write(`{"Get":{`+key("a")+`}}`, `{"Get":{"TableName":"plain","Key":{}}}`), reasons("None, ValidationError", none+","+misfit)},
 		{"conditions", "TransactWriteItems", write(put("d", ""), put("a", absentOnly+`,"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), `{"ConditionCheck":{`+key("b")+presentOnly+`}}`),
-			`{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [None, ConditionalCheckFailed, ConditionalCheckFailed]",
-			"CancellationReasons":[{"Code":"None"},{"Code":"ConditionalCheckFailed","Message":"The conditional request failed","Item":{"pk":{"S":"a"},"n":{"N":"2"}}},
-			{"Code":"ConditionalCheckFailed","Message":"The conditional request failed"}]}`},
+			reasons("None, ConditionalCheckFailed, ConditionalCheckFailed", none+`,{"Code":"ConditionalCheckFailed","Message":"The conditional request failed",
+			"Item":{"pk":{"S":"a"},"n":{"N":"2"}}},{"Code":"ConditionalCheckFailed","Message":"The conditional request failed"}`)},
 		{"an update that does not fit", "TransactWriteItems", write(put("d", ""), `{"Update":{`+key("a")+`,"UpdateExpression":"SET n = absent"}}`),
-			`{"__type":"` + cancelled + `","message":"Transaction cancelled, please refer cancellation reasons for specific reasons [None, ValidationError]",
-			"CancellationReasons":[{"Code":"None"},{"Code":"ValidationError","Message":"The provided expression refers to an attribute that does not exist in the item"}]}`},
+			reasons("None, ValidationError", none+`,{"Code":"ValidationError","Message":"The provided expression refers to an attribute that does not exist in the item"}`)},
 	}
 	for _, c := range cancellations {
 		if status, got := w.call(c.operation, c.body); status != 400 || !sameJSON(t, got, c.want) {

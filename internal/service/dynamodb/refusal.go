@@ -88,9 +88,13 @@ func lookupRefusal(err error) error {
 }
 
 // scanRefusal is refusal with the words for a start key of a scan.
-func scanRefusal(err error) error {
-	if errors.Is(err, engine.ErrStartKey) {
+func scanRefusal(err error, scan *engine.Scan) error {
+	switch {
+	case errors.Is(err, engine.ErrStartKey):
 		return invalid("The provided starting key is invalid: The provided key element does not match the schema")
+	case errors.Is(err, storage.ErrOtherSegment):
+		return invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "+
+			"TotalSegments: %d Segment: %d", scan.Total, scan.Segment)
 	}
 	return refusal(err)
 }

@@ -135,7 +135,7 @@ func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi
 	}
 	page, err := s.scanPage(ctx, t, x, request, shape)
 	if err != nil {
-		return nil, scanRefusal(expressionRefusal(err))
+		return nil, scanRefusal(expressionRefusal(err), &request)
 	}
 	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
 	return &dynamodbapi.ScanOutput{

@@ -57,7 +57,7 @@ func TestRefusedQueries(t *testing.T) {
 			"Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {AttributesToGet, KeyConditions} Expression parameters: {KeyConditionExpression}"},
 		{"limit", "Query", query("pk = :a", a, `,"Limit":0`), validation, constraint("'0'", "limit", "Member must have value greater than or equal to 1")},
 		{"select enum", "Query", query("pk = :a", a, `,"Select":"ALL"`), validation,
-			constraint("'ALL'", "select", "Member must satisfy enum value set: [ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES, SPECIFIC_ATTRIBUTES, COUNT]")},
+			constraint("'ALL'", "select", "Member must satisfy enum value set: [SPECIFIC_ATTRIBUTES, COUNT, ALL_ATTRIBUTES, ALL_PROJECTED_ATTRIBUTES]")},
 		{"specific", "Query", query("pk = :a", a, `,"Select":"SPECIFIC_ATTRIBUTES"`), validation,
 			"Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"},
 		{"projected", "Query", query("pk = :a", a, `,"Select":"ALL_PROJECTED_ATTRIBUTES"`), validation,

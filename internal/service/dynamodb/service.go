@@ -97,7 +97,7 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
 		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query),
 		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan),
-		service.Bind(reads(dynamodbapi.BatchGetItem()), s.batchGetItemAccess, s.batchGetItem),
+		service.Bind(reads(requireReads(dynamodbapi.BatchGetItem())), s.batchGetItemAccess, s.batchGetItem),
 		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/attribute"
@@ -12,6 +13,7 @@ import (
 // first, then members that break the model, then the values, although they are checked while the request is read.
 func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
 	read, validate := op.Read, op.Validate
+	op.Validate = func(in *In) error { return longName(validate(in)) }
 	op.Read = func(r *strictjson.Reader, in *In) error {
 		before := *r
 		err := read(r, in)
@@ -35,6 +37,17 @@ func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
 		return valueRefusal(err, before)
 	}
 	return op
+}
+
+// longName gives DynamoDB's words to a name in ExpressionAttributeNames that is longer than the model allows: those of a name in an
+// item, which do not repeat it.
+func longName(err error) error {
+	var broken *api.Error
+	if errors.As(err, &broken) && strings.Contains(broken.Message, "xpressionAttributeNames'") &&
+		strings.Contains(broken.Message, "Member must have length less than or equal to 65535") {
+		return invalid("Attribute name is too large, must be less than 65536 bytes")
+	}
+	return err
 }
 
 // withoutValues is the request with the attribute values of its own members left out.

@@ -88,10 +88,11 @@ func scanRange(s *storage.CollectionScan) (keyRange, error) {
 	}
 	out := keyRange{lower: segmentStart(s.Collection, s.Segment, total), upper: segmentStart(s.Collection, s.Segment+1, total)}
 	if s.After != nil {
-		after := append(appendRowKey(nil, s.Collection, s.After.Partition, s.After.Sort), 0)
-		if bytes.Compare(after, out.lower) > 0 {
-			out.lower = after
+		after := appendRowKey(nil, s.Collection, s.After.Partition, s.After.Sort)
+		if bytes.Compare(after, out.lower) < 0 || out.upper != nil && bytes.Compare(after, out.upper) >= 0 {
+			return keyRange{}, storage.ErrOtherSegment
 		}
+		out.lower = append(after, 0)
 	}
 	return out, nil
 }

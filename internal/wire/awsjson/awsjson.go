@@ -136,6 +136,8 @@ func describe(e *strictjson.TypeError) string {
 		return "Expected list or null"
 	case "Map":
 		return "Expected map or null"
+	case "Structure":
+		return "Unexpected value type in payload"
 	case "Blob":
 		return "Only base-64-encoded strings are convertible to bytes"
 	}
@@ -159,13 +161,17 @@ func tokenName(e *strictjson.TypeError) string {
 	return "NUMBER_VALUE"
 }
 
+// transactionCanceled is the one error of DynamoDB whose message the model spells with a capital. Clients that go by the model find
+// it there, all others where every message is.
+const transactionCanceled = "TransactionCanceledException"
+
 // AppendError writes the body of an error. An error without a message has no message member.
 func (d Dialect) AppendError(dst []byte, e *api.Error) []byte {
 	dst = append(dst, `{"__type":`...)
 	dst = strictjson.AppendString(dst, d.namespace(e.Code)+e.Code)
 	if message := strings.ToValidUTF8(e.Message, "\uFFFD"); message != "" {
 		dst = strictjson.AppendString(append(dst, `,"message":`...), message)
-		if d == KMS && !shared(e.Code) {
+		if d == KMS && !shared(e.Code) || e.Code == transactionCanceled {
 			dst = strictjson.AppendString(append(dst, `,"Message":`...), message)
 		}
 	}
