@@ -28,6 +28,7 @@ const direction = `
 	auth/policy: arn strictjson
 	auth: auth/policy
 	auth/sigv4: auth clock
+	auth/oidc:
 	auth/credentials:
 	auth/authorizer: auth auth/policy arn clock
 	identity: auth auth/authorizer auth/policy auth/sigv4 arn clock lockedmem seal/envelope
@@ -57,7 +58,7 @@ const direction = `
 	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth arn clock lockedmem seal/envelope
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
-	service/sts: service api api/stsapi api/membercheck identity auth arn
+	service/sts: service api api/stsapi api/membercheck identity auth auth/oidc arn clock
 
 	wire: auth
 	wire/awsjson: wire api attribute auth strictjson
@@ -71,7 +72,7 @@ const direction = `
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	.: cli

@@ -21,6 +21,8 @@ const (
 	IAMUser     PrincipalType = "IAMUser"
 	AssumedRole PrincipalType = "AssumedRole"
 	Service     PrincipalType = "AWSService"
+	// WebIdentity is somebody whom an identity provider vouches for, before there is a session. The ARN is the provider's.
+	WebIdentity PrincipalType = "WebIdentityUser"
 )
 
 // Caller is a principal with the request it made. It is immutable once made: share it freely.

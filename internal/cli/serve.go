@@ -42,6 +42,7 @@ func (f *serverFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.ArchiveAfter, "archive-after", 168*time.Hour, "when a table whose key cannot be used is archived")
 	flags.DurationVar(&c.Transition, "transition", 0, "how long CREATING, UPDATING and the like stay visible")
 	flags.BoolVar(&c.EnforceThroughput, "enforce-throughput", false, "throttle tables at their provisioned throughput and their limits of on-demand throughput")
+	flags.StringArrayVar(&c.OIDCIssuers, "oidc-issuer", nil, "issuer of ID tokens for AssumeRoleWithWebIdentity, URL=FILE with its JSON Web Key Set; may be given several times")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	addConfigFlag(flags, &c.ConfigDir)
 }

@@ -60,11 +60,16 @@ func (d *Directory) parseTrust(text string) (Document, error) {
 		return Document{}, err
 	}
 	for _, name := range doc.compiled.Principals() {
-		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !d.Exists(name) {
+		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !namesProvider(name) && !d.Exists(name) {
 			return Document{}, refuse(MalformedPolicy, `Invalid principal in policy: "AWS":"%s"`, name)
 		}
 	}
 	return doc, nil
+}
+
+// namesProvider says whether a name is that of an identity provider. One that is not there lets nobody in.
+func namesProvider(name string) bool {
+	return strings.Contains(name, ":oidc-provider/") || strings.Contains(name, ":saml-provider/")
 }
 
 // renamed is the trust policy with another name for a principal: its unique id when it was deleted, so that nobody who takes

@@ -90,7 +90,7 @@ func (d *Directory) ofSession(s *snapshot, caller *auth.Caller) *authorizer.Iden
 		return nil
 	}
 	identity := d.ofPrincipal(s, role)
-	identity.RoleARN = session.RoleARN
+	identity.RoleARN, identity.Provider = session.RoleARN, session.Provider
 	if session.Policy.compiled != nil {
 		identity.Session = append(identity.Session, session.Policy.compiled)
 	}

@@ -68,6 +68,8 @@ func (d *Directory) loadRecord(name string, data []byte) error {
 		return d.loadPrincipal(name, data)
 	case "policy":
 		return d.loadPolicy(name, data)
+	case "oidc":
+		return d.loadProvider(name, data)
 	case "session":
 		return d.loadSession(name, data)
 	case "use":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,8 @@ type Session struct {
 	Policy      Document  `json:"policy,omitzero"`      // limits a role's session
 	PolicyARNs  []string  `json:"policyArns,omitempty"` // managed policies that limit it too
 	Tags        []Tag     `json:"tags,omitempty"`
+	Transitive  []string  `json:"transitive,omitempty"` // keys of tags that go on to sessions which this one makes
+	Provider    string    `json:"provider,omitempty"`   // the ARN of the identity provider that it goes back to
 	Sealed      []byte    `json:"sealed"`
 
 	caller *auth.Caller // of sessions of roles and root users
@@ -77,11 +80,28 @@ type RoleSession struct {
 	Policy     string
 	PolicyARNs []string
 	Tags       []Tag
+	Transitive []string
+	Provider   string
+}
+
+// TransitiveTags are the tags of a caller's session that go on to the sessions which it makes.
+func (d *Directory) TransitiveTags(caller *auth.Caller) (tags []Tag) {
+	v, ok := d.held.Load(caller.AccessKeyID)
+	if !ok || caller.Type != auth.AssumedRole || v.(*held).session == nil {
+		return nil
+	}
+	session := v.(*held).session
+	for _, t := range session.Tags {
+		if slices.ContainsFunc(session.Transitive, func(key string) bool { return strings.EqualFold(key, t.Key) }) {
+			tags = append(tags, t)
+		}
+	}
+	return tags
 }
 
 // StartRoleSession makes a session of a role. Whether the caller may is decided before.
 func (d *Directory) StartRoleSession(ctx context.Context, role *Principal, n RoleSession) (*Session, Credentials, error) {
-	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(), PolicyARNs: n.PolicyARNs}
+	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(), PolicyARNs: n.PolicyARNs, Transitive: n.Transitive, Provider: n.Provider}
 	if n.Policy != "" {
 		var err error
 		if s.Policy, err = parseDocument(n.Policy, policy.Identity); err != nil {

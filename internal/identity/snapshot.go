@@ -13,8 +13,9 @@ import (
 type snapshot struct {
 	principals  map[string]*Principal // by unique id
 	names       map[nameKey]*Principal
-	policies    map[string]*Policy // by ARN
-	policyNames map[string]string  // in lower case → ARN
+	policies    map[string]*Policy   // by ARN
+	policyNames map[string]string    // in lower case → ARN
+	providers   map[string]*Provider // by URL
 
 	identities sync.Map // unique id of a user, or access key id of a session → *authorizer.Identity
 	counting   sync.Once
@@ -31,7 +32,7 @@ func lower(name string) string { return strings.ToLower(name) }
 func newSnapshot() *snapshot {
 	return &snapshot{
 		principals: map[string]*Principal{}, names: map[nameKey]*Principal{},
-		policies: map[string]*Policy{}, policyNames: map[string]string{},
+		policies: map[string]*Policy{}, policyNames: map[string]string{}, providers: map[string]*Provider{},
 	}
 }
 
@@ -39,6 +40,7 @@ func (s *snapshot) clone() *snapshot {
 	return &snapshot{
 		principals: maps.Clone(s.principals), names: maps.Clone(s.names),
 		policies: maps.Clone(s.policies), policyNames: maps.Clone(s.policyNames),
+		providers: maps.Clone(s.providers),
 	}
 }
 

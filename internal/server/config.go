@@ -40,6 +40,8 @@ type Config struct {
 
 	// EnforceThroughput holds tables to their provisioned throughput and their limits of on-demand throughput.
 	EnforceThroughput bool
+	// OIDCIssuers are URL=FILE: issuers of ID tokens, and the files of the keys that verify them.
+	OIDCIssuers []string
 
 	// Open accepts unknown access keys without checking the signature, and lets the clock be moved: `sealtable dev`.
 	Open bool

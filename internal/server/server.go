@@ -314,11 +314,16 @@ func (s *Server) openServices(ctx context.Context) error {
 		return err
 	}
 	holders := &accessKeys{root: newRootSecrets(s.config.Account, s.rootKey), people: s.people}
-	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path})
+	issuers, err := s.config.issuers()
+	if err != nil {
+		return err
+	}
+	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock, Issuers: issuers})
 	s.handler = router.New(router.Options{
 		Services:   knownServices(),
 		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(), iam.New(s.people, path).Table(), tokens.Table()),
 		Verifier:   sigv4.New(holders, s.clock, s.admission()),
+		Unsigned:   sts.Unsigned,
 		Mounts:     s.mounts(),
 		Log:        s.log,
 	})

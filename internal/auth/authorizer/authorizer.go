@@ -24,6 +24,8 @@ type Identity struct {
 	Session  []*policy.Policy
 	RoleARN  string
 	Tags     map[string]string
+	// Provider is the identity provider that the session goes back to; empty for none.
+	Provider string
 }
 
 // Identities knows what is attached to the principals of the installation.
@@ -116,8 +118,11 @@ func (c *requestContext) decide(need *auth.Need) policy.Decision {
 }
 
 func (c *requestContext) principal() policy.Principal {
-	if c.caller.Type == auth.Service {
+	switch c.caller.Type {
+	case auth.Service:
 		return policy.Principal{Service: c.caller.ARN}
+	case auth.WebIdentity:
+		return policy.Principal{Federated: c.caller.ARN}
 	}
 	return policy.Principal{Account: c.caller.Account, ARN: c.caller.ARN, UserID: c.caller.UserID, RoleARN: c.identity.RoleARN}
 }

@@ -99,15 +99,16 @@ func (c *requestContext) global(key string) (value string, known, has bool) {
 // ofCaller gives the keys that say who calls.
 func (c *requestContext) ofCaller(key string) (value string, known, has bool) {
 	byItself := c.caller.Type == auth.Service
+	noPrincipal := byItself || c.caller.Type == auth.WebIdentity
 	switch key {
 	case "aws:principalarn":
-		return firstOf(c.identity.RoleARN, c.caller.ARN), true, !byItself
+		return firstOf(c.identity.RoleARN, c.caller.ARN), true, !noPrincipal
 	case "aws:principalaccount":
-		return c.caller.Account, true, !byItself
+		return c.caller.Account, true, !noPrincipal
 	case "kms:calleraccount":
 		return c.caller.Account, true, c.caller.Account != ""
 	case "aws:principaltype":
-		return principalType(c.caller.Type), true, !byItself
+		return principalType(c.caller.Type), true, !noPrincipal
 	case "aws:principalisawsservice":
 		return strconv.FormatBool(byItself), true, true
 	case "aws:principalservicename":
@@ -116,12 +117,22 @@ func (c *requestContext) ofCaller(key string) (value string, known, has bool) {
 		return c.caller.UserID, true, c.caller.UserID != ""
 	case "aws:username":
 		return userName(c.caller), true, c.caller.Type == auth.IAMUser
+	case "aws:federatedprovider":
+		return c.provider()
 	case "aws:tokenissuetime":
 		return c.caller.Issued.UTC().Format(time.RFC3339), true, !c.caller.Issued.IsZero()
 	case "aws:multifactorauthpresent":
 		return strconv.FormatBool(c.caller.MFA), true, c.caller.MFA || temporary(c.caller)
 	}
 	return "", false, false
+}
+
+// provider is the identity provider that vouches for the caller, or did when its session began.
+func (c *requestContext) provider() (value string, known, has bool) {
+	if c.caller.Type == auth.WebIdentity {
+		return c.caller.ARN, true, true
+	}
+	return c.identity.Provider, true, c.identity.Provider != ""
 }
 
 // temporary says whether the credentials are those of a session: only then does a request say whether there was a second factor.

@@ -57,7 +57,7 @@ func Decide(r *Request, p *Policies) Decision {
 		return Decision{Allowed: true, Origin: FromGrant}
 	}
 	on := resourceAllow(r, p.OnResource)
-	if r.Principal.Service != "" {
+	if r.Principal.Service != "" || r.Principal.Federated != "" {
 		return verdict(on.match == byName, FromResource, on.sid)
 	}
 	if r.Principal.Account == "" || r.Principal.Account != p.ResourceAccount {

@@ -14,6 +14,9 @@ type Principal struct {
 	RoleARN string // of a session's role; empty for others
 	UserID  string // AIDA…, AROA…:session
 	Service string // such as dynamodb.amazonaws.com, when a service itself asks
+	// Federated is the ARN of an identity provider, when somebody asks whom only that provider knows. Such a principal has no policies,
+	// and "*" lets it in nowhere.
+	Federated string
 }
 
 // isRoot says whether the principal is its account's root user.
@@ -53,7 +56,8 @@ type principals struct {
 	arns     []string
 	ids      []string // unique ids, into which the ARNs of deleted principals turn
 	services []string
-	others   []string // federated and canonical users, which nobody here is
+	// federated are identity providers, others canonical users, which nobody here is.
+	federated, others []string
 }
 
 func (p *principals) names() []string {
@@ -61,11 +65,13 @@ func (p *principals) names() []string {
 	for _, account := range p.accounts {
 		names = append(names, rootARN(account))
 	}
-	return slices.Concat(names, p.arns, p.ids, p.services, p.others)
+	return slices.Concat(names, p.arns, p.ids, p.services, p.federated, p.others)
 }
 
 func (p *principals) match(who *Principal) match {
 	switch {
+	case who.Federated != "":
+		return matchIf(slices.Contains(p.federated, who.Federated), byName)
 	case p.everyone:
 		return byName
 	case who.Service != "":
@@ -99,7 +105,7 @@ func roleID(userID string) string {
 // boundary ("AWS JSON policy elements: NotPrincipal").
 func (s *Statement) denies(who *Principal, bounded bool) bool {
 	if !s.notPrincipals {
-		return s.principals.match(who) != noMatch
+		return s.principals.match(who) != noMatch || who.Federated != "" && s.principals.everyone
 	}
 	return bounded || !s.principals.spares(who)
 }
@@ -111,6 +117,8 @@ func (p *principals) spares(who *Principal) bool {
 		return true
 	case who.Service != "":
 		return slices.Contains(p.services, who.Service)
+	case who.Federated != "":
+		return slices.Contains(p.federated, who.Federated)
 	case !slices.Contains(p.accounts, who.Account):
 		return false
 	case who.isRoot():
@@ -129,7 +137,10 @@ func (p *principals) add(kind, name string) (ok bool) {
 	case "Service":
 		p.services = append(p.services, name)
 		return strings.Contains(name, ".") && !strings.ContainsAny(name, "*?:/ ")
-	case "Federated", "CanonicalUser":
+	case "Federated":
+		p.federated = append(p.federated, name)
+		return name != "" && !strings.ContainsAny(name, "*?")
+	case "CanonicalUser":
 		p.others = append(p.others, name)
 		return name != "" && !strings.ContainsAny(name, "*?")
 	}

@@ -31,6 +31,9 @@ func drawPrincipal(t *rapid.T) any {
 	if rapid.Bool().Draw(t, "and a service") {
 		element["Service"] = oneOrList(t, []string{"dynamodb.amazonaws.com", "s3.amazonaws.com"}, "service")
 	}
+	if rapid.Bool().Draw(t, "and a provider") {
+		element["Federated"] = oneOrList(t, []string{providerARN, providerARN + "/other"}, "provider")
+	}
 	return element
 }
 
@@ -107,7 +110,7 @@ func drawDocument(t *rapid.T, kind Kind) string {
 }
 
 func TestDecideAsTheReferenceDoes(t *testing.T) {
-	names := []string{"alice", "bob", "root", "session", "stranger", "strangerroot", "service"}
+	names := []string{"alice", "bob", "root", "session", "stranger", "strangerroot", "service", "web"}
 	rapid.Check(t, func(rt *rapid.T) {
 		c := &referenceCase{
 			who:      cast(t, rapid.SampledFrom(names).Draw(rt, "who")),

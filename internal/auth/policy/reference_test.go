@@ -45,7 +45,7 @@ func (c *referenceCase) decide() (allowed, explicit bool) {
 	role := c.someStatement(c.onResource, "Allow", func(s map[string]any) bool { return c.names(s["Principal"], c.myRoleIn) })
 	delegated := c.someStatement(c.onResource, "Allow", func(s map[string]any) bool { return c.names(s["Principal"], c.myAccountIn) })
 	switch {
-	case c.who.Service != "":
+	case c.who.Service != "" || c.who.Federated != "":
 		return direct, false
 	case c.account != c.who.Account:
 		return (direct || role || delegated) && identity && withinLimits, false
@@ -95,6 +95,8 @@ func (c *referenceCase) names(element any, is func(kind, name string) bool) bool
 
 func (c *referenceCase) myselfIn(kind, name string) bool {
 	switch {
+	case c.who.Federated != "":
+		return kind == "Federated" && name == c.who.Federated
 	case kind == "AWS" && name == "*":
 		return true
 	case c.who.Service != "":
@@ -116,13 +118,14 @@ func (c *referenceCase) myAccountIn(kind, name string) bool {
 }
 
 func (c *referenceCase) deniedAsPrincipal(s map[string]any) bool {
+	everybody := func(kind, name string) bool { return kind == "AWS" && name == "*" }
 	if element, ok := s["Principal"]; ok {
-		return c.names(element, c.myselfIn) || c.names(element, c.myRoleIn) || c.names(element, c.myAccountIn)
+		return c.who.Federated != "" && c.names(element, everybody) || c.names(element, c.myselfIn) || c.names(element, c.myRoleIn) || c.names(element, c.myAccountIn)
 	}
 	element := s["NotPrincipal"]
-	all := c.names(element, func(kind, name string) bool { return kind == "AWS" && name == "*" })
-	spared := c.names(element, c.myselfIn)
-	if !all && c.who.Service == "" {
+	all := c.names(element, everybody)
+	spared := all || c.names(element, c.myselfIn)
+	if !all && c.who.Service == "" && c.who.Federated == "" {
 		spared = spared && c.names(element, c.myAccountIn) && (c.who.RoleARN == "" || c.names(element, c.myRoleIn))
 	}
 	return c.boundary != "" || !spared

@@ -25,6 +25,8 @@ func cast(t testing.TB, name string) Principal {
 		return Principal{Account: "999999999999", ARN: "arn:aws:iam::999999999999:user/eve", UserID: "AIDAAAAAAAAAAAAAEVE"}
 	case "strangerroot":
 		return Principal{Account: "999999999999", ARN: "arn:aws:iam::999999999999:root", UserID: "999999999999"}
+	case "web":
+		return Principal{Federated: providerARN}
 	case "service":
 		return Principal{Service: "dynamodb.amazonaws.com"}
 	}
@@ -33,6 +35,8 @@ func cast(t testing.TB, name string) Principal {
 }
 
 const (
+	providerARN = "arn:aws:iam::" + account + ":oidc-provider/id.example.com"
+
 	keyARN   = "arn:aws:kms:us-east-1:" + account + ":key/1234abcd-12ab-34cd-56ef-1234567890ab"
 	tableARN = "arn:aws:dynamodb:us-east-1:" + account + ":table/Orders"
 )

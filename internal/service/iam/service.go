@@ -28,7 +28,7 @@ func New(directory *identity.Directory, path *service.Path) *Service {
 	for _, some := range [][]service.Bound{
 		s.bindUsers(), s.bindRoles(), s.bindGroups(), s.bindMembership(), s.bindUserPolicies(), s.bindRolePolicies(),
 		s.bindGroupPolicies(), s.bindPolicies(), s.bindVersions(), s.bindKeys(), s.bindTags(), s.bindBoundaries(), s.bindEmpty(),
-		s.bindSimulator(), s.bindAuthorizationDetails(), s.bindServiceLinked(),
+		s.bindSimulator(), s.bindAuthorizationDetails(), s.bindServiceLinked(), s.bindProviders(),
 		unsupportedOperations(),
 	} {
 		bound = append(bound, some...)

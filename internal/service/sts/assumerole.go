@@ -3,6 +3,7 @@ package sts
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +36,9 @@ func (s *Service) assumeRoleAccess(_ context.Context, caller *auth.Caller, in *s
 	}
 	c := &conditions{}
 	c.ofRequest(in)
+	if err := checkTransitive(s.directory.TransitiveTags(caller), in); err != nil {
+		return err
+	}
 	need := auth.Need{Action: "sts:AssumeRole", Resource: *in.RoleArn, Gate: true, Context: c}
 	if role, err := s.directory.FindARN(identity.Role, *in.RoleArn); err == nil {
 		need.Policy = role.Trust.Compiled()
@@ -55,26 +59,67 @@ func (s *Service) assumeRole(
 	if err != nil {
 		return nil, translate(err)
 	}
-	n := identity.RoleSession{Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: readTags(in.Tags)}
-	if n.Duration, err = durationOf(caller, role, in.DurationSeconds); err != nil {
-		return nil, err
+	inherited := s.directory.TransitiveTags(caller)
+	n := identity.RoleSession{
+		Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: append(inherited, readTags(in.Tags)...),
+		Transitive: append(keysOf(inherited), in.TransitiveTagKeys...),
 	}
-	if n.PolicyARNs, err = s.sessionPolicies(role, in.PolicyArns); err != nil {
-		return nil, err
-	}
-	packed, err := packedSize(&n)
+	session, credentials, packed, err := s.start(ctx, caller, role, n, in.DurationSeconds, in.PolicyArns)
 	if err != nil {
 		return nil, err
-	}
-	session, credentials, err := s.directory.StartRoleSession(ctx, role, n)
-	if err != nil {
-		return nil, translate(err)
 	}
 	who := session.Caller()
 	return &stsapi.AssumeRoleResponse{
 		AssumedRoleUser: &stsapi.AssumedRoleUser{Arn: &who.ARN, AssumedRoleId: &who.UserID},
 		Credentials:     shape(session, credentials), PackedPolicySize: packed,
 	}, nil
+}
+
+// start makes a session within all limits.
+func (s *Service) start(
+	ctx context.Context, caller *auth.Caller, role *identity.Principal, n identity.RoleSession, seconds *int64,
+	policies []stsapi.PolicyDescriptorType,
+) (session *identity.Session, credentials identity.Credentials, packed *int64, err error) {
+	if n.Duration, err = durationOf(caller, role, seconds); err != nil {
+		return nil, credentials, nil, err
+	}
+	if n.PolicyARNs, err = s.sessionPolicies(role, policies); err != nil {
+		return nil, credentials, nil, err
+	}
+	if packed, err = packedSize(&n); err != nil {
+		return nil, credentials, nil, err
+	}
+	session, credentials, err = s.directory.StartRoleSession(ctx, role, n)
+	return session, credentials, packed, translate(err)
+}
+
+// checkTransitive keeps the rules of tags that go on from session to session ("Chaining roles with session tags"): what was inherited
+// stays, and only tags of the session can go on.
+func checkTransitive(inherited []identity.Tag, in *stsapi.AssumeRoleRequest) error {
+	given := readTags(in.Tags)
+	for _, t := range inherited {
+		if hasKey(given, t.Key) {
+			return invalid("The tag key " + t.Key + " is inherited from the calling session, and cannot be given another value.")
+		}
+	}
+	for _, key := range in.TransitiveTagKeys {
+		if !hasKey(given, key) && !hasKey(inherited, key) {
+			return invalid("The specified transitive tag key must be included in the requested tags.")
+		}
+	}
+	return nil
+}
+
+func hasKey(tags []identity.Tag, key string) bool {
+	return slices.ContainsFunc(tags, func(t identity.Tag) bool { return strings.EqualFold(t.Key, key) })
+}
+
+func keysOf(tags []identity.Tag) []string {
+	var keys []string
+	for _, t := range tags {
+		keys = append(keys, t.Key)
+	}
+	return keys
 }
 
 // durationOf keeps the limits of the role, and the hour of sessions that a session makes.

@@ -31,22 +31,31 @@ func (c *conditions) set(key string, values ...string) {
 }
 
 func (c *conditions) ofRequest(in *stsapi.AssumeRoleRequest) {
-	c.set("sts:rolesessionname", *in.RoleSessionName)
+	c.ofSession(in.RoleSessionName, in.DurationSeconds)
 	if in.ExternalId != nil {
 		c.set("sts:externalid", *in.ExternalId)
 	}
-	if in.DurationSeconds != nil {
-		c.set("sts:durationseconds", strconv.FormatInt(*in.DurationSeconds, 10))
+	c.ofTags(readTags(in.Tags), in.TransitiveTagKeys)
+}
+
+func (c *conditions) ofSession(name *string, seconds *int64) {
+	c.set("sts:rolesessionname", *name)
+	if seconds != nil {
+		c.set("sts:durationseconds", strconv.FormatInt(*seconds, 10))
 	}
-	if len(in.Tags) == 0 {
+}
+
+func (c *conditions) ofTags(tags []identity.Tag, transitive []string) {
+	if len(transitive) > 0 {
+		c.set("sts:transitivetagkeys", transitive...)
+	}
+	if len(tags) == 0 {
 		return
 	}
-	keys := make([]string, 0, len(in.Tags))
-	for _, t := range in.Tags {
-		keys = append(keys, text(t.Key))
-		c.set("aws:requesttag/"+strings.ToLower(text(t.Key)), text(t.Value))
+	for _, t := range tags {
+		c.set("aws:requesttag/"+strings.ToLower(t.Key), t.Value)
 	}
-	c.set("aws:tagkeys", keys...)
+	c.set("aws:tagkeys", keysOf(tags)...)
 }
 
 func (c *conditions) ofRole(role *identity.Principal) {

@@ -3,6 +3,7 @@ package sts
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/authorizer"
+	"github.com/sealtable/sealtable/internal/auth/oidc"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/lockedmem"
@@ -41,6 +43,8 @@ type teller struct {
 	clock     *clock.Clock
 	authority *authorizer.Authorizer
 	sessions  map[string]string // access key ids by the names that a transcript gives them
+	tokens    map[string]string // ID tokens, likewise
+	signers   map[string]*ecdsa.PrivateKey
 }
 
 const account = "111122223333"
@@ -65,7 +69,11 @@ func newTeller(t *testing.T) *teller {
 		}
 	})
 	s := &teller{directory: directory, clock: c, authority: authorizer.New(directory, c), sessions: map[string]string{}}
-	s.service = New(Options{Directory: directory, Accounts: directory, Path: &service.Path{Authorizer: s.authority, Recorder: silent{}}})
+	s.tokens, s.signers = map[string]string{}, map[string]*ecdsa.PrivateKey{}
+	s.service = New(Options{
+		Directory: directory, Accounts: directory, Path: &service.Path{Authorizer: s.authority, Recorder: silent{}}, Clock: c,
+		Issuers: oidc.Issuers{"https://id.example.com": s.issuer(t, "issuer"), "https://other.example.com/a": s.issuer(t, "other")},
+	})
 	return s
 }
 
@@ -108,6 +116,15 @@ func (s *teller) run(t *testing.T, d *datadriven.TestData) string {
 		d.ScanArgs(t, "name", &name)
 		_, err := s.directory.CreatePolicy(ctx, identity.NewPolicy{Account: account, Name: name, Document: d.Input})
 		return outcome(err)
+	case "provider":
+		var url, client string
+		d.ScanArgs(t, "url", &url)
+		d.ScanArgs(t, "client", &client)
+		_, err := s.directory.CreateProvider(ctx, identity.Provider{Account: account, URL: url, Clients: []string{client}})
+		return outcome(err)
+	case "token":
+		s.sign(t, d)
+		return "ok"
 	case "advance":
 		var by string
 		d.ScanArgs(t, "by", &by)
@@ -210,6 +227,9 @@ func (s *teller) call(t *testing.T, d *datadriven.TestData) string {
 		if id, ok := s.sessions[strings.TrimPrefix(value, "$")]; ok {
 			value = id
 		}
+		if token, ok := s.tokens[strings.TrimPrefix(value, "$")]; ok {
+			value = token
+		}
 		values.Set(name, value)
 	}
 	form, err := api.ParseForm([]byte(values.Encode()))
@@ -232,7 +252,7 @@ func (s *teller) call(t *testing.T, d *datadriven.TestData) string {
 func refusal(err error) string {
 	var known *api.Error
 	if errors.As(err, &known) {
-		return fmt.Sprintf("%d %s: %s", max(known.Status, 400), known.Code, known.Message)
+		return fmt.Sprintf("%d %s: %s", max(known.Status, 400), known.Code, moment.ReplaceAllString(known.Message, "(seconds)"))
 	}
 	var denied *auth.DeniedError
 	if errors.As(err, &denied) {
@@ -242,6 +262,7 @@ func refusal(err error) string {
 }
 
 var (
+	moment   = regexp.MustCompile(`\b[0-9]{10}\b`)
 	uniqueID = regexp.MustCompile(`\b(AIDA|AROA)[A-Z2-7]{17}\b`)
 	keyID    = regexp.MustCompile(`\bASIA[A-Z2-7]{16}\b`)
 	secret   = regexp.MustCompile(`SecretAccessKey: [A-Za-z0-9+/]{40}$`)
