@@ -103,7 +103,7 @@ func decodeAccess(_ context.Context, _ *auth.Caller, _ *stsapi.DecodeAuthorizati
 	return nil
 }
 
-// decode refuses every message: no service here encodes why it refuses (docs/decision/authorization-messages.md).
+// decode refuses every message: no service here encodes why it refuses (docs/decision/0010-no-encoded-authorization-messages.md).
 func decode(
 	_ context.Context, _ *auth.Caller, in *stsapi.DecodeAuthorizationMessageRequest,
 ) (*stsapi.DecodeAuthorizationMessageResponse, error) {
