@@ -56,6 +56,28 @@ func transaction(n int) string {
 	return `{"TransactItems":[` + strings.Join(parts, ",") + `]}`
 }
 
+const (
+	indexedTable = "Indexed"
+	indexes      = 5
+)
+
+// indexedBody is a table whose items are in five global secondary indexes, each whole.
+func indexedBody() string {
+	attributes, list := `{"AttributeName":"Id","AttributeType":"S"}`, ""
+	for i := range indexes {
+		attributes += fmt.Sprintf(`,{"AttributeName":"G%d","AttributeType":"S"}`, i)
+		list += fmt.Sprintf(`,{"IndexName":"by-%d","KeySchema":[{"AttributeName":"G%d","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}}`, i, i)
+	}
+	return fmt.Sprintf(`{"TableName":%q,"BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[%s],"KeySchema":[{"AttributeName":"Id",`+
+		`"KeyType":"HASH"}],"GlobalSecondaryIndexes":[%s],"SSESpecification":{"Enabled":true,"SSEType":"KMS"}}`, indexedTable, attributes, list[1:])
+}
+
+// indexedPut writes an item of 400 B that stands in all indexes.
+func indexedPut(i int) string {
+	return fmt.Sprintf(`{"TableName":%q,"Item":{"Id":{"S":%q},"G0":{"S":"a%d"},"G1":{"S":"b%d"},"G2":{"S":"c%d"},"G3":{"S":"d%d"},"G4":{"S":"e%d"},`+
+		`"Text":{"S":"%s"}}}`, indexedTable, partition(i), i, i%2, i%16, i%128, i%256, padding(i)[:shortPadding])
+}
+
 // fillSeries makes the tables and the items that are read.
 func (in *installation) fillSeries() error {
 	tables := []string{seriesTable, "Batches"}
@@ -66,6 +88,9 @@ func (in *installation) fillSeries() error {
 		if err := in.call("CreateTable", seriesBody(name), nil); err != nil {
 			return err
 		}
+	}
+	if err := in.call("CreateTable", indexedBody(), nil); err != nil {
+		return err
 	}
 	for p := range seriesCount {
 		for n := 0; n < seriesLength; n += batchLength {
@@ -100,6 +125,7 @@ func (b *bench) items() error {
 				func(i int) string { return batch("Batches", partition(i), 0) })},
 			{operation: "TransactWriteItems", title: "TransactWriteItems of 10 items over 5 tables", items: transactItems,
 				requests: in.calls("TransactWriteItems", transaction)},
+			{operation: "PutItem", title: "PutItem of 400 B into a table with 5 indexes", requests: in.calls("PutItem", indexedPut)},
 		})
 	})
 }
