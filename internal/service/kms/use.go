@@ -2,6 +2,7 @@ package kms
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -38,8 +39,8 @@ func (s *Service) bindUse() []service.Bound {
 			c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
 		},
 	}, s.generateSealedDataKey)
-	s.Decrypt = service.Bind(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient", "DryRunModifiers")
-	s.ReEncrypt = service.Bind(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt).Without("DryRunModifiers")
+	s.Decrypt = service.Bind(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient")
+	s.ReEncrypt = service.Bind(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt)
 	random := onAccount(kmsapi.GenerateRandom(), nil, generateRandom).Without("CustomKeyStoreId", "Recipient")
 	return []service.Bound{s.Encrypt, s.GenerateDataKey, sealedOnly, s.Decrypt, s.ReEncrypt, random}
 }
@@ -180,7 +181,7 @@ func (s *Service) decryptAccess(ctx context.Context, caller *auth.Caller, in *km
 		return translate(err)
 	}
 	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
-	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, how, needs)
+	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), how, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -206,14 +207,23 @@ func (f source) unreachable(caller *auth.Caller, operation string) error {
 	return unreachable(caller, operation)
 }
 
-// sourceKey finds the key for a ciphertext and leaves its ARN in member.
+// permissionOnly says whether a dry run asks for permission alone, whatever the ciphertext is.
+func permissionOnly(dryRun *bool, modifiers []string) bool {
+	return isTrue(dryRun) && slices.Contains(modifiers, "IGNORE_CIPHERTEXT")
+}
+
+// sourceKey finds the key for a ciphertext and leaves its ARN in member. anyBlob says that the ciphertext does not matter: the key is
+// named then.
 func (s *Service) sourceKey(
-	caller *auth.Caller, operation string, member **string, blob []byte, how keyring.Way, needs *auth.Needs,
+	caller *auth.Caller, operation string, member **string, blob []byte, anyBlob bool, how keyring.Way, needs *auth.Needs,
 ) (source, error) {
+	if anyBlob && *member == nil {
+		return source{}, invalid("A key is required where DryRunModifiers has IGNORE_CIPHERTEXT.")
+	}
 	if how.Algorithm != keyring.SymmetricAlgorithm && *member == nil {
 		return source{}, invalid("KeyId is required to decrypt with " + how.Algorithm + ".")
 	}
-	if len(blob) == 0 {
+	if len(blob) == 0 && !anyBlob {
 		return source{}, invalid("CiphertextBlob is required.")
 	}
 	found := source{named: text(*member)}
@@ -234,7 +244,7 @@ func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.Dec
 	key, err := s.pinned(caller, in.KeyId)
 	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
 	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.keys.TryDecrypt(key, "Decrypt", in.CiphertextBlob, how))
+		err = orDryRun(s.trySource(key, "Decrypt", in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), how))
 	}
 	if err != nil {
 		return nil, translate(err)
@@ -255,7 +265,7 @@ func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *
 		return translate(err)
 	}
 	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
-	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, fromWay, needs)
+	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), fromWay, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -308,7 +318,10 @@ func (s *Service) reEncrypt(
 	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
 	toWay := way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
 	if err == nil && isTrue(in.DryRun) {
-		err = s.tryReEncrypt(from, in.CiphertextBlob, fromWay, to, toWay)
+		if err = s.keys.TryBy(to, "ReEncrypt", keyring.EncryptDecrypt, toWay.Algorithm); err == nil {
+			anyBlob := permissionOnly(in.DryRun, in.DryRunModifiers)
+			err = orDryRun(s.trySource(from, "ReEncrypt", in.CiphertextBlob, anyBlob, fromWay))
+		}
 	}
 	if err != nil {
 		return nil, translate(err)
@@ -324,11 +337,12 @@ func (s *Service) reEncrypt(
 	}, nil
 }
 
-func (s *Service) tryReEncrypt(from *keyring.Key, blob []byte, fromWay keyring.Way, to *keyring.Key, toWay keyring.Way) error {
-	if err := s.keys.TryBy(to, "ReEncrypt", keyring.EncryptDecrypt, toWay.Algorithm); err != nil {
-		return err
+// trySource says what the key would answer that is to open a ciphertext.
+func (s *Service) trySource(key *keyring.Key, op keyring.Operation, blob []byte, anyBlob bool, how keyring.Way) error {
+	if anyBlob {
+		return s.keys.TryBy(key, op, keyring.EncryptDecrypt, how.Algorithm)
 	}
-	return orDryRun(s.keys.TryDecrypt(from, "ReEncrypt", blob, fromWay))
+	return s.keys.TryDecrypt(key, op, blob, how)
 }
 
 func generateRandom(_ context.Context, _ *auth.Caller, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
