@@ -64,7 +64,8 @@ func (d *Directory) Providers(account string) []*Provider {
 
 // CreateProvider makes a provider.
 func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, error) {
-	p.Created = d.now()
+	tags := p.Tags
+	p.Created, p.Tags = d.now(), nil
 	err := d.change(ctx, p.Account, func(t *draft) error {
 		if t.providers[p.URL] != nil {
 			return refuse(AlreadyExists, "Provider with url https://%s already exists.", p.URL)
@@ -72,7 +73,7 @@ func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, 
 		if len(t.providers) >= maxProviders {
 			return refuse(LimitExceeded, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", maxProviders)
 		}
-		return t.putProvider(&p, nil)
+		return t.putProvider(&p, tags)
 	})
 	if err != nil {
 		return nil, err
