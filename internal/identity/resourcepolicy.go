@@ -24,12 +24,18 @@ func (d *Directory) BindPolicy(text string) (bound string, ok bool) {
 
 // ShowPolicy is a kept policy as it is to be answered.
 func (d *Directory) ShowPolicy(text string) string {
-	return policy.RenamePrincipals(text, func(name string) string {
-		if p := d.principalByID(name); p != nil {
-			return p.ARN()
-		}
-		return name
-	})
+	return policy.RenamePrincipals(text, d.ShowPrincipal)
+}
+
+// BindPrincipal is BindPolicy for one name.
+func (d *Directory) BindPrincipal(name string) (bound string, ok bool) { return d.uniqueID(name) }
+
+// ShowPrincipal is ShowPolicy for one name.
+func (d *Directory) ShowPrincipal(bound string) string {
+	if p := d.principalByID(bound); p != nil {
+		return p.ARN()
+	}
+	return bound
 }
 
 // uniqueID is what a policy keeps for the name of a principal; known is false for a name that nobody has. Sessions, accounts and

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -157,12 +158,16 @@ func scopeOf(caller *auth.Caller) keyring.Scope {
 	return keyring.Scope{Account: caller.Account, Region: caller.Region}
 }
 
-// granteesOf are the names under which grants may know the caller: its own, and for a session that of its role.
+// granteesOf are the names under which grants may know the caller: its own and its unique id, and for a session those of its role.
 func granteesOf(caller *auth.Caller) []string {
-	if caller.RoleARN == "" {
-		return []string{caller.ARN}
+	switch {
+	case caller.RoleARN != "":
+		role, _, _ := strings.Cut(caller.UserID, ":")
+		return []string{caller.ARN, caller.RoleARN, role}
+	case caller.Type == auth.IAMUser:
+		return []string{caller.ARN, caller.UserID}
 	}
-	return []string{caller.ARN, caller.RoleARN}
+	return []string{caller.ARN}
 }
 
 // onAccount binds an operation that concerns no key: identity policies alone decide.

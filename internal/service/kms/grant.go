@@ -23,7 +23,7 @@ func (s *Service) bindGrants() []service.Bound {
 			describe: func(_ *kmsapi.ListGrantsRequest, c *conditions, _ *auth.Needs) {
 				c.setBool("kms:grantisforawsresource", forService(c.caller))
 			},
-		}, listGrants),
+		}, s.listGrants),
 		service.Bind(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
 		onAccount(kmsapi.ListRetirableGrants(), nil, s.listRetirable),
 	}
@@ -114,7 +114,11 @@ func checkPrincipal(caller *auth.Caller, principal string) error {
 		forService(caller) && strings.HasSuffix(principal, ".amazonaws.com") {
 		return nil
 	}
-	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " + principal}
+	return noPrincipal(principal)
+}
+
+func noPrincipal(name string) error {
+	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " + name}
 }
 
 func (s *Service) createGrant(
@@ -125,6 +129,9 @@ func (s *Service) createGrant(
 		return nil, translate(err)
 	}
 	g := grantOf(caller, in)
+	if err := s.bindGrant(g); err != nil {
+		return nil, err
+	}
 	if isTrue(in.DryRun) {
 		return nil, translate(orDryRun(key.CheckGrant(g)))
 	}
@@ -135,7 +142,34 @@ func (s *Service) createGrant(
 	return &kmsapi.CreateGrantResponse{GrantId: new(made.ID), GrantToken: new(token)}, nil
 }
 
-func listGrants(
+// bindGrant puts the unique ids of users and roles in the place of their names, so that nobody inherits a grant with a name.
+func (s *Service) bindGrant(g *keyring.Grant) error {
+	for _, principal := range []*string{&g.Grantee, &g.Retiring} {
+		if s.principals == nil || !strings.HasPrefix(*principal, "arn:") {
+			continue
+		}
+		bound, ok := s.principals.BindPrincipal(*principal)
+		if !ok {
+			return noPrincipal(*principal)
+		}
+		*principal = bound
+	}
+	return nil
+}
+
+// isPrincipal says whether what a grant keeps stands for a principal with this name.
+func (s *Service) isPrincipal(kept, name string) bool {
+	return kept == name || s.shownPrincipal(kept) == name
+}
+
+func (s *Service) shownPrincipal(kept string) string {
+	if s.principals == nil {
+		return kept
+	}
+	return s.principals.ShowPrincipal(kept)
+}
+
+func (s *Service) listGrants(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.ListGrantsRequest,
 ) (*kmsapi.ListGrantsResponse, error) {
 	after, limit, err := pageOf(in.Marker, in.Limit, 50, 100)
@@ -143,24 +177,25 @@ func listGrants(
 		return nil, err
 	}
 	page, more := key.Grants(after, limit, func(g *keyring.Grant) bool {
-		return (in.GrantId == nil || *in.GrantId == g.ID) && (in.GranteePrincipal == nil || *in.GranteePrincipal == g.Grantee)
+		return (in.GrantId == nil || *in.GrantId == g.ID) && (in.GranteePrincipal == nil || s.isPrincipal(g.Grantee, *in.GranteePrincipal))
 	})
-	return grantPage(page, more), nil
+	return s.grantPage(page, more), nil
 }
 
-func grantPage(page []*keyring.Grant, more bool) *kmsapi.ListGrantsResponse {
+func (s *Service) grantPage(page []*keyring.Grant, more bool) *kmsapi.ListGrantsResponse {
 	out := &kmsapi.ListGrantsResponse{Grants: []kmsapi.GrantListEntry{}, Truncated: new(more)}
 	for _, g := range page {
-		out.Grants = append(out.Grants, grantEntry(g))
+		out.Grants = append(out.Grants, s.grantEntry(g))
 		out.NextMarker = marker(g.ID, more)
 	}
 	return out
 }
 
-func grantEntry(g *keyring.Grant) kmsapi.GrantListEntry {
+func (s *Service) grantEntry(g *keyring.Grant) kmsapi.GrantListEntry {
 	entry := kmsapi.GrantListEntry{
-		GrantId: new(g.ID), KeyId: new(g.Scope.KeyARN(g.KeyID)), CreationDate: new(g.Created), GranteePrincipal: new(g.Grantee),
-		IssuingAccount: new("arn:aws:iam::" + g.Issuer + ":root"), Name: optional(g.Name), RetiringPrincipal: optional(g.Retiring),
+		GrantId: new(g.ID), KeyId: new(g.Scope.KeyARN(g.KeyID)), CreationDate: new(g.Created),
+		GranteePrincipal: new(s.shownPrincipal(g.Grantee)),
+		IssuingAccount:   new("arn:aws:iam::" + g.Issuer + ":root"), Name: optional(g.Name), RetiringPrincipal: optional(s.shownPrincipal(g.Retiring)),
 	}
 	for _, op := range g.Operations {
 		entry.Operations = append(entry.Operations, string(op))
@@ -185,8 +220,14 @@ func (s *Service) listRetirable(
 	if err != nil {
 		return nil, err
 	}
-	page, more := s.keys.RetirableGrants(scopeOf(caller), *in.RetiringPrincipal, after, limit)
-	return grantPage(page, more), nil
+	retiring := *in.RetiringPrincipal
+	if s.principals != nil {
+		if bound, ok := s.principals.BindPrincipal(retiring); ok {
+			retiring = bound
+		}
+	}
+	page, more := s.keys.RetirableGrants(scopeOf(caller), retiring, after, limit)
+	return s.grantPage(page, more), nil
 }
 
 func (s *Service) revokeGrantAccess(

@@ -14,12 +14,15 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// Principals knows who exists. Key policies may only name principals that do, and mean those and not who has their names later.
+// Principals knows who exists. Key policies and grants may only name principals that do, and mean those and not who has their names later.
 type Principals interface {
 	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names somebody who does not exist.
 	BindPolicy(text string) (bound string, ok bool)
 	// ShowPolicy is a kept policy as it is to be answered.
 	ShowPolicy(text string) string
+	// BindPrincipal and ShowPrincipal do the same for the name of one principal.
+	BindPrincipal(name string) (bound string, ok bool)
+	ShowPrincipal(bound string) string
 }
 
 // Options are what the service works with.

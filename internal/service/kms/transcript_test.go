@@ -116,6 +116,15 @@ func (known) BindPolicy(text string) (string, bool) {
 }
 func (known) ShowPolicy(text string) string { return text }
 
+// Of the users, carol is kept by a unique id.
+func (known) BindPrincipal(name string) (string, bool) {
+	return strings.Replace(name, "arn:aws:iam::"+account+":user/carol", "AIDAcarol", 1), !strings.HasSuffix(name, "user/mallory")
+}
+
+func (known) ShowPrincipal(bound string) string {
+	return strings.Replace(bound, "AIDAcarol", "arn:aws:iam::"+account+":user/carol", 1)
+}
+
 func TestTranscripts(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := newTeller(t)
