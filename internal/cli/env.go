@@ -16,13 +16,14 @@ func newEnv() *cobra.Command {
 		Short: "Print shell exports that point the AWS CLI and SDKs at the server",
 		Example: `  eval "$(sealtable env)"
   eval "$(sealtable env --dev)"             # for sealtable dev, which takes any access key
+  eval "$(sealtable env --account staging)" # another account; see sealtable accounts
   eval "$(sealtable env --config /etc/sealtable --listen 127.0.0.1:8000)"`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			key := credentials.Key{ID: "dev", Secret: "dev"}
 			if !dev {
 				var err error
-				if key, err = credentials.Read(f.config.ConfigDir); err != nil {
+				if key, err = rootKeyOf(f.config.ConfigDir, f.config.Account); err != nil {
 					return fmt.Errorf("%w; for sealtable dev, say sealtable env --dev", err)
 				}
 			}

@@ -35,7 +35,7 @@ func (f *serverFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&c.TLSKey, "tls-key", "", "key file for TLS")
 	flags.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow plain HTTP on an address that other machines can reach")
 	flags.StringVar(&c.AdminListen, "admin-listen", "", "address for metrics and profiles, HOST:PORT; none by default")
-	flags.StringVar(&c.Account, "account", "123456789012", "id of the account, 12 digits")
+	flags.StringVar(&c.Account, "account", defaultAccount, "id of the account, 12 digits")
 	flags.StringVar(&c.Region, "region", "us-east-1", "region that is printed in exports; requests name their own")
 	flags.DurationVar(&c.KeyCacheLifetime, "key-cache-ttl", 5*time.Minute, "how long a table stays open after its key was last allowed")
 	flags.DurationVar(&c.KeySweep, "key-sweep", time.Minute, "how often keys that can no longer be used are looked for")
@@ -63,6 +63,9 @@ func addSealFlags(flags *pflag.FlagSet, kind, passphraseFile *string) {
 func passphraseHelp(what, variable string) string {
 	return what + "; else a credential of systemd, else " + variable + ", else the terminal is asked"
 }
+
+// defaultAccount is the account of an installation that was told of no other.
+const defaultAccount = "123456789012"
 
 // defaultDir is sealtable below the directory that a variable names, or below one in the home directory.
 func defaultDir(variable, inHome string) string {

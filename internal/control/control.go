@@ -3,7 +3,7 @@
 // Callers may rely on this:
 //   - The socket takes nobody but the server's own user, and root: its directory, its mode and the peer's user id say so. It is on
 //     no network.
-//   - A request other than for the state and for unsealing proves that whoever makes it can open the keyring: it carries a code
+//   - A request other than for the state, for unsealing, and for reading the accounts' files again, which a new start would do, proves that whoever makes it can open the keyring: it carries a code
 //     made with a key that only the keyring gives, over a challenge that is used once. Being the same user is not enough.
 //   - What a request holds is never logged, and is wiped when it was answered.
 //   - Wrong passphrases are slowed down, for all comers together.
@@ -36,12 +36,12 @@ const (
 
 // The operations.
 const (
-	State      = "state"
-	Unseal     = "unseal"      // body: the passphrase, or PIN
-	Rotate     = "rotate"      // makes a new root key
-	Rewrap     = "rewrap"      // rotates, and wraps the material of every KMS key anew
-	Seal       = "seal"        // body: what EncodeSeal gives
-	AddAccount = "add-account" // body: JSON
+	State    = "state"
+	Unseal   = "unseal"   // body: the passphrase, or PIN
+	Rotate   = "rotate"   // makes a new root key
+	Rewrap   = "rewrap"   // rotates, and wraps the material of every KMS key anew
+	Seal     = "seal"     // body: what EncodeSeal gives
+	Accounts = "accounts" // looks at the files of the accounts again
 )
 
 // ErrNotRunning says that no server listens.

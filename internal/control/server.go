@@ -175,6 +175,10 @@ func (s *Server) do(hello *greeting, h *head, body []byte) (any, error) {
 		return nil, errUnsealed
 	case h.Operation == Unseal:
 		return s.unseal(body)
+	case h.Operation == Accounts && s.handler.Sealed():
+		return nil, nil // they are read when it is unsealed
+	case h.Operation == Accounts:
+		return s.handler.Do(s.ctx, Accounts, nil)
 	case s.handler.Sealed():
 		return nil, errSealed
 	}

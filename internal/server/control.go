@@ -51,6 +51,8 @@ func (o operatorCalls) Do(ctx context.Context, operation string, body []byte) (a
 		return s.rotateRoot()
 	case control.Rewrap:
 		return s.rewrap(ctx)
+	case control.Accounts:
+		return nil, s.loadAccounts()
 	case control.Seal:
 		return nil, s.takeSeal(body)
 	}

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"sync/atomic"
+
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/cloudformationapi"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
@@ -17,23 +19,30 @@ import (
 	"github.com/sealtable/sealtable/internal/wire/router"
 )
 
-// rootSecrets knows the root access key of the installation's account and no other.
+// rootSecrets knows the root access keys of the installation's accounts and no other. They lie in the configuration directory.
 type rootSecrets struct {
-	id         string
-	credential sigv4.Credential
+	known atomic.Pointer[map[string]sigv4.Credential]
 }
 
-func newRootSecrets(account string, key credentials.Key) *rootSecrets {
+// put takes over the keys as they are now.
+func (s *rootSecrets) put(account string, key credentials.Key, further []credentials.Account) {
+	known := map[string]sigv4.Credential{}
+	for _, a := range further {
+		known[a.Key.ID] = rootCredential(a.ID, a.Key)
+	}
+	known[key.ID] = rootCredential(account, key)
+	s.known.Store(&known)
+}
+
+func rootCredential(account string, key credentials.Key) sigv4.Credential {
 	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
-	return &rootSecrets{id: key.ID, credential: sigv4.Credential{Secret: key.Secret, Caller: root}}
+	return sigv4.Credential{Secret: key.Secret, Caller: root}
 }
 
 // Secret implements sigv4.Secrets.
 func (s *rootSecrets) Secret(accessKeyID string) (sigv4.Credential, bool) {
-	if accessKeyID != s.id {
-		return sigv4.Credential{}, false
-	}
-	return s.credential, true
+	credential, ok := (*s.known.Load())[accessKeyID]
+	return credential, ok
 }
 
 // accessKeys are all keys that anybody can sign with: the root user's, which lies in the configuration directory, and those of

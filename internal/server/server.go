@@ -81,6 +81,7 @@ type Server struct {
 	expiring sync.Mutex             // items expire and streams are trimmed one table at a time
 	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
+	roots    rootSecrets
 
 	control *control.Server // nil where there can be none
 	waiter  *waiter         // nil unless the server began sealed
@@ -195,8 +196,20 @@ func (s *Server) openRootWith(config *Config) error {
 	}
 	s.root = root
 	s.onClose(root.Close)
-	s.rootKey, err = credentials.Load(s.config.ConfigDir)
-	return err
+	if s.rootKey, err = credentials.Load(s.config.ConfigDir); err != nil {
+		return err
+	}
+	return s.loadAccounts()
+}
+
+// loadAccounts reads the root access keys of the further accounts, at the start and when some came or went.
+func (s *Server) loadAccounts() error {
+	further, err := credentials.Accounts(s.config.ConfigDir)
+	if err != nil {
+		return err
+	}
+	s.roots.put(s.config.Account, s.rootKey, further)
+	return nil
 }
 
 func (s *Server) openStore(context.Context) error {
@@ -313,7 +326,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	holders := &accessKeys{root: newRootSecrets(s.config.Account, s.rootKey), people: s.people}
+	holders := &accessKeys{root: &s.roots, people: s.people}
 	issuers, err := s.config.issuers()
 	if err != nil {
 		return err

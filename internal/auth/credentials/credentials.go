@@ -1,8 +1,8 @@
 // Package credentials keeps the root access key of the installation's account in a file of AWS's own format, so that the AWS CLI
 // and the SDKs can be pointed at it.
 //
-// Callers may rely on this: the file is readable by its owner alone, a wider one is refused, and an existing file is never
-// changed.
+// Callers may rely on this: the file is readable by its owner alone, a wider one, and somebody else's, is refused, and an existing file is
+// never changed.
 package credentials
 
 import (
@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // FileName is the file's name in the configuration directory.
@@ -40,6 +41,9 @@ func Read(dir string) (Key, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("reading the root access key: %w", err)
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+		return Key{}, fmt.Errorf("%s belongs to another user: run as its owner, or chown it to the user that runs sealtable", path)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return Key{}, fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
@@ -80,12 +84,15 @@ func parse(content []byte) (Key, bool) {
 }
 
 // create writes the file whole or not at all.
-func create(path string) (Key, error) {
+func create(path string) (Key, error) { return createWith(path, "") }
+
+// createWith writes more lines into the profile.
+func createWith(path, more string) (Key, error) {
 	key, err := Generate("AKIA")
 	if err != nil {
 		return Key{}, err
 	}
-	content := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret + "\n"
+	content := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret + "\n" + more
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return Key{}, fmt.Errorf("making the configuration directory: %w", err)
 	}
