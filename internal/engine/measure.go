@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/storage"
@@ -18,13 +19,17 @@ func (l *live) noteWrite() {
 	}
 }
 
-// Stale says whether the table may hold something else than was last counted. After a start nobody knows, so every table may.
-func (t *Table) Stale() bool { return !t.live.counted.Load() }
+// Stale says whether the table or its indexes may hold something else than was last counted. After a start nobody knows, so every
+// table may.
+func (t *Table) Stale() bool {
+	return !t.live.counted.Load() || slices.ContainsFunc(t.Indexes, func(x Index) bool { return x.State == IndexComplete && x.Counted.IsZero() })
+}
 
 // measuredAtOnce is how many items are counted with one iterator, between two calls of pause.
 const measuredAtOnce = 500
 
-// Count counts the items of the table and the entries of its indexes, and writes down what it found. It reads a few at a time and holds nothing between: what is written
+// Count counts the items of the table and the entries of its indexes, and writes down what it found. It reads a few at a time and
+// holds nothing between: what is written
 // meanwhile may or may not be counted. pause is called after every few items; it may wait, and its error ends the count, which then
 // changes nothing.
 func (e *Engine) Count(ctx context.Context, t *Table, pause func() error) error {

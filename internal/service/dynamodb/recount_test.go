@@ -65,3 +65,20 @@ func TestSizesUnderAKey(t *testing.T) {
 	w.advance(6*time.Hour + time.Minute)
 	w.counted("plain", 2, 6)
 }
+
+// TestSizesOfIndexes: indexes are counted with their table, those too that were made later.
+func TestSizesOfIndexes(t *testing.T) {
+	w := newWorld(t)
+	w.must("CreateTable", plainTable)
+	w.must("PutItem", `{"TableName":"plain","Item":{"pk":{"S":"a"},"g":{"S":"one"},"v":{"S":"12345678"}}}`)
+	w.must("PutItem", `{"TableName":"plain","Item":{"pk":{"S":"b"}}}`)
+	w.advance(6 * time.Hour)
+	w.counted("plain", 2, 3+1+3+9+3)
+	w.must("UpdateTable", `{"TableName":"plain","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"g","AttributeType":"S"}],
+		"GlobalSecondaryIndexUpdates":[{"Create":{"IndexName":"index","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],"Projection":{"ProjectionType":"KEYS_ONLY"}}}]}`)
+	w.advance(12 * time.Hour)
+	index := w.described("GlobalSecondaryIndexes").([]any)[0].(map[string]any)
+	if got := fmt.Sprint(index["IndexStatus"], " ", index["ItemCount"], " ", index["IndexSizeBytes"]); got != "ACTIVE 1 7" {
+		t.Errorf("the index is said to hold %s", got)
+	}
+}
