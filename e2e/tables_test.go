@@ -25,7 +25,7 @@ func TestTerraformTables(t *testing.T) {
 	r := newRaw(s)
 	describe := func(name string) m { return r.call(t, "dynamodb.DescribeTable", m{"TableName": name})["Table"].(m) }
 	ids := map[string]any{}
-	for _, name := range []string{"provisioned", "on-demand", "classes", "protected", "switching"} {
+	for _, name := range []string{"provisioned", "on-demand", "classes", "protected", "switching", "indexed"} {
 		ids[name] = describe(name)["TableId"]
 	}
 	tf.applied(t, "-var=later=true")
@@ -46,6 +46,9 @@ func TestTerraformTables(t *testing.T) {
 			t.Errorf("%s of %s is %v, not %v", c.path, c.table, got, c.want)
 		}
 	}
+	if indexes := describe("indexed")["GlobalSecondaryIndexes"].([]any); len(indexes) != 2 {
+		t.Errorf("the indexes are %v", indexes)
+	}
 	tf.must(t, "destroy", "-auto-approve", "-var=later=true")
 	if names := r.call(t, "dynamodb.ListTables", m{})["TableNames"].([]any); len(names) != 0 {
 		t.Errorf("after destroy there are %v", names)
@@ -62,6 +65,71 @@ func awsCLI(t *testing.T, s *server, args ...string) (string, error) {
 	command.Env = append(clientEnvironment(s), "AWS_ENDPOINT_URL="+s.endpoint, "HOME="+os.TempDir())
 	out, err := command.CombinedOutput()
 	return string(out), err
+}
+
+// TestTablePoliciesOfUsers lets in whom a table's policy names, keeps out whom it denies, and knows who is who after a restart.
+func TestTablePoliciesOfUsers(t *testing.T) {
+	t.Parallel()
+	s := startServe(t, t.TempDir())
+	root := newBoto(t, s)
+	root.call(t, "dynamodb.create_table", tableInput("shared", nil))
+	const table = inAccount + "shared"
+	alice := root.newUser(t, "alice", document(t, m{"Action": "dynamodb:ListTables", "Resource": "*"}))
+	bob := root.newUser(t, "bob", document(t, m{"Action": "dynamodb:*", "Resource": "*"}))
+	item := m{"pk": attributeS("a"), "sk": attributeS("b")}
+	put, get := m{"TableName": "shared", "Item": item}, m{"TableName": table, "Key": item}
+	const aliceARN, bobARN = "arn:aws:iam::123456789012:user/alice", "arn:aws:iam::123456789012:user/bob"
+	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.put_item", put)
+	policy := document(t,
+		m{"Sid": "Writers", "Principal": m{"AWS": aliceARN}, "Action": []string{"dynamodb:PutItem", "dynamodb:BatchWriteItem"}, "Resource": table},
+		m{"Sid": "NotBob", "Effect": "Deny", "Principal": m{"AWS": bobARN}, "Action": "dynamodb:GetItem", "Resource": table})
+	root.call(t, "dynamodb.put_resource_policy", m{"ResourceArn": table, "Policy": policy})
+	const deniedBob = "User: " + bobARN + " is not authorized to perform: dynamodb:GetItem on resource: " + table + " with an explicit deny in a resource-based policy"
+	check := func() {
+		t.Helper()
+		alice.call(t, "dynamodb.put_item", put)
+		alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:GetItem", table), "dynamodb.get_item", get)
+		bob.call(t, "dynamodb.put_item", put)
+		bob.refuse(t, "AccessDeniedException", deniedBob, "dynamodb.get_item", get)
+		root.call(t, "dynamodb.get_item", get)
+	}
+	check()
+	bob.refuse(t, "AccessDeniedException", "The new resource policy will not allow you to update the resource policy in the future.", "dynamodb.put_resource_policy",
+		m{"ResourceArn": table, "Policy": document(t, m{"Effect": "Deny", "Principal": m{"AWS": bobARN}, "Action": "dynamodb:PutResourcePolicy", "Resource": table})})
+	s = s.restart(t)
+	root, alice, bob = newBoto(t, s), newBoto(t, s).as(alice.key.id, alice.key.secret), newBoto(t, s).as(bob.key.id, bob.key.secret)
+	check()
+	bob.call(t, "dynamodb.delete_resource_policy", m{"ResourceArn": table})
+	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.put_item", put)
+	bob.call(t, "dynamodb.get_item", get)
+}
+
+// TestBotoWaitsAndPages waits for tables and lists them page by page, as boto3 does.
+func TestBotoWaitsAndPages(t *testing.T) {
+	t.Parallel()
+	b := newBoto(t, startDev(t))
+	for _, name := range []string{"one", "three", "two"} {
+		b.call(t, "dynamodb.create_table", tableInput(name, nil))
+		b.call(t, "dynamodb.table_exists", m{"TableName": name}, "wait")
+		for _, sk := range []string{"a", "b", "c"} {
+			b.call(t, "dynamodb.put_item", m{"TableName": name, "Item": m{"pk": attributeS("p"), "sk": attributeS(sk)}})
+		}
+	}
+	if names := b.call(t, "dynamodb.list_tables", m{"Limit": 1}, "paginate")["TableNames"].([]any); len(names) != 3 {
+		t.Errorf("the pages list %v", names)
+	}
+	query := m{"TableName": "one", "Limit": 1, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}}
+	for operation, parameters := range map[string]m{"dynamodb.query": query, "dynamodb.scan": {"TableName": "one", "Limit": 2}} {
+		if items := b.call(t, operation, parameters, "paginate")["Items"].([]any); len(items) != 3 {
+			t.Errorf("the pages of %s have %v", operation, items)
+		}
+	}
+	tags := b.call(t, "dynamodb.list_tags_of_resource", m{"ResourceArn": inAccount + "one"}, "paginate")["Tags"].([]any)
+	if len(tags) != 0 {
+		t.Errorf("there are the tags %v", tags)
+	}
+	b.call(t, "dynamodb.delete_table", m{"TableName": "one"})
+	b.call(t, "dynamodb.table_not_exists", m{"TableName": "one"}, "wait")
 }
 
 // TestWaiters waits for tables that come and go, as the AWS CLI does.

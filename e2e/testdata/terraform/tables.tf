@@ -126,3 +126,57 @@ resource "aws_dynamodb_resource_policy" "readers" {
     }]
   })
 }
+
+resource "aws_dynamodb_table" "indexed" {
+  name         = "indexed"
+  billing_mode = "PAY_PER_REQUEST"
+  hash_key     = "pk"
+  range_key    = "sk"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+  attribute {
+    name = "sk"
+    type = "S"
+  }
+  attribute {
+    name = "local"
+    type = "N"
+  }
+  attribute {
+    name = "first"
+    type = "S"
+  }
+  dynamic "attribute" {
+    for_each = var.later ? ["second"] : []
+    content {
+      name = attribute.value
+      type = "S"
+    }
+  }
+
+  local_secondary_index {
+    name               = "by-local"
+    range_key          = "local"
+    projection_type    = "INCLUDE"
+    non_key_attributes = ["title", "author"]
+  }
+
+  global_secondary_index {
+    name            = "by-first"
+    hash_key        = "first"
+    range_key       = "sk"
+    projection_type = "ALL"
+  }
+
+  dynamic "global_secondary_index" {
+    for_each = var.later ? ["second"] : []
+    content {
+      name            = "by-second"
+      hash_key        = global_secondary_index.value
+      projection_type = "KEYS_ONLY"
+    }
+  }
+}
