@@ -33,6 +33,7 @@ func TestGoSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	testGoItems(t, dynamodb.NewFromConfig(config), key.KeyMetadata.Arn)
+	testGoIndexes(t, dynamodb.NewFromConfig(config))
 }
 
 func testGoItems(t *testing.T, db *dynamodb.Client, key *string) {
