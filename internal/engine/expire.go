@@ -57,9 +57,9 @@ func (e *Engine) expireSome(ctx context.Context, t *Table, now time.Time) (more 
 	if err := e.prepare(ctx, t); err != nil {
 		return false, err
 	}
-	rows := make([]storage.Row, len(due))
+	rows := make([]storage.Row, 0, len(due))
 	for i := range due {
-		rows[i] = due[i].row
+		rows = append(rows, t.withShare(due[i].row)...)
 	}
 	return more, e.update(ctx, rows, func(tx *transaction) error {
 		latest, err := e.latest(t)

@@ -55,9 +55,13 @@ func (t *Table) storeBlindly(tx *transaction, row storage.Row, next attribute.It
 }
 
 // follow writes what follows from a change of an item besides the item itself, in the same transaction (P4). Every row that it
-// writes belongs to that item alone, whose latch keeps other writers away; those of shards are the exception, see sequence.
+// writes belongs to that item alone, whose latch keeps other writers away; those of shards are the exception, see sequence, and those of shares,
+// which are held beside the item.
 func (t *Table) follow(tx *transaction, row storage.Row, change Change) error {
 	if err := t.followIndexes(tx, change); err != nil {
+		return err
+	}
+	if err := t.followCollection(tx, row, change); err != nil {
 		return err
 	}
 	if err := t.followExpiry(tx, row, change); err != nil {

@@ -81,7 +81,12 @@ func (t *Table) Index(name string) *Index {
 
 // HasLocalIndexes says whether the table has local secondary indexes, and so item collections of a limited size.
 func (t *Table) HasLocalIndexes() bool {
-	return slices.ContainsFunc(t.Indexes, func(x Index) bool { return x.Local })
+	for i := range t.Indexes {
+		if t.Indexes[i].Local {
+			return true
+		}
+	}
+	return false
 }
 
 // Keys are the index's key attributes, hash first.

@@ -46,7 +46,7 @@ func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) e
 	if err := e.prepare(ctx, t); err != nil {
 		return err
 	}
-	return e.update(ctx, []storage.Row{row}, func(tx *transaction) error {
+	return e.update(ctx, t.withShare(row), func(tx *transaction) error {
 		now, err := e.latest(t)
 		if err != nil {
 			return err
@@ -97,7 +97,7 @@ func (e *Engine) write(ctx context.Context, t *Table, row storage.Row, condition
 		return Change{}, err
 	}
 	var change Change
-	err := e.update(ctx, []storage.Row{row}, func(tx *transaction) error {
+	err := e.update(ctx, t.withShare(row), func(tx *transaction) error {
 		now, err := e.latest(t)
 		if err != nil {
 			return err

@@ -75,6 +75,14 @@ func (w Write) Blindly() Write {
 	return w
 }
 
+// Key is the primary key of the item that is written; nil for a check.
+func (w *Write) Key() (attribute.Item, error) {
+	if w.decide == nil {
+		return nil, nil
+	}
+	return w.table.keyAt(place{w.row.Partition, w.row.Sort})
+}
+
 // bounded keeps what decide makes within what the table takes.
 func (t *Table) bounded(decide Decide) Decide {
 	return func(current attribute.Item) (attribute.Item, error) {
@@ -104,7 +112,7 @@ func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (ch
 	if err := e.prepareAll(ctx, writes); err != nil {
 		return nil, false, err
 	}
-	changes = make([]Change, len(writes))
+	changes, rows = make([]Change, len(writes)), withShares(rows, writes)
 	if token == nil {
 		err = e.update(ctx, rows, func(tx *transaction) error { return e.transact(tx, writes, changes, MaxTransactionSize) })
 		return changes, false, err
@@ -141,7 +149,7 @@ func (e *Engine) Batch(ctx context.Context, writes []Write) ([]Change, error) {
 		return nil, err
 	}
 	changes := make([]Change, len(writes))
-	err := e.update(ctx, rows, func(tx *transaction) error { return e.transact(tx, writes, changes, math.MaxInt) })
+	err := e.update(ctx, withShares(rows, writes), func(tx *transaction) error { return e.transact(tx, writes, changes, math.MaxInt) })
 	return changes, err
 }
 
@@ -169,7 +177,13 @@ func (e *Engine) transact(tx *transaction, writes []Write, changes []Change, lim
 		if err != nil {
 			return err
 		}
-		if err := writes[i].apply(tx, now, changes[i]); err != nil {
+		err = writes[i].apply(tx, now, changes[i])
+		if errors.Is(err, ErrCollectionTooLarge) {
+			cancelled := &TransactionError{Reasons: make([]error, len(writes))}
+			cancelled.Reasons[i] = err
+			return cancelled
+		}
+		if err != nil {
 			return err
 		}
 	}

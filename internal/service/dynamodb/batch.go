@@ -217,15 +217,16 @@ func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *d
 		}
 		cost.addCost(called[i], costOfWrite(tables[i], changes[i], 1))
 	}
+	metrics, err := s.batchMetrics(ctx, in.ReturnItemCollectionMetrics, tables, called, writes)
+	if err != nil {
+		return nil, err
+	}
 	return &dynamodbapi.BatchWriteItemOutput{
 		ConsumedCapacity:      cost.consumed(in.ReturnConsumedCapacity),
-		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
+		ItemCollectionMetrics: metrics,
 		UnprocessedItems:      left.requests,
 	}, nil
 }
-
-// batchMetrics is collectionMetrics for requests to several tables.
-func batchMetrics(_ *string) map[string][]dynamodbapi.ItemCollectionMetrics { return nil }
 
 // requireWrites gives BatchWriteItem words of its own for a request without any writes, instead of the model's.
 func requireWrites(op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput]) api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput] {

@@ -29,6 +29,7 @@ const (
 	noReason         = "None"
 	conditionReason  = "ConditionalCheckFailed"
 	validationReason = "ValidationError"
+	collectionReason = "ItemCollectionSizeLimitExceeded"
 	duplicateReason  = "DuplicateItem"
 )
 
@@ -104,6 +105,8 @@ func explainReason(reason error, returnItem *string) (code string, message *stri
 		return duplicateReason, pointer(duplicateItem), nil
 	case errors.As(reason, &wrong):
 		return validationReason, &wrong.Message, nil
+	case errors.Is(reason, engine.ErrCollectionTooLarge):
+		return collectionReason, pointer(collectionTooLarge), nil
 	case errors.As(reason, &key):
 		return validationReason, pointer(keyMessage(key)), nil
 	case errors.Is(reason, engine.ErrItemTooLarge):

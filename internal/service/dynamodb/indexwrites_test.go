@@ -175,3 +175,25 @@ func TestDescribedIndexes(t *testing.T) {
 		}
 	}
 }
+
+// TestItemCollections: writes to a table with local indexes tell how large the collection is that they wrote to.
+func TestItemCollections(t *testing.T) {
+	w := newTables(t)
+	w.must("CreateTable", scoresTable)
+	const wants = `"ReturnItemCollectionMetrics":"SIZE"`
+	const key = `{"user":{"S":"ann"},"game":{"S":"go"}}`
+	const ann = `{"ItemCollectionKey":{"user":{"S":"ann"}},"SizeEstimateRangeGB":[0,1]}`
+	const bob = `{"ItemCollectionKey":{"user":{"S":"bob"}},"SizeEstimateRangeGB":[0,1]}`
+	w.answers([]answered{
+		{"put", "PutItem", `{` + wants + `,"TableName":"scores","Item":` + key + `}`, `{"ItemCollectionMetrics":` + ann + `}`},
+		{"update", "UpdateItem", `{` + wants + `,"TableName":"scores","Key":` + key + `}`, `{"ItemCollectionMetrics":` + ann + `}`},
+		{"delete", "DeleteItem", `{` + wants + `,"TableName":"scores","Key":` + key + `}`, `{"ItemCollectionMetrics":` + ann + `}`},
+		{"not asked for", "PutItem", `{"TableName":"scores","Item":` + key + `}`, `{}`},
+		{"batch", "BatchWriteItem", `{` + wants + `,"RequestItems":{"scores":[{"PutRequest":{"Item":` + key + `}},{"PutRequest":{"Item":{"user":{"S":"ann"},"game":{"S":"hex"}}}},
+			{"DeleteRequest":{"Key":{"user":{"S":"bob"},"game":{"S":"go"}}}}],"plain":[{"PutRequest":{"Item":{"pk":{"S":"a"}}}}]}}`,
+			`{"UnprocessedItems":{},"ItemCollectionMetrics":{"scores":[` + ann + `,` + bob + `]}}`},
+		{"transaction", "TransactWriteItems", `{` + wants + `,"TransactItems":[{"ConditionCheck":{"TableName":"scores","Key":{"user":{"S":"bob"},"game":{"S":"go"}},
+			"ConditionExpression":"attribute_not_exists(game)"}},{"Delete":{"TableName":"scores","Key":` + key + `}}]}`, `{"ItemCollectionMetrics":{"scores":[` + ann + `]}}`},
+		{"without local indexes", "PutItem", `{` + wants + `,"TableName":"plain","Item":{"pk":{"S":"a"}}}`, `{}`},
+	})
+}

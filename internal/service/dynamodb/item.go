@@ -28,9 +28,9 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
-	out := &dynamodbapi.PutItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
-		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
+	out := &dynamodbapi.PutItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change)}
+	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Item); err != nil {
+		return nil, err
 	}
 	if wantsOld {
 		out.Attributes = change.Old
@@ -86,9 +86,9 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
-	out := &dynamodbapi.DeleteItemOutput{
-		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
-		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
+	out := &dynamodbapi.DeleteItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change)}
+	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key); err != nil {
+		return nil, err
 	}
 	if wantsOld(in.ReturnValues) {
 		out.Attributes = change.Old
@@ -134,10 +134,6 @@ func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	}
 	return out, nil
 }
-
-// collectionMetrics are what ReturnItemCollectionMetrics asks for. DynamoDB gives them only for tables with local secondary
-// indexes, whatever the mode; there are none here.
-func collectionMetrics(_ *string) *dynamodbapi.ItemCollectionMetrics { return nil }
 
 func isTrue(b *bool) bool { return b != nil && *b }
 

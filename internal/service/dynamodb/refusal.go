@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -35,6 +36,9 @@ func inUse(format string, args ...any) error {
 	return &api.Error{Code: "ResourceInUseException", Message: fmt.Sprintf(format, args...)}
 }
 
+// collectionTooLarge is the text for an item collection that may not become larger.
+const collectionTooLarge = "Collection size exceeded."
+
 // refusal gives an error of the engine its name and words.
 func refusal(err error) error {
 	var key *engine.KeyError
@@ -45,6 +49,8 @@ func refusal(err error) error {
 		return keyRefusal(key)
 	case errors.Is(err, engine.ErrItemTooLarge):
 		return invalid("Item size has exceeded the maximum allowed size")
+	case errors.Is(err, engine.ErrCollectionTooLarge):
+		return dynamodbapi.ItemCollectionSizeLimitExceededException(collectionTooLarge)
 	case errors.Is(err, engine.ErrStartKey):
 		return invalid("The provided starting key is invalid")
 	case errors.Is(err, engine.ErrStartKeyRange):

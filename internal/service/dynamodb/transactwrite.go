@@ -36,9 +36,17 @@ func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, i
 		return nil, cancellation(err, plan)
 	}
 	s.limits.chargeTogether(tables, changes, repeated)
+	called := make([]string, len(plan))
+	for i := range plan {
+		called[i] = *plan[i].table
+	}
+	metrics, err := s.batchMetrics(ctx, in.ReturnItemCollectionMetrics, tables, called, writes)
+	if err != nil {
+		return nil, err
+	}
 	return &dynamodbapi.TransactWriteItemsOutput{
 		ConsumedCapacity:      transactionCost(in.ReturnConsumedCapacity, plan, tables, changes, repeated),
-		ItemCollectionMetrics: batchMetrics(in.ReturnItemCollectionMetrics),
+		ItemCollectionMetrics: metrics,
 	}, nil
 }
 

@@ -34,10 +34,14 @@ func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, updateRefusal)
 	}
+	metrics, err := s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key)
+	if err != nil {
+		return nil, err
+	}
 	return &dynamodbapi.UpdateItemOutput{
 		Attributes:            u.returned(in.ReturnValues, change),
 		ConsumedCapacity:      writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change),
-		ItemCollectionMetrics: collectionMetrics(in.ReturnItemCollectionMetrics),
+		ItemCollectionMetrics: metrics,
 	}, nil
 }
 
