@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,7 +248,9 @@ func TestPagesOfRecords(t *testing.T) {
 func TestWritersThatLookedBeforeAStreamBegan(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	old := w.create(tableNamed("Orders", 1, attribute.S, 0))
-	held, release, written := make(chan struct{}), make(chan struct{}), make(chan error)
+	held, release, written := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	let := sync.OnceFunc(func() { close(release) })
+	defer let()
 	go func() {
 		_, err := w.Engine.Update(ctx, old, item("h", "a"), nil, func(attribute.Item) (attribute.Item, error) {
 			close(held)
@@ -257,14 +260,14 @@ func TestWritersThatLookedBeforeAStreamBegan(t *testing.T) {
 		written <- err
 	}()
 	<-held
-	began := make(chan *Table)
+	began := make(chan *Table, 1)
 	go func() { began <- w.stream(old, BothViews) }()
 	select {
 	case <-began:
 		t.Fatal("the stream began while a writer was under way that does not know of it")
 	case <-time.After(20 * time.Millisecond):
 	}
-	close(release)
+	let()
 	if err := <-written; err != nil {
 		t.Fatal(err)
 	}
