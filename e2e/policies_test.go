@@ -86,6 +86,33 @@ func TestKeyPolicyOutlivesItsRole(t *testing.T) {
 	}
 }
 
+// TestTablePolicyOutlivesItsUser is the same for a table's policy and a user.
+func TestTablePolicyOutlivesItsUser(t *testing.T) {
+	t.Parallel()
+	root := newBoto(t, startDev(t))
+	arn := root.call(t, "dynamodb.create_table", tableInput("scores", nil))["TableDescription"].(m)["TableArn"]
+	nothing := document(t, m{"Action": "sts:GetCallerIdentity", "Resource": "*"})
+	ann := root.newUser(t, "ann", nothing)
+	tablePolicy := document(t, m{"Principal": m{"AWS": "arn:aws:iam::123456789012:user/ann"}, "Action": "dynamodb:DescribeTable", "Resource": arn})
+	root.call(t, "dynamodb.put_resource_policy", m{"ResourceArn": arn, "Policy": tablePolicy, "ConfirmRemoveSelfResourceAccess": true})
+	shown := func() string {
+		return root.call(t, "dynamodb.get_resource_policy", m{"ResourceArn": arn})["Policy"].(string)
+	}
+	ann.call(t, "dynamodb.describe_table", m{"TableName": "scores"})
+	if shown() != tablePolicy {
+		t.Errorf("the policy is shown as %s", shown())
+	}
+	root.call(t, "iam.delete_user_policy", m{"UserName": "ann", "PolicyName": "own"})
+	root.call(t, "iam.delete_access_key", m{"UserName": "ann", "AccessKeyId": ann.key.id})
+	root.call(t, "iam.delete_user", m{"UserName": "ann"})
+	if !strings.Contains(shown(), `"AWS":"AIDA`) {
+		t.Errorf("after the user was deleted the policy is shown as %s", shown())
+	}
+	if a := root.newUser(t, "ann", nothing).try(t, "dynamodb.describe_table", m{"TableName": "scores"}); a.Code != "AccessDeniedException" {
+		t.Errorf("another user of the same name: %s: %s", a.Code, a.Message)
+	}
+}
+
 // TestWebIdentity takes on a role by an ID token, as a build server does.
 func TestWebIdentity(t *testing.T) {
 	t.Parallel()

@@ -9,20 +9,25 @@ import (
 
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth/policy"
+	"github.com/sealtable/sealtable/internal/engine"
 )
 
 // maxPolicySize is how long a table's policy may be in bytes, white space and all ("Resource-based policy considerations").
 const maxPolicySize = 20480
 
-// Principals knows who exists. Policies of tables may only name principals that do.
+// Principals knows who exists. Policies of tables may only name principals that do, and mean those and not who has their names later.
 type Principals interface {
 	// Exists says whether there is a principal with this ARN. Accounts always exist.
 	Exists(arn string) bool
+	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names somebody who does not exist.
+	BindPolicy(text string) (bound string, ok bool)
+	// ShowPolicy is a kept policy as it is to be answered.
+	ShowPolicy(text string) string
 }
 
 // policyDocument is a table's policy that was read from a request and found good.
 type policyDocument struct {
-	text     string // without the white space
+	text     string // as it is kept: without the white space, and with unique ids for the names of users and roles
 	compiled *policy.Policy
 }
 
@@ -49,7 +54,28 @@ func (s *Service) readPolicy(text string) (policyDocument, error) {
 	if err := json.Compact(&compact, []byte(text)); err != nil {
 		return policyDocument{}, err // it was read before
 	}
-	return policyDocument{text: compact.String(), compiled: compiled}, nil
+	bound, err := s.bindPrincipals(compact.String())
+	return policyDocument{text: bound, compiled: compiled}, err
+}
+
+// bindPrincipals is a policy as it is kept.
+func (s *Service) bindPrincipals(text string) (string, error) {
+	if s.principals == nil {
+		return text, nil
+	}
+	bound, ok := s.principals.BindPolicy(text)
+	if !ok {
+		return "", invalidParameter(wrongPrincipal)
+	}
+	return bound, nil
+}
+
+// shownPolicy is the policy of a table as it is answered.
+func (s *Service) shownPolicy(t *engine.Table) *string {
+	if s.principals == nil {
+		return &t.Policy.Text
+	}
+	return pointer(s.principals.ShowPolicy(t.Policy.Text))
 }
 
 // policyStatement is what the checks of a policy look at besides what compiling looks at.

@@ -118,7 +118,7 @@ func (s *Service) getResourcePolicy(_ context.Context, caller *auth.Caller, in *
 	if t.Policy.Text == "" {
 		return nil, policyNotFound(*in.ResourceArn)
 	}
-	return &dynamodbapi.GetResourcePolicyOutput{Policy: &t.Policy.Text, RevisionId: &t.Policy.Revision}, nil
+	return &dynamodbapi.GetResourcePolicyOutput{Policy: s.shownPolicy(t), RevisionId: &t.Policy.Revision}, nil
 }
 
 func policyNotFound(what string) error {
