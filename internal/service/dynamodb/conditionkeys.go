@@ -122,11 +122,12 @@ func (c *conditionKeys) schema() *engine.Table {
 
 // leadingKeys are the partition keys of all items, each once. Where the table is not there, so that nobody knows which attribute it
 // is, all scalar values count.
-func (c *conditionKeys) leadingKeys() (values []string) {
+func (c *conditionKeys) leadingKeys() []string {
 	t := c.schema()
+	var keys collected
 	add := func(v attribute.Value) {
-		if text, ok := keyText(v); ok && !slices.Contains(values, text) {
-			values = append(values, text)
+		if text, ok := keyText(v); ok {
+			keys.add(text)
 		}
 	}
 	c.each(func(touched *touch) {
@@ -143,7 +144,25 @@ func (c *conditionKeys) leadingKeys() (values []string) {
 			}
 		}
 	})
-	return values
+	return keys.texts
+}
+
+// collected are texts, each once, in time that grows with their number alone: an item may have very many attributes.
+type collected struct {
+	texts []string
+	known map[string]bool
+}
+
+func (c *collected) add(texts ...string) {
+	if c.known == nil {
+		c.known = map[string]bool{}
+	}
+	for _, text := range texts {
+		if !c.known[text] {
+			c.known[text] = true
+			c.texts = append(c.texts, text)
+		}
+	}
 }
 
 // keyText is a value as policies compare it; ok is false for what can be no key.
@@ -163,35 +182,29 @@ func keyText(v attribute.Value) (text string, ok bool) {
 }
 
 // attributes are the names of all top-level attributes that the request names, and of the table's key.
-func (c *conditionKeys) attributes() (names []string) {
+func (c *conditionKeys) attributes() []string {
 	if c.request == nil {
 		return nil
 	}
+	var names collected
 	if t := c.schema(); t != nil {
 		for _, a := range t.Key.Attributes() {
-			names = append(names, a.Name)
-		}
-	}
-	add := func(name string) {
-		if !slices.Contains(names, name) {
-			names = append(names, strings.Clone(name))
+			names.add(a.Name)
 		}
 	}
 	c.each(func(t *touch) {
 		for _, item := range []attribute.Item{t.key, t.item} {
 			for name := range item.All() {
-				add(name)
+				names.add(name)
 			}
 		}
 		for _, e := range []*string{t.projection, t.expressions[0], t.expressions[1]} {
-			names = expression.AppendNames(names, text(e), t.names)
+			names.add(expression.AppendNames(nil, text(e), t.names)...)
 		}
-		names = expression.AppendUpdatedNames(names, text(t.update), t.names)
-		for _, name := range t.attributes {
-			add(name)
-		}
+		names.add(expression.AppendUpdatedNames(nil, text(t.update), t.names)...)
+		names.add(t.attributes...)
 	})
-	return names
+	return names.texts
 }
 
 // widest is the one value that a single-valued key has where the parts of a request differ: the one that gives away the most.

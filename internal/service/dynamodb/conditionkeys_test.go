@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 
@@ -117,5 +118,29 @@ func TestConditionKeysForgetRequests(t *testing.T) {
 	}
 	if needs.Reset(); kept.list[0].request != nil || kept.list[0].caller != nil {
 		t.Error("the request is kept")
+	}
+}
+
+// TestManyAttributesTakeNoLong: what a policy asks of an item of very many attributes costs time by their number, not by its square.
+func TestManyAttributesTakeNoLong(t *testing.T) {
+	s := emptyService(t)
+	var body strings.Builder
+	const attributes = 50_000
+	body.WriteString(`{"TableName":"missing","Item":{"pk":{"S":"ann"}`)
+	for i := range attributes {
+		fmt.Fprintf(&body, `,"a%d":{"N":"%d"}`, i, i)
+	}
+	in := &dynamodbapi.PutItemInput{}
+	if err := dynamodbapi.PutItem().Read(strictjson.NewReader([]byte(body.String()+"}}")), in); err != nil {
+		t.Fatal(err)
+	}
+	c := &conditionKeys{
+		service: s, caller: &auth.Caller{Account: "123456789012", Region: "eu-west-1"}, table: "arn:aws:dynamodb:eu-west-1:123456789012:table/missing",
+		request: in,
+	}
+	start := time.Now()
+	names, keys := c.attributes(), c.leadingKeys()
+	if took := time.Since(start); len(names) != attributes+1 || len(keys) != attributes+1 || took > 2*time.Second {
+		t.Errorf("%d names and %d keys took %v", len(names), len(keys), took)
 	}
 }
