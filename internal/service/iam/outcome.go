@@ -11,12 +11,25 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
+// maxShown bounds the statements and condition keys on one page: a few large policies could fill any answer with them.
+const maxShown = 20_000
+
+// pageSize is how many results go on a page; it may be fewer than the request wants.
+func (m *simulation) pageSize(wanted *int64) int {
+	size, shown := defaultPage, 1+len(m.missingKeys)
+	if wanted != nil {
+		size = int(*wanted)
+	}
+	for _, source := range m.sources() {
+		shown += len(source.Compiled.Statements)
+	}
+	return min(size, max(1, maxShown/shown))
+}
+
 // page simulates as much as goes on a page. The marker is how many combinations of action and resource went before.
 func (m *simulation) page(given *options) (*iamapi.SimulatePolicyResponse, error) {
-	size, start := defaultPage, 0
-	if given.maxItems != nil {
-		size = int(*given.maxItems)
-	}
+	m.missingKeys = m.missing()
+	size, start := m.pageSize(given.maxItems), 0
 	total := len(m.actions) * len(m.resources)
 	if given.marker != nil {
 		text, err := base64.RawURLEncoding.DecodeString(*given.marker)
@@ -44,14 +57,13 @@ func (m *simulation) result(action, resource string) iamapi.EvaluationResult {
 		EvalActionName: &action, EvalResourceName: &resource, EvalDecision: verdict(d), MatchedStatements: m.matched(r, p, d),
 		MissingContextValues: []string{}, PermissionsBoundaryDecisionDetail: m.byBoundary(r), EvalDecisionDetails: m.details(r, p),
 	}
-	missing := m.missing()
 	if !m.named {
-		out.MissingContextValues = missing
+		out.MissingContextValues = m.missingKeys
 		return out
 	}
 	out.ResourceSpecificResults = []iamapi.ResourceSpecificResult{{
 		EvalResourceName: &resource, EvalResourceDecision: out.EvalDecision, MatchedStatements: out.MatchedStatements,
-		MissingContextValues: missing, PermissionsBoundaryDecisionDetail: out.PermissionsBoundaryDecisionDetail,
+		MissingContextValues: m.missingKeys, PermissionsBoundaryDecisionDetail: out.PermissionsBoundaryDecisionDetail,
 		EvalDecisionDetails: out.EvalDecisionDetails,
 	}}
 	return out
@@ -172,16 +184,21 @@ func sideOf(sides ...applying) string {
 	return *verdict(policy.Decision{Allowed: allowed && !denied, Explicit: denied})
 }
 
-// missing are the condition keys that the policies ask for and the request does not give.
-func (m *simulation) missing() []string {
-	all := m.identity
+// sources are all policies of the simulation.
+func (m *simulation) sources() []identity.Source {
+	all := m.identity[:len(m.identity):len(m.identity)]
 	for _, more := range []*identity.Source{m.boundary, m.onResource} {
 		if more != nil {
-			all = append(all[:len(all):len(all)], *more)
+			all = append(all, *more)
 		}
 	}
+	return all
+}
+
+// missing are the condition keys that the policies ask for and the request does not give.
+func (m *simulation) missing() []string {
 	missing := []string{}
-	for _, key := range contextKeysOf(all) {
+	for _, key := range contextKeysOf(m.sources()) {
 		if _, given := m.context[strings.ToLower(key)]; !given {
 			missing = append(missing, key)
 		}

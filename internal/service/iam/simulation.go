@@ -25,6 +25,7 @@ type simulation struct {
 	principal          policy.Principal
 	owner              string // the account of resources whose ARNs name none
 	context            simulatedContext
+	missingKeys        []string // that the policies ask for
 }
 
 // simulatedContext is the condition keys that a request gives, in lower case. There are no others.
