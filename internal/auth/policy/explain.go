@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -55,37 +54,47 @@ func (p *Policy) statementsWhere(fits func(*Statement) bool) []*Statement {
 // ContextKeys are the condition keys that the policy asks for, in resources, conditions and variables, each once and as it is first
 // written.
 func (p *Policy) ContextKeys() []string {
-	var keys []string
+	var keys keySet
 	for i := range p.Statements {
-		for _, key := range p.Statements[i].keys {
-			keys = appendKey(keys, key)
+		keys.add(p.Statements[i].keys)
+	}
+	return keys.names
+}
+
+// keySet is names of condition keys in order, each once whatever its case.
+type keySet struct {
+	names []string
+	known map[string]bool
+}
+
+func (k *keySet) add(names []string) {
+	for _, name := range names {
+		folded := strings.ToLower(name)
+		if name == "" || k.known[folded] {
+			continue
 		}
+		if k.known == nil {
+			k.known = map[string]bool{}
+		}
+		k.known[folded] = true
+		k.names = append(k.names, name)
 	}
-	return keys
 }
 
-func appendKey(keys []string, key string) []string {
-	if key == "" || slices.ContainsFunc(keys, func(known string) bool { return strings.EqualFold(known, key) }) {
-		return keys
-	}
-	return append(keys, key)
-}
-
-func (raw *rawStatement) contextKeys(variables bool) (keys []string) {
+func (raw *rawStatement) contextKeys(variables bool) []string {
+	var keys keySet
 	inText := func(texts []string) {
 		for _, text := range texts {
-			for _, name := range variablesIn(text, variables) {
-				keys = appendKey(keys, name)
-			}
+			keys.add(variablesIn(text, variables))
 		}
 	}
 	inText(raw.resource)
 	inText(raw.notResource)
 	for i := range raw.conditions {
-		keys = appendKey(keys, raw.conditions[i].key)
+		keys.add([]string{raw.conditions[i].key})
 		inText(raw.conditions[i].values)
 	}
-	return keys
+	return keys.names
 }
 
 // variablesIn are the names of the variables in a text.
