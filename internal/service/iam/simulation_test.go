@@ -11,13 +11,13 @@ import (
 // TestSimulationsStayWithinBounds: however much is asked for of however large policies, a page has an end, and the pages have all.
 func TestSimulationsStayWithinBounds(t *testing.T) {
 	var statements []string
-	for i := range 1500 {
+	for i := range 300 {
 		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k:key%d":true}}}`, i))
 	}
 	in := &iamapi.SimulateCustomPolicyRequest{
 		PolicyInputList: []string{`{"Statement":[` + strings.Join(statements, ",") + `]}`}, MaxItems: new(int64(1000)),
 	}
-	for i := range 20 {
+	for i := range 100 {
 		in.ActionNames = append(in.ActionNames, fmt.Sprintf("iam:Action%d", i))
 	}
 	results := 0
