@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -41,13 +42,18 @@ func openForTest(t *testing.T, dataDir string) (*Server, *bytes.Buffer) {
 // call calls an operation of the database as root of the account.
 func (s *Server) call(t *testing.T, operation, input string) error {
 	t.Helper()
+	return s.callIn(t, "us-east-1", operation, input)
+}
+
+func (s *Server) callIn(t *testing.T, region, operation, input string) error {
+	t.Helper()
 	path := &service.Path{Authorizer: authorizer.New(authorizer.RootOnly{}, s.clock), Recorder: s.trail}
 	endpoint, ok := s.dynamodb.Table(path).Lookup(operation)
 	if !ok {
-		t.Fatalf("there is no %s", operation)
+		return fmt.Errorf("there is no %s", operation)
 	}
 	root := &auth.Caller{Type: auth.Root, Account: "123456789012", ARN: "arn:aws:iam::123456789012:root", UserID: "123456789012",
-		Region: "us-east-1", RequestID: "r"}
+		Region: region, RequestID: "r"}
 	_, err := endpoint.ServeJSON(t.Context(), root, strictjson.NewReader([]byte(input)), nil)
 	return err
 }
