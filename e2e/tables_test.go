@@ -25,9 +25,10 @@ func TestTerraformTables(t *testing.T) {
 	r := newRaw(s)
 	describe := func(name string) m { return r.call(t, "dynamodb.DescribeTable", m{"TableName": name})["Table"].(m) }
 	ids := map[string]any{}
-	for _, name := range []string{"provisioned", "on-demand", "classes", "protected", "switching", "indexed"} {
+	for _, name := range []string{"provisioned", "on-demand", "classes", "protected", "switching", "indexed", "streamed"} {
 		ids[name] = describe(name)["TableId"]
 	}
+	s.advance(t, "1h") // time to live changes once in a while
 	tf.applied(t, "-var=later=true")
 	for name, id := range ids {
 		if describe(name)["TableId"] != id {
@@ -40,7 +41,7 @@ func TestTerraformTables(t *testing.T) {
 	}{
 		{"provisioned", "ProvisionedThroughput.ReadCapacityUnits", 7.0}, {"provisioned", "SSEDescription.Status", "ENABLED"},
 		{"on-demand", "OnDemandThroughput.MaxWriteRequestUnits", 60.0}, {"classes", "TableClassSummary.TableClass", "STANDARD"},
-		{"protected", "DeletionProtectionEnabled", false}, {"switching", "BillingModeSummary.BillingMode", "PAY_PER_REQUEST"},
+		{"protected", "DeletionProtectionEnabled", false}, {"streamed", "StreamSpecification.StreamViewType", "NEW_AND_OLD_IMAGES"}, {"switching", "BillingModeSummary.BillingMode", "PAY_PER_REQUEST"},
 	} {
 		if got := at(describe(c.table), c.path); got != c.want {
 			t.Errorf("%s of %s is %v, not %v", c.path, c.table, got, c.want)

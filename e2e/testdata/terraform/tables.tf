@@ -180,3 +180,21 @@ resource "aws_dynamodb_table" "indexed" {
     }
   }
 }
+
+resource "aws_dynamodb_table" "streamed" {
+  name             = "streamed"
+  billing_mode     = "PAY_PER_REQUEST"
+  hash_key         = "pk"
+  stream_enabled   = true
+  stream_view_type = "NEW_AND_OLD_IMAGES"
+
+  attribute {
+    name = "pk"
+    type = "S"
+  }
+
+  ttl {
+    attribute_name = "expires"
+    enabled        = !var.later
+  }
+}
