@@ -46,7 +46,9 @@ type Index struct {
 	ActiveAt time.Time
 	Updating bool // settings were changed before ActiveAt
 
-	Throughput Throughput
+	Throughput    Throughput
+	OnDemandRead  *int64 // units per second at most; nil without a limit
+	OnDemandWrite *int64
 
 	// Counted is when Items and Bytes were counted; as in DynamoDB they lag behind.
 	Counted time.Time

@@ -56,6 +56,12 @@ func TestAccess(t *testing.T) {
 		{"BatchWriteItem", func(n *auth.Needs) error {
 			return s.batchWriteItemAccess(ctx, caller, &dynamodbapi.BatchWriteItemInput{RequestItems: map[string][]dynamodbapi.WriteRequest{"one": {}, "two": {}}}, n)
 		}, []auth.Need{{Action: "dynamodb:BatchWriteItem", Resource: one}, {Action: "dynamodb:BatchWriteItem", Resource: two}}},
+		{"Query of an index", func(n *auth.Needs) error {
+			return s.queryAccess(ctx, caller, &dynamodbapi.QueryInput{TableName: name("one"), IndexName: name("idx")}, n)
+		}, []auth.Need{{Action: "dynamodb:Query", Resource: one + "/index/idx"}}},
+		{"Scan of an index", func(n *auth.Needs) error {
+			return s.scanAccess(ctx, caller, &dynamodbapi.ScanInput{TableName: name(two), IndexName: name("idx")}, n)
+		}, []auth.Need{{Action: "dynamodb:Scan", Resource: two + "/index/idx"}}},
 		{"TransactGetItems", func(n *auth.Needs) error {
 			return s.transactGetItemsAccess(ctx, caller, &dynamodbapi.TransactGetItemsInput{TransactItems: []dynamodbapi.TransactGetItem{
 				{Get: &dynamodbapi.Get{TableName: name("two")}}, {Get: &dynamodbapi.Get{TableName: name("one")}}, {Get: &dynamodbapi.Get{TableName: name("two")}},

@@ -71,7 +71,7 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		ProvisionedThroughput:     describeThroughput(&t.Throughput, now),
 		SSEDescription:            describeEncryption(&t.Encryption, now),
 		ArchivalSummary:           describeArchival(&t.Encryption),
-		OnDemandThroughput:        describeOnDemand(t),
+		OnDemandThroughput:        describeOnDemand(t.OnDemandRead, t.OnDemandWrite),
 		WarmThroughput:            describeWarm(t, now),
 	}
 	describeStream(d, t, now)

@@ -84,7 +84,7 @@ func readGlobalIndexes(t *engine.Table, given []dynamodbapi.GlobalSecondaryIndex
 		if err != nil {
 			return err
 		}
-		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput); err != nil {
+		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput, g.OnDemandThroughput); err != nil {
 			return err
 		}
 		x.ActiveAt = t.ActiveAt
@@ -208,8 +208,15 @@ func checkDefinitionsUsed(t *engine.Table) error {
 		strings.Join(definedNames(t.Attributes), ", "), strings.Join(used, ", "))
 }
 
-// readIndexThroughput reads the throughput of a global index, which goes by the table's billing mode.
-func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput) error {
+// readIndexThroughput reads the throughput of a new global index, which goes by the table's billing mode.
+func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput, onDemand *dynamodbapi.OnDemandThroughput) error {
+	if err := setOnDemandOf(t, "index "+x.Name, onDemand, true, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
+		return err
+	}
+	return readIndexUnits(t, x, given)
+}
+
+func readIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput) error {
 	switch {
 	case t.PayPerRequest && given != nil:
 		return invalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", x.Name)
@@ -266,7 +273,7 @@ func describeGlobalIndex(t *engine.Table, x *engine.Index, now time.Time) dynamo
 	d := dynamodbapi.GlobalSecondaryIndexDescription{
 		IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)), IndexStatus: pointer(indexStatus(t, x, now)),
 		KeySchema: describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
-		ProvisionedThroughput: describeThroughput(&x.Throughput, now),
+		ProvisionedThroughput: describeThroughput(&x.Throughput, now), OnDemandThroughput: describeOnDemand(x.OnDemandRead, x.OnDemandWrite),
 	}
 	if x.Online && *d.IndexStatus == "CREATING" {
 		d.Backfilling = pointer(true)

@@ -99,6 +99,8 @@ func repriceIndexes(t *engine.Table, updates []dynamodbapi.GlobalSecondaryIndexU
 			x.Throughput.Read, x.Throughput.Write = 0, 0
 		case !given:
 			return invalidParameter("ProvisionedThroughput must be specified for index: %s", x.Name)
+		default:
+			x.OnDemandRead, x.OnDemandWrite = nil, nil
 		}
 	}
 	return nil
@@ -128,7 +130,7 @@ func (s *Service) createIndex(t *engine.Table, given *dynamodbapi.CreateGlobalSe
 	if err != nil {
 		return err
 	}
-	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput); err != nil {
+	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput, given.OnDemandThroughput); err != nil {
 		return err
 	}
 	x.Online, x.State, x.ActiveAt = true, engine.IndexFilling, now.Add(s.transition)
@@ -215,16 +217,17 @@ func (s *Service) updateIndex(t *engine.Table, given *dynamodbapi.UpdateGlobalSe
 		return indexBusy(t, x, now)
 	}
 	p := given.ProvisionedThroughput
-	if p == nil && !t.PayPerRequest {
-		return invalidParameter("ProvisionedThroughput must be specified for index: %s", x.Name)
-	}
-	if repriced || t.PayPerRequest {
-		err = readIndexThroughput(t, x, p)
-	} else {
-		err = changeUnits(&x.Throughput, "index "+x.Name, *p.ReadCapacityUnits, *p.WriteCapacityUnits, now)
-	}
 	x.Updating, x.ActiveAt = true, now.Add(s.transition)
-	return err
+	if err := setOnDemandOf(t, "index "+x.Name, given.OnDemandThroughput, false, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
+		return err
+	}
+	switch {
+	case p == nil && !t.PayPerRequest:
+		return invalidParameter("ProvisionedThroughput must be specified for index: %s", x.Name)
+	case repriced || t.PayPerRequest:
+		return readIndexUnits(t, x, p)
+	}
+	return changeUnits(&x.Throughput, "index "+x.Name, *p.ReadCapacityUnits, *p.WriteCapacityUnits, now)
 }
 
 // indexRetry is how long to wait before work on indexes that failed is tried again, such as for a key that cannot be used now.

@@ -151,6 +151,29 @@ func TestRefusedIndexUpdates(t *testing.T) {
 	}
 }
 
+// TestLimitsOfIndexes: an index has limits of on-demand throughput of its own, and its provisioned throughput counts for the account.
+func TestLimitsOfIndexes(t *testing.T) {
+	w := newTables(t)
+	limited := strings.Replace(createByV, `"Projection"`, `"OnDemandThroughput":{"MaxReadRequestUnits":5,"MaxWriteRequestUnits":6},"Projection"`, 1)
+	w.refusals([]refused{
+		{"out of range", "UpdateTable", updateIndexes(strings.Replace(limited, ":5", ":0", 1), definedV), validation,
+			"One or more parameter values were invalid: Requested MaxReadRequestUnits for OnDemandThroughput for index byV is outside of valid range"},
+		{"warm", "UpdateTable", updateIndexes(strings.Replace(createByV, `"Projection"`, `"WarmThroughput":{"ReadUnitsPerSecond":13000},"Projection"`, 1), definedV), validation,
+			"Unsupported member GlobalSecondaryIndexUpdates.Create.WarmThroughput"},
+	})
+	w.must("UpdateTable", updateIndexes(limited, definedV))
+	w.eventually("the index", w.indexActive("byV"))
+	w.must("UpdateTable", updateIndexes(`{"Update":{"IndexName":"byV","OnDemandThroughput":{"MaxReadRequestUnits":-1}}}`, ""))
+	if _, x := w.describedIndex("byV"); !equalJSON(x["OnDemandThroughput"], decode(t, []byte(`{"MaxWriteRequestUnits":6}`))) {
+		t.Errorf("limits %v", x["OnDemandThroughput"])
+	}
+	const units = `"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`
+	update := `{"Update":{"IndexName":"byV","ProvisionedThroughput":{"ReadCapacityUnits":40001,"WriteCapacityUnits":1}}}`
+	w.refusals([]refused{{"above the quota", "UpdateTable", updateIndexes(update, `,"BillingMode":"PROVISIONED",`+units), "com.amazonaws.dynamodb.v20120810#LimitExceededException",
+		"The requested ReadCapacityUnits, 40001, is above the per table maximum for the account in eu-west-1. Per table maximum: 40000. " +
+			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."}})
+}
+
 // TestIndexWaitsForTheKey: without its table's key an index is not filled; when the key is back, it is, also after a restart and with
 // nobody calling.
 func TestIndexWaitsForTheKey(t *testing.T) {

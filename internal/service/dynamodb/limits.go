@@ -32,14 +32,19 @@ func (s *Service) checkThroughputQuota(t *engine.Table) error {
 	var reserved engine.Units // by the others
 	for _, other := range s.engine.AllTables() {
 		if other.ID != t.ID && other.Name.Account == t.Name.Account && other.Name.Region == t.Name.Region {
-			reserved.Read, reserved.Write = reserved.Read+other.Throughput.Read, reserved.Write+other.Throughput.Write
+			units := unitsOf(other)
+			reserved.Read, reserved.Write = reserved.Read+units.Read, reserved.Write+units.Write
 		}
+	}
+	own, most := unitsOf(t), engine.Units{Read: t.Throughput.Read, Write: t.Throughput.Write}
+	for i := range t.Indexes {
+		most.Read, most.Write = max(most.Read, t.Indexes[i].Throughput.Read), max(most.Write, t.Indexes[i].Throughput.Write)
 	}
 	for _, unit := range []struct {
 		name             string
-		wanted, reserved int64
+		wanted, reserved int64 // what is most for the table or one of its indexes, and what is reserved otherwise
 	}{
-		{"ReadCapacityUnits", t.Throughput.Read, reserved.Read}, {"WriteCapacityUnits", t.Throughput.Write, reserved.Write},
+		{"ReadCapacityUnits", most.Read, reserved.Read + own.Read - most.Read}, {"WriteCapacityUnits", most.Write, reserved.Write + own.Write - most.Write},
 	} {
 		const refer = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
 		switch {
@@ -53,6 +58,15 @@ func (s *Service) checkThroughputQuota(t *engine.Table) error {
 		}
 	}
 	return nil
+}
+
+// unitsOf is the throughput of a table and its indexes together.
+func unitsOf(t *engine.Table) engine.Units {
+	units := engine.Units{Read: t.Throughput.Read, Write: t.Throughput.Write}
+	for i := range t.Indexes {
+		units.Read, units.Write = units.Read+t.Indexes[i].Throughput.Read, units.Write+t.Indexes[i].Throughput.Write
+	}
+	return units
 }
 
 func describeLimitsAccess(_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeLimitsInput, needs *auth.Needs) error {

@@ -109,6 +109,11 @@ const unlimited = -1
 // setOnDemand sets the limits that a request names and leaves the other; created says that the table is about to be, which has none
 // to take away.
 func setOnDemand(t *engine.Table, given *dynamodbapi.OnDemandThroughput, created bool) error {
+	return setOnDemandOf(t, "table", given, created, &t.OnDemandRead, &t.OnDemandWrite)
+}
+
+// setOnDemandOf is setOnDemand for the table or one of its indexes, whose limits are kept in read and write.
+func setOnDemandOf(t *engine.Table, what string, given *dynamodbapi.OnDemandThroughput, created bool, read, write **int64) error {
 	if given == nil {
 		return nil
 	}
@@ -117,8 +122,8 @@ func setOnDemand(t *engine.Table, given *dynamodbapi.OnDemandThroughput, created
 		given       *int64
 		kept        **int64
 	}{
-		{"MaxReadRequestUnits", "TableMaxReadCapacityUnits", given.MaxReadRequestUnits, &t.OnDemandRead},
-		{"MaxWriteRequestUnits", "TableMaxWriteCapacityUnits", given.MaxWriteRequestUnits, &t.OnDemandWrite},
+		{"MaxReadRequestUnits", "TableMaxReadCapacityUnits", given.MaxReadRequestUnits, read},
+		{"MaxWriteRequestUnits", "TableMaxWriteCapacityUnits", given.MaxWriteRequestUnits, write},
 	} {
 		switch {
 		case limit.given == nil:
@@ -129,9 +134,9 @@ func setOnDemand(t *engine.Table, given *dynamodbapi.OnDemandThroughput, created
 		case *limit.given == unlimited && !created:
 			*limit.kept = nil
 		case *limit.given < 1:
-			return invalidParameter("Requested %s for OnDemandThroughput for table is outside of valid range", limit.name)
+			return invalidParameter("Requested %s for OnDemandThroughput for %s is outside of valid range", limit.name, what)
 		case *limit.given > maxTableUnits:
-			return limitExceeded("Subscriber limit exceeded: Requested " + limit.name + " for OnDemandThroughput for table exceeds " + limit.quota +
+			return limitExceeded("Subscriber limit exceeded: Requested " + limit.name + " for OnDemandThroughput for " + what + " exceeds " + limit.quota +
 				" of the account in region " + t.Name.Region)
 		default:
 			*limit.kept = limit.given
@@ -140,11 +145,11 @@ func setOnDemand(t *engine.Table, given *dynamodbapi.OnDemandThroughput, created
 	return nil
 }
 
-func describeOnDemand(t *engine.Table) *dynamodbapi.OnDemandThroughput {
-	if t.OnDemandRead == nil && t.OnDemandWrite == nil {
+func describeOnDemand(read, write *int64) *dynamodbapi.OnDemandThroughput {
+	if read == nil && write == nil {
 		return nil
 	}
-	return &dynamodbapi.OnDemandThroughput{MaxReadRequestUnits: t.OnDemandRead, MaxWriteRequestUnits: t.OnDemandWrite}
+	return &dynamodbapi.OnDemandThroughput{MaxReadRequestUnits: read, MaxWriteRequestUnits: write}
 }
 
 // onDemandUnits is what a table in on-demand mode is ready for from the start ("DynamoDB on-demand capacity mode: initial throughput").
