@@ -45,7 +45,13 @@ func (d *desk) Do(_ context.Context, operation string, body []byte) (any, error)
 
 func newDesk(t *testing.T) (*desk, string, *bytes.Buffer) {
 	t.Helper()
-	d, dir, log := &desk{arena: lockedmem.NewArena(func(error) {}), key: 1}, t.TempDir(), new(bytes.Buffer)
+	return newDeskThatIs(t, false, nil)
+}
+
+func newDeskThatIs(t *testing.T, sealed bool, failing error) (*desk, string, *bytes.Buffer) {
+	t.Helper()
+	d := &desk{arena: lockedmem.NewArena(func(error) {}), key: 1, sealed: sealed, err: failing}
+	dir, log := t.TempDir(), new(bytes.Buffer)
 	s, err := Listen(dir, d, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -152,8 +158,7 @@ func TestProofIsUsedOnce(t *testing.T) {
 }
 
 func TestSealedServer(t *testing.T) {
-	d, dir, _ := newDesk(t)
-	d.sealed, d.err = true, errShut
+	d, dir, _ := newDeskThatIs(t, true, errShut)
 	if _, err := d.do(t, dir, Rotate, 1, ""); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "keys unseal") {
 		t.Error(err)
 	}
