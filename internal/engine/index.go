@@ -280,7 +280,7 @@ func (x *Index) checkPart(keys []KeyAttribute, current, next attribute.Item, isR
 		default:
 			continue
 		}
-		return &KeyError{Problem: problem, Key: key, Actual: v.Kind(), IsRange: isRange, Index: x.Name}
+		return &KeyError{Problem: problem, Key: key, Actual: v.Kind(), IsRange: isRange, Index: x.Name, Size: size}
 	}
 	return nil
 }

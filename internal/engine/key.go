@@ -34,6 +34,7 @@ type KeyError struct {
 	Actual  attribute.Kind // with KeyWrongKind and KeyEmpty
 	IsRange bool
 	Index   string // whose key it is; empty for the table's own
+	Size    int    // with KeyTooLong of an index's key in an item
 }
 
 func (e *KeyError) Error() string {

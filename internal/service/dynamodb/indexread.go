@@ -150,6 +150,12 @@ func indexKeyRefusal(e *engine.KeyError) error {
 		return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
 			"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(e), e.Index, e.Key.Name)
 	}
+	if limit := engine.MaxHashKeySize; e.Problem == engine.KeyTooLong && e.Size > 0 {
+		if e.IsRange {
+			limit = engine.MaxRangeKeySize
+		}
+		return invalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", e.Key.Name, e.Size, limit, e.Index)
+	}
 	return keyRefusal(&engine.KeyError{Problem: e.Problem, Key: e.Key, Actual: e.Actual, IsRange: e.IsRange})
 }
 

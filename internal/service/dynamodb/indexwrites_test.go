@@ -110,7 +110,7 @@ func TestIndexKeysOfItems(t *testing.T) {
 		{"wrong type", "PutItem", put(`"top":{"S":"3"}`), validation, mismatch},
 		{"no key type", "PutItem", put(`"top":{"NULL":true}`), validation, strings.Replace(mismatch, "Actual: S", "Actual: NULL", 1)},
 		{"empty", "PutItem", put(`"won":{"S":""}`), validation, empty},
-		{"too long", "PutItem", put(`"won":{"S":"` + strings.Repeat("x", 1025) + `"}`), validation, "One or more parameter values were invalid: Aggregated size of all range keys has exceeded the size limit of 1024 bytes"},
+		{"too long", "PutItem", put(`"won":{"S":"` + strings.Repeat("x", 1025) + `"}`), validation, "One or more parameter values were invalid: Size limit exceeded for Index Key won Actual Size: 1025 bytes Max Size: 1024 bytes IndexName: byWon"},
 		{"in a batch", "BatchWriteItem", `{"RequestItems":{"scores":[{"PutRequest":{"Item":{` + key + `,"top":{"S":"3"}}}}]}}`, validation, mismatch},
 		{"updated to a wrong type", "UpdateItem", update(`{"N":"1"}`), validation, "One or more parameter values were invalid: Type mismatch for Index Key won Expected: S Actual: N IndexName: byWon"},
 		{"updated to nothing", "UpdateItem", update(`{"S":""}`), validation, emptied},
