@@ -34,6 +34,14 @@ func (t *Table) IndexesDue() bool {
 // the other, each for the item as it is. For clearing the same holds the other way round: nobody writes entries any more that the
 // iterator does not show.
 func (e *Engine) TendIndexes(ctx context.Context, t *Table, now time.Time) (again time.Time, err error) {
+	again, err = e.tendSome(ctx, t, now)
+	if sealed := new(storage.SealedError); err != nil && !errors.As(err, &sealed) && !errors.Is(err, ErrNoTable) && !errors.Is(err, storage.ErrNoTable) {
+		e.log.Warn("an index is not filled or cleared yet; it will be tried again", "table", t.ID, "error", err)
+	}
+	return again, err
+}
+
+func (e *Engine) tendSome(ctx context.Context, t *Table, now time.Time) (again time.Time, err error) {
 	for i := range t.Indexes {
 		x := &t.Indexes[i]
 		switch x.State {

@@ -145,7 +145,7 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 	if err != nil {
 		return nil, err
 	}
-	if updated.IndexesDue() {
+	if changesIndexes(in) {
 		s.tendIndexes(updated)
 	}
 	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
