@@ -141,3 +141,17 @@ func testGoIndexes(t *testing.T, db *dynamodb.Client) {
 		t.Errorf("the index gives %s", found)
 	}
 }
+
+// TestIndexesWithTerraform applies a table with indexes, adds one, takes it away, and each time finds nothing left to change.
+func TestIndexesWithTerraform(t *testing.T) {
+	t.Parallel()
+	tf := newTerraform(t, startDev(t), "indexes.tf")
+	tf.must(t, "init")
+	for _, more := range []string{"false", "true", "false"} {
+		tf.must(t, "apply", "-auto-approve", "-var", "more="+more)
+		if out, code := tf.run(t, "plan", "-detailed-exitcode", "-var", "more="+more); code != 0 {
+			t.Errorf("a plan right after apply is not empty (exit code %d):\n%s", code, out)
+		}
+	}
+	tf.must(t, "destroy", "-auto-approve")
+}
