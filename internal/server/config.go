@@ -38,6 +38,8 @@ type Config struct {
 	ArchiveAfter     time.Duration
 	Transition       time.Duration
 
+	// TrailFiles is how many files of 64 MiB the trail keeps; 0 stands for 16.
+	TrailFiles int
 	// EnforceThroughput holds tables to their provisioned throughput and their limits of on-demand throughput.
 	EnforceThroughput bool
 	// OIDCIssuers are URL=FILE: issuers of ID tokens, and the files of the keys that verify them.
@@ -70,6 +72,9 @@ func (c *Config) check() error {
 		if err := c.checkAddress(address); err != nil {
 			return err
 		}
+	}
+	if c.TrailFiles < 0 {
+		return fmt.Errorf("--trail-files %d is less than none", c.TrailFiles)
 	}
 	if c.AdminListen != "" && !isLoopback(c.AdminListen) && !c.InsecureListen {
 		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, or say --insecure-listen", c.AdminListen)

@@ -240,7 +240,7 @@ func (s *Server) openStore(context.Context) error {
 func (s *Server) openTrail(context.Context) error {
 	sealed := s.trailFS()
 	t, err := trail.Open(trail.Options{
-		FS: sealed, Dir: filepath.Join(s.config.DataDir, trailDir), Clock: s.clock, Log: s.log, Torn: tornEnd(sealed),
+		FS: sealed, Dir: filepath.Join(s.config.DataDir, trailDir), MaxFiles: s.config.TrailFiles, Clock: s.clock, Log: s.log, Torn: tornEnd(sealed),
 	})
 	if err != nil {
 		return err
