@@ -9,8 +9,9 @@ import (
 
 // followIndexes brings the table's indexes after a change of an item.
 func (t *Table) followIndexes(tx storage.Tx, change Change) error {
+	same := bytes.Equal(change.Old, change.New)
 	for i := range t.Indexes {
-		if t.Indexes[i].State == IndexClearing {
+		if state := t.Indexes[i].State; state == IndexClearing || same && state == IndexComplete {
 			continue
 		}
 		if err := t.Indexes[i].follow(tx, t, change); err != nil {

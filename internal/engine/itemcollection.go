@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -53,7 +54,7 @@ func withShares(rows []storage.Row, writes []Write) []storage.Row {
 // followCollection counts a change of an item into its share. The limit is that of the share: items spread evenly over the shares of
 // a collection that comes near its own.
 func (t *Table) followCollection(tx storage.Tx, row storage.Row, change Change) error {
-	if !t.HasLocalIndexes() {
+	if !t.HasLocalIndexes() || bytes.Equal(change.Old, change.New) {
 		return nil
 	}
 	more := t.collectionBytes(change.New) - t.collectionBytes(change.Old)
