@@ -63,9 +63,8 @@ const direction = `
 	wire: auth
 	wire/awsjson: wire api attribute auth strictjson
 	wire/awsquery: wire api auth
-	wire/restjson: wire api auth strictjson
 	wire/front: wire
-	wire/router: wire wire/awsjson wire/awsquery wire/restjson api auth auth/sigv4 clock strictjson
+	wire/router: wire wire/awsjson wire/awsquery api auth auth/sigv4 clock strictjson
 
 	inspect: arn lockedmem seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
 	inspect/rewrap: catalog clock keyring keyring/tablekeys lockedmem seal storage storage/embedded
