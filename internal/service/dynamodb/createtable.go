@@ -34,7 +34,7 @@ func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dyna
 	if err := s.engine.CreateTable(ctx, t); err != nil {
 		return nil, s.undoKeys(ctx, t, err)
 	}
-	return &dynamodbapi.CreateTableOutput{TableDescription: describe(t, t.Created)}, nil
+	return &dynamodbapi.CreateTableOutput{TableDescription: describeCreated(t)}, nil
 }
 
 // undoKeys destroys the keys of a table that did not come to be, and says why it did not. When that is not known before the next

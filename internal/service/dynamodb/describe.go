@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
@@ -92,6 +93,15 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 	return d
 }
 
+// describeCreated is what CreateTable answers. DynamoDB says there which mode a table is in, but not since when.
+func describeCreated(t *engine.Table) *dynamodbapi.TableDescription {
+	d := describe(t, t.Created)
+	if d.BillingModeSummary != nil {
+		d.BillingModeSummary.LastUpdateToPayPerRequestDateTime = nil
+	}
+	return d
+}
+
 // describeArchival names no backup: the rows stay, sealed, where they are, and are back when the key is.
 func describeArchival(e *engine.Encryption) *dynamodbapi.ArchivalSummary {
 	if e.ArchivedAt.IsZero() {
@@ -100,7 +110,9 @@ func describeArchival(e *engine.Encryption) *dynamodbapi.ArchivalSummary {
 	return &dynamodbapi.ArchivalSummary{ArchivalDateTime: &e.ArchivedAt, ArchivalReason: pointer("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
 }
 
+// describeDefinitions gives the attributes in the order of their names, as DynamoDB does, whatever order they were given in.
 func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.AttributeDefinition {
+	attributes = slices.SortedFunc(slices.Values(attributes), func(a, b engine.KeyAttribute) int { return strings.Compare(a.Name, b.Name) })
 	out := make([]dynamodbapi.AttributeDefinition, len(attributes))
 	for i := range attributes {
 		out[i] = dynamodbapi.AttributeDefinition{AttributeName: &attributes[i].Name, AttributeType: pointer(attributes[i].Kind.String())}

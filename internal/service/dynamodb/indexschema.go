@@ -275,8 +275,8 @@ func describeGlobalIndex(t *engine.Table, x *engine.Index, now time.Time) dynamo
 		KeySchema: describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
 		ProvisionedThroughput: describeThroughput(&x.Throughput, now), OnDemandThroughput: describeOnDemand(x.OnDemandRead, x.OnDemandWrite),
 	}
-	if x.Online && *d.IndexStatus == "CREATING" {
-		d.Backfilling = pointer(true)
+	if x.Online && *d.IndexStatus == "CREATING" { // the answer of UpdateTable comes before the index is being filled
+		d.Backfilling = pointer(now.After(x.ActiveAt))
 	}
 	return d
 }

@@ -59,7 +59,7 @@ func TestAddedIndex(t *testing.T) {
 	}
 	answer := decode(t, w.must("UpdateTable", updateIndexes(createByV, definedV))).(map[string]any)["TableDescription"].(map[string]any)
 	x := answer["GlobalSecondaryIndexes"].([]any)[0].(map[string]any)
-	if answer["TableStatus"] != "UPDATING" || x["IndexStatus"] != "CREATING" || x["Backfilling"] != true || len(answer["AttributeDefinitions"].([]any)) != 3 {
+	if answer["TableStatus"] != "UPDATING" || x["IndexStatus"] != "CREATING" || x["Backfilling"] != false || len(answer["AttributeDefinitions"].([]any)) != 3 {
 		t.Errorf("the answer is %v", answer)
 	}
 	w.eventually("the index", w.indexActive("byV"))
