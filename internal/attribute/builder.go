@@ -11,12 +11,6 @@ type field struct {
 	value Value
 }
 
-// Reset empties the Builder and keeps its memory.
-func (b *Builder) Reset() {
-	clear(b.fields)
-	b.fields = b.fields[:0]
-}
-
 func (b *Builder) find(name string) (int, bool) {
 	return slices.BinarySearchFunc(b.fields, name, func(f field, name string) int {
 		switch {

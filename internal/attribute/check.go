@@ -14,9 +14,6 @@ func CheckItem(b []byte) error {
 	return check(b, 0)
 }
 
-// CheckValue says whether b is exactly one canonical value. It wraps ErrCorrupt.
-func CheckValue(b []byte) error { return check(b, 0) }
-
 func corrupt(reason string) error { return fmt.Errorf("%w: %s", ErrCorrupt, reason) }
 
 // check checks v, which lies in depth maps and lists.

@@ -6,8 +6,8 @@
 //     have one spelling. So two values are equal in DynamoDB's sense exactly when their bytes are equal.
 //   - ReadValue and ReadItem accept what DynamoDB accepts: types, sets, numbers, names and nesting are checked while reading, and
 //     a ValidationError carries DynamoDB's own text. What they accepted, AppendJSON writes back as the service would.
-//   - Bytes from elsewhere are trusted after CheckItem or CheckValue. No accessor panics on any bytes, but on bytes that these
-//     refuse its answer means nothing.
+//   - Bytes from elsewhere are trusted after CheckItem. No accessor panics on any bytes, but on bytes that it refuses its answer
+//     means nothing.
 //   - Reading, walking, comparing and writing allocate nothing when the buffer of the caller is large enough and no map or set
 //     with more than 32 members arrives out of order.
 //

@@ -18,7 +18,7 @@ func (e *SerializationError) Error() string { return e.Message }
 // path takes it for. DynamoDB says of it: "The document path provided in the update expression is invalid for update".
 var ErrPath = errors.New("the document path leads through something that is not there")
 
-// ErrCorrupt is wrapped by every error of CheckItem, CheckValue and ReadKey.
+// ErrCorrupt is wrapped by every error of CheckItem and ReadKey.
 var ErrCorrupt = errors.New("not a canonical attribute encoding")
 
 const invalidParameter = "One or more parameter values were invalid: "

@@ -152,7 +152,6 @@ func touch(b []byte) {
 	_, _ = tree.Item(), tree.Get([]Step{{Name: "x"}})
 	for _, kind := range []Kind{S, N, B} {
 		_, _ = ReadKey(kind, b)
-		_, _, _ = ReadKeyPart(kind, b)
 	}
 }
 

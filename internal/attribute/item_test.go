@@ -126,9 +126,8 @@ func TestBuilder(t *testing.T) {
 	if got := string(b.Item().AppendJSON(nil)); got != `{"a":{"S":"2"},"b":{"S":"3"}}` || string(b.Get("b").Text()) != "3" {
 		t.Error(got)
 	}
-	b.Reset()
-	if it := b.Item(); it == nil || it.Len() != 0 {
-		t.Errorf("after Reset: %x", []byte(it))
+	if it := new(Builder).Item(); it == nil || it.Len() != 0 {
+		t.Errorf("of nothing: %x", []byte(it))
 	}
 }
 
@@ -221,11 +220,11 @@ func TestKeys(t *testing.T) {
 		if got := bytes.Compare(pair(a, b), pair(b, c)); got != want {
 			t.Fatalf("%x,%x and %x,%x compare %d, want %d", a, b, b, c, got, want)
 		}
-		first, rest, err := ReadKeyPart(kind, pair(a, b))
+		first, rest, err := readKeyPart(kind, pair(a, b))
 		if err != nil || !Equal(first, a) {
 			t.Fatalf("%x reads back as %x, %v", a, first, err)
 		}
-		if second, rest, err := ReadKeyPart(kind, rest); err != nil || !Equal(second, b) || len(rest) != 0 {
+		if second, rest, err := readKeyPart(kind, rest); err != nil || !Equal(second, b) || len(rest) != 0 {
 			t.Fatalf("%x reads back as %x, %v", b, second, err)
 		}
 	})
@@ -237,4 +236,44 @@ func TestKeys(t *testing.T) {
 	if AppendKey(nil, Bool(true)) != nil || AppendKeyPart(nil, Null()) != nil {
 		t.Error("a BOOL or NULL is taken for a key")
 	}
+}
+
+// readKeyPart is the value of that kind that AppendKeyPart wrote at the start of b, and what follows it: it shows that parts can be told
+// apart.
+func readKeyPart(kind Kind, b []byte) (Value, []byte, error) {
+	if kind == N {
+		return readNumberPart(b)
+	}
+	var text []byte
+	for {
+		i := bytes.IndexByte(b, 0)
+		if i < 0 || i+1 == len(b) {
+			return nil, nil, corrupt("key part does not end")
+		}
+		text = append(text, b[:i]...)
+		next := b[i+1]
+		b = b[i+2:]
+		switch next {
+		case 1:
+			v, err := ReadKey(kind, text)
+			return v, b, err
+		case 0xFF:
+			text = append(text, 0)
+		default:
+			return nil, nil, corrupt("key part has an unknown escape")
+		}
+	}
+}
+
+// readNumberPart looks for the end behind the first byte, which is 00 for the numbers of the largest magnitude below zero.
+func readNumberPart(b []byte) (Value, []byte, error) {
+	if len(b) == 0 {
+		return nil, nil, corrupt("key part is missing")
+	}
+	i := bytes.IndexByte(b[1:], 0) + 1
+	if i == 0 || i+1 == len(b) || b[i+1] != 1 {
+		return nil, nil, corrupt("key part does not end")
+	}
+	v, err := ReadKey(N, b[:i])
+	return v, b[i+2:], err
 }

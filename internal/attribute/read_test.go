@@ -64,7 +64,7 @@ func TestReadValue(t *testing.T) {
 		if got := string(AppendJSON(nil, v)); got != want {
 			t.Errorf("%.200s is written %.300s", json, got)
 		}
-		if err := CheckValue(v); err != nil {
+		if err := check(v, 0); err != nil {
 			t.Errorf("%.200s: %v", json, err)
 		}
 	}

@@ -176,14 +176,6 @@ func (w *world) settings() Config {
 	}
 }
 
-// crash loses power: what was not synced survives or not, as the seed says. The world goes on from what the disk then holds.
-func (w *world) crash(t testing.TB, cfg vfs.CrashCloneCfg) {
-	t.Helper()
-	w.clock.Close()
-	w.disk = w.disk.CrashClone(cfg)
-	w.open(t)
-}
-
 // later reopens the world in the same state, some time later.
 func (w *world) later(t testing.TB, d time.Duration) {
 	t.Helper()

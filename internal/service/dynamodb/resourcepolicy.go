@@ -86,6 +86,9 @@ func (s *Service) deleteResourcePolicyAccess(_ context.Context, caller *auth.Cal
 
 // needOwn is needTagged for requests that only callers of the table's own account can make.
 func (s *Service) needOwn(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+	if isStream(*given) {
+		return invalid("Resource-based policies of streams are not supported. Provided resource arn: %s", *given)
+	}
 	name, err := resourceName(caller, given)
 	if err != nil {
 		return err
@@ -95,6 +98,14 @@ func (s *Service) needOwn(caller *auth.Caller, action string, given *string, nee
 	}
 	_, err = s.needTagged(caller, action, given, needs)
 	return err
+}
+
+// isStream says whether an ARN is that of a stream.
+func isStream(given string) bool {
+	a, _ := arn.Parse(given)
+	child, _ := a.Child("table")
+	_, rest, _ := strings.Cut(child, "/")
+	return a.Service == "dynamodb" && strings.HasPrefix(rest, "stream/")
 }
 
 // governed finds the table whose policy a request is about.

@@ -33,7 +33,10 @@ func (m *simulation) page(given *options) (*iamapi.SimulatePolicyResponse, error
 	total := len(m.actions) * len(m.resources)
 	if given.marker != nil {
 		text, err := base64.RawURLEncoding.DecodeString(*given.marker)
-		if start, err = strconv.Atoi(string(text)); err != nil || start < 1 || start >= total {
+		if err == nil {
+			start, err = strconv.Atoi(string(text))
+		}
+		if err != nil || start < 1 || start >= total {
 			return nil, invalid("Invalid Marker.")
 		}
 	}
