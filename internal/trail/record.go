@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -99,8 +100,25 @@ func appendParameters(dst []byte, noted []auth.Parameter) []byte {
 	dst = append(dst, '{')
 	for _, p := range noted {
 		dst = strictjson.AppendName(dst, p.Name)
-		dst = appendValue(dst, p.Value)
+		dst = appendBounded(dst, p.Value)
 	}
+	return append(dst, '}')
+}
+
+// maxParameter is how long one parameter may be in a record, in bytes: CloudTrail keeps as much of all of them ("CloudTrail record
+// contents"). A call may bring megabytes, such as an encryption context, before anybody knows whether it is allowed: it must neither
+// fill the trail nor make a line that Scanner cannot open, which would hide what was recorded after it.
+const maxParameter = 100 << 10
+
+// appendBounded writes a value, or that there was one which is too long.
+func appendBounded(dst []byte, value any) []byte {
+	start := len(dst)
+	dst = appendValue(dst, value)
+	size := len(dst) - start
+	if size <= maxParameter {
+		return dst
+	}
+	dst = strconv.AppendInt(append(dst[:start], `{"omitted":true,"originalSize":`...), int64(size), 10)
 	return append(dst, '}')
 }
 

@@ -161,6 +161,35 @@ func TestAnyTextMakesALine(t *testing.T) {
 	})
 }
 
+// TestLongParametersAreLeftOut: whoever may not even use a key can name an encryption context of as many bytes as a body has. The
+// record says so, keeps the other parameters, and does not hide those that follow.
+func TestLongParametersAreLeftOut(t *testing.T) {
+	fs := vfs.NewMem()
+	trail := opened(t, fs, io.Discard)
+	huge := call("1")
+	huge.Needs.Note("keyId", "alias/a")
+	huge.Needs.Note("encryptionContext", map[string]string{"a": strings.Repeat("<", 16<<20)})
+	huge.Needs.Note("policy", strings.Repeat("p", maxParameter))
+	huge.Needs.Note("description", strings.Repeat("d", maxParameter-2))
+	trail.Record(huge)
+	trail.Record(call("2"))
+	if err := trail.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := lines(t, fs)
+	if got := strings.Join(requests(t, fs), " "); got != "1 2" || len(all[0]) > 3*maxParameter {
+		t.Fatalf("the trail has the requests %q, and a first line of %d bytes", got, len(all[0]))
+	}
+	for _, want := range []string{
+		`"keyId":"alias/a"`, `"encryptionContext":{"omitted":true,"originalSize":100663304}`, `"policy":{"omitted":true,"originalSize":102402}`,
+		`"description":"d`,
+	} {
+		if !strings.Contains(all[0], want) {
+			t.Errorf("the record lacks %s", want)
+		}
+	}
+}
+
 func TestEventIDsAreUnique(t *testing.T) {
 	var ids eventIDs
 	if err := ids.seed(); err != nil {
