@@ -1,7 +1,8 @@
 // Package awskms wraps the sealing key of a keyring with a key of AWS KMS, or of another Sealtable.
 //
 // Callers may rely on this: what was wrapped for one installation opens for no other, because the encryption context names the
-// installation; and an error says whether the service could not be reached (seal.ErrUnavailable) or refused.
+// installation; an error says whether the service could not be reached (seal.ErrUnavailable) or refused; and the sealing key leaves
+// this machine under TLS only.
 //
 // The parameters in the keyring are: version 1 │ length of the key's ARN 2 │ ARN │ ciphertext blob of Encrypt.
 package awskms
@@ -11,6 +12,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -105,11 +108,29 @@ func (w *Wrapper) client(ctx context.Context, arn string) (*kms.Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
 	}
-	return kms.NewFromConfig(settings, func(o *kms.Options) {
+	client := kms.NewFromConfig(settings, func(o *kms.Options) {
 		if w.options.Endpoint != "" {
 			o.BaseEndpoint = aws.String(w.options.Endpoint)
 		}
-	}), nil
+	})
+	return client, checkEndpoint(aws.ToString(client.Options().BaseEndpoint))
+}
+
+// checkEndpoint refuses a place to which the sealing key would travel in the clear, whether a flag, the environment or a profile
+// names it: requests are signed, not encrypted. Empty is AWS.
+func checkEndpoint(given string) error {
+	if given == "" {
+		return nil
+	}
+	u, err := url.Parse(given)
+	if err != nil || u.Hostname() == "" {
+		return fmt.Errorf("%q is not the URL of a KMS", given)
+	}
+	ip := net.ParseIP(u.Hostname())
+	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+		return nil
+	}
+	return fmt.Errorf("the sealing key would travel to %s in the clear: give an https endpoint", u.Host)
 }
 
 // explain tells what may pass from what will not: an answer that blames the caller, such as AccessDeniedException, is final,
