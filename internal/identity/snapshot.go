@@ -128,7 +128,7 @@ func (d *Directory) Summary(account string) map[string]int64 {
 		"AttachedPoliciesPerUserQuota": maxAttached, "AttachedPoliciesPerRoleQuota": maxAttached,
 		"AttachedPoliciesPerGroupQuota": maxAttached, "AssumeRolePolicySizeQuota": maxTrustSize,
 		"UserPolicySizeQuota": int64(User.inlineQuota()), "RolePolicySizeQuota": int64(Role.inlineQuota()),
-		"GroupPolicySizeQuota": int64(Group.inlineQuota()), "MFADevices": 0, "MFADevicesInUse": 0, "InstanceProfiles": 0,
-		"AccountMFAEnabled": 0,
+		"GroupPolicySizeQuota": int64(Group.inlineQuota()), "PolicyVersionsInUseQuota": maxPolicies * maxVersions,
+		"Providers": int64(len(s.providers)),
 	}
 }

@@ -45,6 +45,16 @@ func (s *rootSecrets) Secret(accessKeyID string) (sigv4.Credential, bool) {
 	return credential, ok
 }
 
+// of says whether the root user of an account has an access key.
+func (s *rootSecrets) of(account string) bool {
+	for _, credential := range *s.known.Load() {
+		if credential.Caller.Account == account {
+			return true
+		}
+	}
+	return false
+}
+
 // accessKeys are all keys that anybody can sign with: the root user's, which lies in the configuration directory, and those of
 // the directory.
 type accessKeys struct {

@@ -334,7 +334,7 @@ func (s *Server) openServices(ctx context.Context) error {
 	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock, Issuers: issuers})
 	s.handler = router.New(router.Options{
 		Services:   knownServices(),
-		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(), iam.New(s.people, path).Table(), tokens.Table()),
+		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(), iam.New(s.people, path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
 		Verifier:   sigv4.New(holders, s.clock, s.admission()),
 		Unsigned:   sts.Unsigned,
 		Mounts:     s.mounts(),
@@ -342,6 +342,9 @@ func (s *Server) openServices(ctx context.Context) error {
 	})
 	return nil
 }
+
+// hasRootKey says whether anybody can sign as an account's root user. Where strangers are let in as that, one always can.
+func (s *Server) hasRootKey(account string) bool { return s.config.Open || s.roots.of(account) }
 
 func (s *Server) admission() sigv4.Admission {
 	if s.config.Open {

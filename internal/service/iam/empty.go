@@ -93,10 +93,28 @@ func noLoginProfile(p *identity.Principal) error {
 	return iamapi.NoSuchEntityException("Login Profile for User " + p.Name + " cannot be found.")
 }
 
-// accountSummary counts what there is, in IAM's names.
+// WithRootKeys has GetAccountSummary say of which accounts the root user has an access key; it says of none without it.
+func (s *Service) WithRootKeys(has func(account string) bool) *Service {
+	s.hasRootKey = has
+	return s
+}
+
+// accountSummary counts what there is, in IAM's names, all of which IAM always gives: scripts look them up unasked. Of what cannot
+// be made there is nothing, and no more is allowed. Session tokens are good in every region, as IAM's of version 2 are.
 func (s *Service) accountSummary(
 	_ context.Context, account string, _ *iamapi.GetAccountSummaryInput,
 ) (*iamapi.GetAccountSummaryResponse, error) {
 	n := s.directory.Summary(account)
+	for _, nothing := range []string{
+		"MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountPasswordPresent", "AccountAccessKeysPresent",
+		"AccountSigningCertificatesPresent", "SigningCertificatesPerUserQuota", "ServerCertificates", "ServerCertificatesQuota",
+		"InstanceProfiles", "InstanceProfilesQuota",
+	} {
+		n[nothing] = 0
+	}
+	n["GlobalEndpointTokenVersion"] = 2
+	if s.hasRootKey(account) {
+		n["AccountAccessKeysPresent"] = 1
+	}
 	return &iamapi.GetAccountSummaryResponse{SummaryMap: n}, nil
 }

@@ -68,7 +68,7 @@ func (s *Service) createRole(ctx context.Context, account string, in *iamapi.Cre
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.CreateRoleResponse{Role: s.role(p)}, nil
+	return &iamapi.CreateRoleResponse{Role: madeRole(p)}, nil
 }
 
 func (s *Service) listRoles(_ context.Context, account string, in *iamapi.ListRolesRequest) (*iamapi.ListRolesResponse, error) {
@@ -99,7 +99,7 @@ func (s *Service) updateRoleDescription(
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.UpdateRoleDescriptionResponse{Role: s.role(p)}, nil
+	return &iamapi.UpdateRoleDescriptionResponse{Role: madeRole(p)}, nil
 }
 
 func (s *Service) updateTrust(

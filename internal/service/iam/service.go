@@ -17,13 +17,14 @@ import (
 
 // Service answers operations. It is safe for concurrent use.
 type Service struct {
-	directory *identity.Directory
-	table     *service.Table
+	directory  *identity.Directory
+	hasRootKey func(account string) bool
+	table      *service.Table
 }
 
 // New returns a Service for the principals of a directory.
 func New(directory *identity.Directory, path *service.Path) *Service {
-	s := &Service{directory: directory}
+	s := &Service{directory: directory, hasRootKey: func(string) bool { return false }}
 	var bound []service.Bound
 	for _, some := range [][]service.Bound{
 		s.bindUsers(), s.bindRoles(), s.bindGroups(), s.bindMembership(), s.bindUserPolicies(), s.bindRolePolicies(),

@@ -68,7 +68,7 @@ func (s *Service) createServiceLinked(
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.CreateServiceLinkedRoleResponse{Role: s.role(p)}, nil
+	return &iamapi.CreateServiceLinkedRoleResponse{Role: madeRole(p)}, nil
 }
 
 // deleteServiceLinked deletes at once: nothing holds on to these roles. The task's id says all that is to know of it.

@@ -69,6 +69,15 @@ func (s *Service) role(p *identity.Principal) *iamapi.Role {
 	return &r
 }
 
+// madeRole is a role in the answers to the calls that make one or change its description: IAM says neither how long sessions may
+// last there nor when it was last used.
+func madeRole(p *identity.Principal) *iamapi.Role {
+	r := listedRole(p)
+	r.MaxSessionDuration = nil
+	r.Tags, r.PermissionsBoundary = tagsOf(p.Tags), boundaryOf(p.Boundary)
+	return &r
+}
+
 // listedPolicy is a managed policy in a list, which has no description and no tags there.
 func (s *Service) listedPolicy(account string, p *identity.Policy) iamapi.Policy {
 	uses := s.directory.UsesOf(account, p.ARN())

@@ -82,6 +82,10 @@ func malformedPolicy(problem *policy.ParseError) error {
 		return malformed("Policy contains a statement with no principal.")
 	case policy.InvalidPrincipal:
 		return malformed("Policy contains a statement with one or more invalid principals.")
+	case policy.OverPermissive:
+		return malformed("OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches " +
+			"requests without the specified [encryption context or tag] or with an unspecified [encryption context or tag]. " +
+			"To fix, remove ForAllValues.")
 	}
 	return malformed(problem.Detail)
 }
