@@ -78,7 +78,14 @@ type SealedError struct {
 	Cause error
 }
 
-func (e *SealedError) Error() string { return fmt.Sprintf("table %s is sealed: %v", e.Table, e.Cause) }
+// Error names the table once, however many layers have said which one it is.
+func (e *SealedError) Error() string {
+	var said *SealedError
+	if errors.As(e.Cause, &said) && said.Table == e.Table {
+		return e.Cause.Error()
+	}
+	return fmt.Sprintf("table %s is sealed: %v", e.Table, e.Cause)
+}
 func (e *SealedError) Unwrap() error { return e.Cause }
 
 // CorruptError says that bytes on disk are not what was written there. The table named refuses until it is repaired or deleted.

@@ -47,9 +47,21 @@ func (s *Service) undoKeys(ctx context.Context, t *engine.Table, cause error) er
 		return errors.Join(cause, err)
 	}
 	if errors.Is(cause, engine.ErrTableExists) {
-		return inUse("Table already exists: %s", t.Name.Table)
+		return s.nameTaken(t.Name)
 	}
 	return cause
+}
+
+// nameTaken says who has a name already: a table, or one that is on its way in or out.
+func (s *Service) nameTaken(name engine.Name) error {
+	now := s.clock.Now()
+	if t, err := s.engine.Table(name); err == nil {
+		switch status(t, now) {
+		case "CREATING", "DELETING":
+			return tableBusy(t, now)
+		}
+	}
+	return inUse("Table already exists: %s", name.Table)
 }
 
 // newTable checks the request and describes the table that it asks for, all but its key.
@@ -135,7 +147,7 @@ func checkRequired(in *dynamodbapi.CreateTableInput) error {
 // checkRoomFor says early what the engine would say in the end, before a key is touched.
 func (s *Service) checkRoomFor(name engine.Name) error {
 	if _, err := s.engine.Table(name); err == nil {
-		return inUse("Table already exists: %s", name.Table)
+		return s.nameTaken(name)
 	}
 	if len(s.engine.TableNames(name.Account, name.Region, "")) >= s.tableQuota {
 		return &api.Error{Code: "LimitExceededException", Message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables per subscriber", s.tableQuota)}

@@ -145,6 +145,7 @@ func TestLifeOfATable(t *testing.T) {
 	w.refusals([]refused{
 		{"put while creating", "PutItem", `{"TableName":"plain","Item":{"pk":{"S":"a"}}}`, absent, "Requested resource not found"},
 		{"delete while creating", "DeleteTable", `{"TableName":"plain"}`, inUse, "Attempt to change a resource which is still in use: Table is being created: plain"},
+		{"create while creating", "CreateTable", plainTable, inUse, "Attempt to change a resource which is still in use: Table is being created: plain"},
 		{"update while creating", "UpdateTable", `{"TableName":"plain","DeletionProtectionEnabled":true}`, inUse,
 			"Attempt to change a resource which is still in use: Table is being created: plain"},
 	})
@@ -167,7 +168,7 @@ func TestLifeOfATable(t *testing.T) {
 	w.refusals([]refused{
 		{"get while deleting", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"a"}}}`, absent, "Requested resource not found"},
 		{"delete while deleting", "DeleteTable", `{"TableName":"plain"}`, inUse, "Attempt to change a resource which is still in use: Table is being deleted: plain"},
-		{"create while deleting", "CreateTable", plainTable, inUse, "Table already exists: plain"},
+		{"create while deleting", "CreateTable", plainTable, inUse, "Attempt to change a resource which is still in use: Table is being deleted: plain"},
 	})
 	w.advance(time.Hour)
 	w.refusals([]refused{{"deleted", "DescribeTable", `{"TableName":"plain"}`, absent, "Requested resource not found: Table: plain not found"}})
