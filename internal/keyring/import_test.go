@@ -219,6 +219,36 @@ func TestImportedMaterialExpires(t *testing.T) {
 	}
 }
 
+// TestExpiredMaterialIsOfNoUseWhileTheDiskFails: tables under the key close in time (P2), whether or not anything can be written.
+func TestExpiredMaterialIsOfNoUseWhileTheDiskFails(t *testing.T) {
+	w := newWorld(t)
+	key, disabled := w.newExternal(t, "", ""), w.newExternal(t, "", "")
+	for _, k := range []*Key{key, disabled} {
+		must(t, importInto(t, w.Keyring, k, wrapOAEPSHA256, someMaterial, Imported{ValidTo: w.clock.Now().Add(time.Hour)}))
+	}
+	must(t, w.Disable(context.Background(), disabled))
+	blob := w.encrypt(t, key, "x", nil)
+	w.records.fail = errors.New("disk full")
+	w.clock.Advance(time.Hour)
+	for _, k := range []*Key{key, disabled} {
+		if state := k.Metadata().State; state != Unavailable {
+			t.Errorf("state %s while the disk fails", state)
+		}
+	}
+	_, err := w.Decrypt(key, blob, nil)
+	wantKind(t, err, InvalidState)
+	w.records.fail = nil
+	w.clock.Advance(retryAfter)
+	for _, k := range []*Key{key, disabled} {
+		if state := k.Metadata().State; state != PendingImport {
+			t.Errorf("state %s when the disk works again", state)
+		}
+	}
+	must(t, importInto(t, w.Keyring, key, wrapOAEPSHA256, someMaterial, Imported{}))
+	_, err = w.Decrypt(key, blob, nil)
+	must(t, err)
+}
+
 func TestImportTokens(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -63,7 +63,22 @@ func (k *Keyring) actOn(key *Key, m *Metadata, now time.Time) error {
 	case due(m.erasureDue()):
 		return k.erase(ctx, key)
 	case due(m.expiryDue()):
-		return k.dropExpired(ctx, key, now)
+		err := k.dropExpired(ctx, key, now)
+		if err != nil {
+			k.withhold(key)
+		}
+		return err
 	}
 	return k.rotate(ctx, key, Automatic, now)
+}
+
+// withhold keeps a key from being used whose material expired and could not be taken away: it does not outlive its time because a
+// disk fails. The key is Unavailable until the next attempt, which is not written down: a start attempts it anyway.
+func (k *Keyring) withhold(key *Key) {
+	m := *key.Metadata()
+	if m.State != Enabled && m.State != KeyDisabled {
+		return // nobody can use it as it is
+	}
+	m.stored, m.State = m.State, Unavailable
+	key.current.Store(&m)
 }
