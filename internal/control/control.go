@@ -19,6 +19,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/lockedmem"
@@ -149,8 +150,11 @@ func Dial(dir string) (*Client, error) {
 		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
 	}
 	conn, err := net.DialTimeout("unix", path, requestTime)
-	if err != nil {
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
+	case err != nil: // somebody listens: who takes that for nobody would say that a key is taken away which still works
+		return nil, fmt.Errorf("speaking to the server: %w", err)
 	}
 	c := &Client{conn: conn}
 	err = conn.SetDeadline(time.Now().Add(requestTime))
