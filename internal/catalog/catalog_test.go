@@ -162,3 +162,13 @@ func TestAgreesWithAMap(t *testing.T) {
 		}
 	})
 }
+
+// TestPlaceOfARecord holds the row that docs/format/system-tables.md draws.
+func TestPlaceOfARecord(t *testing.T) {
+	store := openStore(t, vfs.NewMem(), storagetest.NewKeys())
+	defer store.Close()
+	row := openCatalog(t, store, 1).row("123456789012/eu-west-1/Orders")
+	if row.Table != storage.System(1) || row.Collection != 1 || string(row.Partition) != "records" || string(row.Sort) != "123456789012/eu-west-1/Orders" {
+		t.Errorf("%+v", row)
+	}
+}

@@ -26,8 +26,8 @@ func newKeys() *cobra.Command {
 		Short: "Look after the installation's root key",
 		Long: `Look after the installation's root key, which lies in the file keyring of the configuration directory.
 
-Every command either does what it says or changes nothing. Passphrases come from a file, from the environment, or from the
-terminal, never from the command line.`,
+Every command either does what it says or changes nothing. Passphrases come from a file, a credential of
+systemd, the environment, or the terminal, never from the command line.`,
 		Example: `  sealtable keys status
   sealtable keys export /mnt/safe/sealtable.export
   sealtable keys seal --seal passphrase

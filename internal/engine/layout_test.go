@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/storage"
 )
 
 func laidOut() *Table {
@@ -75,4 +76,34 @@ func FuzzRows(f *testing.F) {
 		}
 		_, _, _ = splitRecordSort(sort)
 	})
+}
+
+// lastPut is a transaction that remembers what was written.
+type lastPut struct {
+	storage.Tx
+	row   storage.Row
+	value []byte
+}
+
+func (p *lastPut) Put(row storage.Row, value []byte) error {
+	p.row, p.value = row, value
+	return nil
+}
+
+// TestRowOfAToken holds the bytes that docs/format/system-tables.md draws.
+func TestRowOfAToken(t *testing.T) {
+	token, put := &Token{Owner: "o", Name: "again"}, &lastPut{}
+	for i := range token.Fingerprint {
+		token.Fingerprint[i] = 0x11
+	}
+	if err := token.remember(put, time.UnixMilli(1764000000123).Add(-tokenLifetime)); err != nil {
+		t.Fatal(err)
+	}
+	const want = "0000019ab697e87b1111111111111111111111111111111111111111111111111111111111111111"
+	if got := hex.EncodeToString(put.value); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if r := put.row; r.Table != storage.System(3) || r.Collection != 0 || string(r.Partition) != "o" || string(r.Sort) != "again" {
+		t.Errorf("it lies at %+v", r)
+	}
 }
