@@ -61,6 +61,8 @@ func (c *Caller) For(via string) *Caller {
 type Need struct {
 	Action   string // such as kms:Decrypt
 	Resource string // an ARN, or "*" where the action has no resource
+	// Unnamed says that a refusal does not name the resource, as AWS leaves it out where it is still to be made.
+	Unnamed bool
 	// Policy is the resource's own policy, nil where it has none. Gate says that this policy must allow, by naming the
 	// principal or by delegating to the account, before identity policies count: the rule of KMS keys.
 	Policy *policy.Policy
@@ -128,7 +130,7 @@ type DeniedError struct {
 // Error is AWS's sentence ("Troubleshoot access denied error messages").
 func (e *DeniedError) Error() string {
 	on := ""
-	if e.Need.Resource != "" {
+	if e.Need.Resource != "" && !e.Need.Unnamed {
 		on = " on resource: " + e.Need.Resource
 	}
 	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action + on + " " + e.Decision.Explain(e.Need.Action)

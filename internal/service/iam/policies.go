@@ -65,14 +65,18 @@ func (s *Service) listPolicies(_ context.Context, account string, in *iamapi.Lis
 	}, nil
 }
 
-// listed says whether ListPolicies is asked for a policy.
+// listed says whether ListPolicies is asked for a policy. Asked for those that set boundaries, it gives no others; asked for those that
+// give permissions, it leaves out those that do nothing but set boundaries.
 func (s *Service) listed(account string, p *identity.Policy, in *iamapi.ListPoliciesRequest) bool {
 	uses := s.directory.UsesOf(account, p.ARN())
-	used := uses.Attached > 0
-	if text(in.PolicyUsageFilter) == "PermissionsBoundary" {
-		used = uses.Boundary > 0
+	used, asked := uses.Attached > 0, true
+	switch text(in.PolicyUsageFilter) {
+	case "PermissionsBoundary":
+		used, asked = uses.Boundary > 0, uses.Boundary > 0
+	case "PermissionsPolicy":
+		asked = used || uses.Boundary == 0
 	}
-	return strings.HasPrefix(p.Path, pathOf(in.PathPrefix)) && (used || !isTrue(in.OnlyAttached))
+	return asked && strings.HasPrefix(p.Path, pathOf(in.PathPrefix)) && (used || !isTrue(in.OnlyAttached))
 }
 
 func (s *Service) entitiesOfPolicy(

@@ -87,7 +87,7 @@ func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.
 	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	needs.Add(auth.Need{Action: "kms:CreateKey", Resource: "*", Context: c})
 	if len(n.Tags) > 0 {
-		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Context: c})
+		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Unnamed: true, Context: c})
 	}
 	needs.Note("keySpec", string(n.Spec))
 	needs.Note("keyUsage", string(n.Usage))

@@ -45,7 +45,7 @@ func (s *Service) replicateAccess(
 	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	needs.Add(auth.Need{Action: "kms:CreateKey", Resource: "*", Context: c})
 	if len(in.Tags) > 0 {
-		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Context: c})
+		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Unnamed: true, Context: c})
 	}
 	return nil
 }
