@@ -49,6 +49,7 @@ type Index struct {
 	Throughput    Throughput
 	OnDemandRead  *int64 // units per second at most; nil without a limit
 	OnDemandWrite *int64
+	Warm          Warm
 
 	// Counted is when Items and Bytes were counted; as in DynamoDB they lag behind.
 	Counted time.Time

@@ -116,7 +116,7 @@ func (s *Service) readExtras(t *engine.Table, in *dynamodbapi.CreateTableInput, 
 	if err := setOnDemand(t, in.OnDemandThroughput, true); err != nil {
 		return err
 	}
-	if err := setWarm(t, in.WarmThroughput, true, time.Time{}); err != nil || in.ResourcePolicy == nil {
+	if err := warmedTable(t).set(in.WarmThroughput, true, time.Time{}); err != nil || in.ResourcePolicy == nil {
 		return err
 	}
 	document, err := s.readPolicy(*in.ResourcePolicy)

@@ -84,7 +84,7 @@ func readGlobalIndexes(t *engine.Table, given []dynamodbapi.GlobalSecondaryIndex
 		if err != nil {
 			return err
 		}
-		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput, g.OnDemandThroughput); err != nil {
+		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput, g.OnDemandThroughput, g.WarmThroughput); err != nil {
 			return err
 		}
 		x.ActiveAt = t.ActiveAt
@@ -209,11 +209,15 @@ func checkDefinitionsUsed(t *engine.Table) error {
 }
 
 // readIndexThroughput reads the throughput of a new global index, which goes by the table's billing mode.
-func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput, onDemand *dynamodbapi.OnDemandThroughput) error {
+func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput, onDemand *dynamodbapi.OnDemandThroughput,
+	warm *dynamodbapi.WarmThroughput) error {
 	if err := setOnDemandOf(t, "index "+x.Name, onDemand, true, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
 		return err
 	}
-	return readIndexUnits(t, x, given)
+	if err := readIndexUnits(t, x, given); err != nil {
+		return err
+	}
+	return warmedIndex(t, x).set(warm, true, time.Time{})
 }
 
 func readIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput) error {
@@ -274,6 +278,7 @@ func describeGlobalIndex(t *engine.Table, x *engine.Index, now time.Time) dynamo
 		IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)), IndexStatus: pointer(indexStatus(t, x, now)),
 		KeySchema: describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
 		ProvisionedThroughput: describeThroughput(&x.Throughput, now), OnDemandThroughput: describeOnDemand(x.OnDemandRead, x.OnDemandWrite),
+		WarmThroughput: describeIndexWarm(t, x, now),
 	}
 	if x.Online && *d.IndexStatus == "CREATING" { // the answer of UpdateTable comes before the index is being filled
 		d.Backfilling = pointer(now.After(x.ActiveAt))

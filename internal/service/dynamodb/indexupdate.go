@@ -130,7 +130,7 @@ func (s *Service) createIndex(t *engine.Table, given *dynamodbapi.CreateGlobalSe
 	if err != nil {
 		return err
 	}
-	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput, given.OnDemandThroughput); err != nil {
+	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput, given.OnDemandThroughput, given.WarmThroughput); err != nil {
 		return err
 	}
 	x.Online, x.State, x.ActiveAt = true, engine.IndexFilling, now.Add(s.transition)
@@ -216,7 +216,20 @@ func (s *Service) updateIndex(t *engine.Table, given *dynamodbapi.UpdateGlobalSe
 	if indexStatus(t, x, now) != "ACTIVE" {
 		return indexBusy(t, x, now)
 	}
+	if err := s.updateIndexUnits(t, x, given, repriced, now); err != nil {
+		return err
+	}
+	return warmedIndex(t, x).set(given.WarmThroughput, false, now.Add(s.transition))
+}
+
+// updateIndexUnits changes an index's provisioned throughput, or its limits in on-demand mode. A change of warm throughput alone leaves
+// the index as active as it leaves a table.
+func (s *Service) updateIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time) error {
 	p := given.ProvisionedThroughput
+	if p == nil && given.OnDemandThroughput == nil && given.WarmThroughput != nil && !repriced {
+		return nil
+	}
+	warmedIndex(t, x).keep()
 	x.Updating, x.ActiveAt = true, now.Add(s.transition)
 	if err := setOnDemandOf(t, "index "+x.Name, given.OnDemandThroughput, false, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
 		return err

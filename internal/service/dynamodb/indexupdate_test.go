@@ -158,8 +158,6 @@ func TestLimitsOfIndexes(t *testing.T) {
 	w.refusals([]refused{
 		{"out of range", "UpdateTable", updateIndexes(strings.Replace(limited, ":5", ":0", 1), definedV), validation,
 			"One or more parameter values were invalid: Requested MaxReadRequestUnits for OnDemandThroughput for index byV is outside of valid range"},
-		{"warm", "UpdateTable", updateIndexes(strings.Replace(createByV, `"Projection"`, `"WarmThroughput":{"ReadUnitsPerSecond":13000},"Projection"`, 1), definedV), validation,
-			"Unsupported member GlobalSecondaryIndexUpdates.Create.WarmThroughput"},
 	})
 	w.must("UpdateTable", updateIndexes(limited, definedV))
 	w.eventually("the index", w.indexActive("byV"))

@@ -168,7 +168,8 @@ func TestDescribedIndexes(t *testing.T) {
 			"KeySchema":[{"AttributeName":"a","KeyType":"HASH"},{"AttributeName":"b","KeyType":"RANGE"}],"Projection":{"ProjectionType":"INCLUDE","NonKeyAttributes":["y","x"]}}]`,
 		"GlobalSecondaryIndexes": `[{"IndexName":"global","IndexArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/tab/index/global","IndexSizeBytes":0,"ItemCount":0,"IndexStatus":"ACTIVE",
 			"KeySchema":[{"AttributeName":"b","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"},
-			"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":1,"WriteCapacityUnits":2}}]`,
+			"ProvisionedThroughput":{"NumberOfDecreasesToday":0,"ReadCapacityUnits":1,"WriteCapacityUnits":2},
+			"WarmThroughput":{"ReadUnitsPerSecond":1,"WriteUnitsPerSecond":2,"Status":"ACTIVE"}}]`,
 	} {
 		if !equalJSON(table[member], decode(t, []byte(want))) {
 			t.Errorf("%s\n got %v\nwant %s", member, table[member], want)

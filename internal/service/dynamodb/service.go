@@ -86,12 +86,11 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without("GlobalSecondaryIndexes.WarmThroughput",
+		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without(
 			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
-		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without("GlobalSecondaryIndexUpdates.Create.WarmThroughput",
-			"GlobalSecondaryIndexUpdates.Update.WarmThroughput",
+		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without(
 			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
 		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),

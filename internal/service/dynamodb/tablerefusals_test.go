@@ -62,8 +62,6 @@ func TestRefusedTables(t *testing.T) {
 		{"same tags", "CreateTable", create(a, hash, onDemand+`,"Tags":[{"Key":"a","Value":""},{"Key":"a","Value":"b"}]`), validation,
 			"Duplicate Tag Keys provided as input: Duplicate Tag Key found a"},
 		{"51 tags", "CreateTable", create(a, hash, onDemand+`,"Tags":[`+strings.Join(tags, ",")+`]`), validation, "Number of Tags exceed the current limit for the provided ResourceArn"},
-		{"index", "CreateTable", create(a, hash, onDemand+`,"GlobalSecondaryIndexes":[{"IndexName":"index","KeySchema":[`+hash+`],"Projection":{"ProjectionType":"ALL"},"WarmThroughput":{"ReadUnitsPerSecond":1}}]`),
-			validation, "Unsupported member GlobalSecondaryIndexes.WarmThroughput"},
 	})
 	if status, answer := w.call("ListTables", `{}`); status != 200 || !sameJSON(t, answer, `{"TableNames":[]}`) {
 		t.Errorf("after refusals there are tables: %s", answer)

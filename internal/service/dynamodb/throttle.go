@@ -107,7 +107,7 @@ func rate(t *engine.Table, x *engine.Index, p purpose) float64 {
 	limits := [2]*int64{&t.Throughput.Read, &t.Throughput.Write}
 	switch {
 	case t.PayPerRequest && global:
-		return 0
+		limits = [2]*int64{x.OnDemandRead, x.OnDemandWrite}
 	case t.PayPerRequest:
 		limits = [2]*int64{t.OnDemandRead, t.OnDemandWrite}
 	case global:

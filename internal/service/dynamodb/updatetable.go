@@ -195,7 +195,7 @@ func (s *Service) applySettings(t *engine.Table, in *dynamodbapi.UpdateTableInpu
 	if err := setOnDemand(t, in.OnDemandThroughput, false); err != nil {
 		return err
 	}
-	return setWarm(t, in.WarmThroughput, false, now.Add(s.transition))
+	return warmedTable(t).set(in.WarmThroughput, false, now.Add(s.transition))
 }
 
 // applyCapacity changes the mode, or the provisioned throughput.
