@@ -55,7 +55,7 @@ const direction = `
 	engine: attribute expression storage clock arn
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
-	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth arn clock lockedmem seal/envelope
+	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth auth/policy arn clock lockedmem seal/envelope
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
 	service/sts: service api api/stsapi api/membercheck identity auth auth/oidc arn clock

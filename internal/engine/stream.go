@@ -34,6 +34,7 @@ type Stream struct {
 	Disabled time.Time // zero while changes are recorded
 	// SettlesAt is when the stream stops being ENABLING, or DISABLING once it is disabled.
 	SettlesAt time.Time
+	Policy    ResourcePolicy // its own; that of its table says nothing of it
 }
 
 const (

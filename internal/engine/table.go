@@ -85,7 +85,7 @@ type Warm struct {
 	SettlesAt time.Time
 }
 
-// ResourcePolicy is a table's own policy. Text is empty where it has none; Changed is then when it was taken away.
+// ResourcePolicy is the policy of a table or of a stream. Text is empty where it has none; Changed is then when it was taken away.
 type ResourcePolicy struct {
 	Text     string
 	Revision string

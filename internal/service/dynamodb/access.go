@@ -42,7 +42,7 @@ func (s *Service) needIndexed(caller *auth.Caller, action string, given, index *
 func (s *Service) add(caller *auth.Caller, action, resource string, request any, needs *auth.Needs) *conditionKeys {
 	c := keysIn(needs)
 	c.service, c.caller, c.action, c.table, c.request = s, caller, action, resource, request
-	needs.Add(auth.Need{Action: action, Resource: resource, Context: c, Policy: s.policyOn(caller, action, resource)})
+	needs.Add(auth.Need{Action: action, Resource: resource, Context: c, Policy: s.PolicyOn(caller, action, resource)})
 	return c
 }
 

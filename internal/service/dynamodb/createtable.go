@@ -119,9 +119,9 @@ func (s *Service) readExtras(t *engine.Table, in *dynamodbapi.CreateTableInput, 
 	if err := warmedTable(t).set(in.WarmThroughput, true, time.Time{}); err != nil || in.ResourcePolicy == nil {
 		return err
 	}
-	document, err := s.readPolicy(*in.ResourcePolicy)
+	document, err := s.readPolicy(*in.ResourcePolicy, policyActions)
 	if err == nil {
-		setPolicy(t, document.text, now)
+		setPolicy(&t.Policy, document.text, now)
 	}
 	return err
 }

@@ -5,15 +5,14 @@ import (
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/auth"
-	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// policyAction says what a policy of a table can do about an action ("DynamoDB API operations supported by resource-based policies").
+// policyAction says what a policy of a table or stream can do about an action ("DynamoDB API operations supported by resource-based policies").
 type policyAction int
 
 const (
-	notInPolicies policyAction = iota // a table's policy must not name it
-	sameAccount                       // it counts for callers of the table's own account
+	notInPolicies policyAction = iota // such a policy must not name it
+	sameAccount                       // it counts for callers of the resource's own account
 	anyAccount                        // it counts for callers of every account
 )
 
@@ -36,23 +35,29 @@ var policyActions = map[string]policyAction{
 	"AssociateTableReplica": sameAccount,
 }
 
-// wrongActions are those of the names in a policy that no action on tables has. Names may have wildcards.
-func wrongActions(names []string) []string {
+// streamPolicyActions are the actions that a stream's policy may name.
+var streamPolicyActions = map[string]policyAction{
+	"DescribeStream": anyAccount, "GetRecords": anyAccount, "GetShardIterator": anyAccount,
+	"GetResourcePolicy": sameAccount, "PutResourcePolicy": sameAccount, "DeleteResourcePolicy": sameAccount,
+}
+
+// wrongActions are those of the names in a policy that none of the actions has. Names may have wildcards.
+func wrongActions(names []string, actions map[string]policyAction) []string {
 	var wrong []string
 	for _, name := range names {
 		service, pattern, _ := strings.Cut(name, ":")
-		if name != "*" && (!strings.EqualFold(service, "dynamodb") || !namesAction(pattern)) {
+		if name != "*" && (!strings.EqualFold(service, "dynamodb") || !namesAction(pattern, actions)) {
 			wrong = append(wrong, name)
 		}
 	}
 	return wrong
 }
 
-func namesAction(pattern string) bool {
+func namesAction(pattern string, actions map[string]policyAction) bool {
 	if strings.ContainsAny(pattern, `[]\`) { // wildcards of path.Match, not of policies
 		return false
 	}
-	for action := range policyActions {
+	for action := range actions {
 		if ok, err := path.Match(strings.ToLower(pattern), strings.ToLower(action)); ok && err == nil {
 			return true
 		}
@@ -60,13 +65,13 @@ func namesAction(pattern string) bool {
 	return false
 }
 
-// heeds says whether the policy of a table counts for an action of the caller. Callers of another account are subject to it only in
+// heeds says whether the policy of a table or stream counts for an action of the caller. Callers of another account are subject to it only in
 // what is open to other accounts. The root user can always take its account's policies away, whatever they deny
 // ("DeleteResourcePolicy").
-func heeds(t *engine.Table, caller *auth.Caller, action string) bool {
-	name := strings.TrimPrefix(action, "dynamodb:")
-	if caller.Account != t.Name.Account {
-		return policyActions[name] == anyAccount
+func (g *governed) heeds(caller *auth.Caller, action string) bool {
+	name, actions := strings.TrimPrefix(action, "dynamodb:"), g.actions()
+	if caller.Account != g.table.Name.Account {
+		return actions[name] == anyAccount
 	}
-	return policyActions[name] != notInPolicies && (caller.Type != auth.Root || name != "DeleteResourcePolicy")
+	return actions[name] != notInPolicies && (caller.Type != auth.Root || name != "DeleteResourcePolicy")
 }

@@ -31,8 +31,8 @@ type policyDocument struct {
 	compiled *policy.Policy
 }
 
-// readPolicy checks a policy that is to be put on a table.
-func (s *Service) readPolicy(text string) (policyDocument, error) {
+// readPolicy checks a policy that is to be put on a table or stream, where it may name some actions.
+func (s *Service) readPolicy(text string, actions map[string]policyAction) (policyDocument, error) {
 	if len(text) > maxPolicySize {
 		return policyDocument{}, invalidParameter("Maximum policy size of %d bytes exceeded", maxPolicySize)
 	}
@@ -44,7 +44,7 @@ func (s *Service) readPolicy(text string) (policyDocument, error) {
 	if err != nil {
 		return policyDocument{}, policyRefusal(err)
 	}
-	if err := checkStatements(statements); err != nil {
+	if err := checkStatements(statements, actions); err != nil {
 		return policyDocument{}, err
 	}
 	if err := s.checkPrincipals(compiled.Principals()); err != nil {
@@ -70,12 +70,12 @@ func (s *Service) bindPrincipals(text string) (string, error) {
 	return bound, nil
 }
 
-// shownPolicy is the policy of a table as it is answered.
-func (s *Service) shownPolicy(t *engine.Table) *string {
+// shownPolicy is a policy as it is answered.
+func (s *Service) shownPolicy(p *engine.ResourcePolicy) *string {
 	if s.principals == nil {
-		return &t.Policy.Text
+		return &p.Text
 	}
-	return pointer(s.principals.ShowPolicy(t.Policy.Text))
+	return pointer(s.principals.ShowPolicy(p.Text))
 }
 
 // policyStatement is what the checks of a policy look at besides what compiling looks at.
@@ -162,9 +162,9 @@ func checkPresent(statements []policyStatement) error {
 	return nil
 }
 
-// checkStatements keeps the rules for policies of tables: names are used once, actions are actions on tables, and nothing is open to
+// checkStatements keeps the rules for policies of tables and streams: names are used once, actions are actions on what has the policy, and nothing is open to
 // everybody.
-func checkStatements(statements []policyStatement) error {
+func checkStatements(statements []policyStatement, actions map[string]policyAction) error {
 	names := map[string]bool{}
 	for i := range statements {
 		st := &statements[i]
@@ -172,7 +172,7 @@ func checkStatements(statements []policyStatement) error {
 			return invalidPolicy("The Statement Ids in the policy are not unique")
 		}
 		names[st.Sid] = true
-		if wrong := wrongActions(append(slices.Clone(st.Action), st.NotAction...)); len(wrong) > 0 {
+		if wrong := wrongActions(append(slices.Clone(st.Action), st.NotAction...), actions); len(wrong) > 0 {
 			return invalidPolicy("The following action names are invalid: \"%s\"", strings.Join(wrong, `", "`))
 		}
 	}

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -17,12 +18,12 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// noPolicy is the ExpectedRevisionId of a table that has no policy.
+// noPolicy is the ExpectedRevisionId of what has no policy.
 const noPolicy = "NO_POLICY"
 
-// compiledPolicies keeps the policies of tables ready to be evaluated. Tables without one cost nothing.
+// compiledPolicies keeps the policies of tables and streams ready to be evaluated. Those without one cost nothing.
 type compiledPolicies struct {
-	byTable sync.Map // storage.TableID → *compiledPolicy
+	known sync.Map // policyOwner → *compiledPolicy
 }
 
 type compiledPolicy struct {
@@ -30,25 +31,40 @@ type compiledPolicy struct {
 	policy   *policy.Policy
 }
 
-// of is a table's policy, nil where it has none.
-func (c *compiledPolicies) of(t *engine.Table) *policy.Policy {
-	if t.Policy.Text == "" {
-		return nil
-	}
-	if known, ok := c.byTable.Load(t.ID); ok {
-		if compiled := known.(*compiledPolicy); compiled.revision == t.Policy.Revision {
+// of is the policy of a table or stream that has one.
+func (c *compiledPolicies) of(g *governed) *policy.Policy {
+	kept, owner := g.policy(), g.owner()
+	if known, ok := c.known.Load(owner); ok {
+		if compiled := known.(*compiledPolicy); compiled.revision == kept.Revision {
 			return compiled.policy
 		}
 	}
-	compiled, err := policy.Parse([]byte(t.Policy.Text), policy.Resource)
+	compiled, err := policy.Parse([]byte(kept.Text), policy.Resource)
 	if err != nil {
 		compiled = denyEverybody() // written by a program that knows more than this one
 	}
-	c.byTable.Store(t.ID, &compiledPolicy{t.Policy.Revision, compiled})
+	c.forgetStreams(g.table)
+	c.known.Store(owner, &compiledPolicy{kept.Revision, compiled})
 	return compiled
 }
 
-func (c *compiledPolicies) forget(id storage.TableID) { c.byTable.Delete(id) }
+// forget lets go of the policies of a table that is gone, and of its streams.
+func (c *compiledPolicies) forget(id storage.TableID) {
+	c.forgetStreams(&engine.Table{ID: id})
+	c.known.Delete(policyOwner{table: id})
+}
+
+// forgetStreams lets go of the policies of streams that a table does not have any more.
+func (c *compiledPolicies) forgetStreams(t *engine.Table) {
+	c.known.Range(func(key, _ any) bool {
+		owner := key.(policyOwner)
+		gone := !slices.ContainsFunc(t.Streams, func(s engine.Stream) bool { return s.Number == owner.stream })
+		if owner.table == t.ID && owner.stream > 0 && gone {
+			c.known.Delete(owner)
+		}
+		return true
+	})
+}
 
 // denyEverybody stands for a policy that cannot be read.
 func denyEverybody() *policy.Policy {
@@ -59,16 +75,21 @@ func denyEverybody() *policy.Policy {
 	return denied
 }
 
-// policyOn is the policy that counts when a caller does something to a table or to an index of it; nil when none does.
-func (s *Service) policyOn(caller *auth.Caller, action, resource string) *policy.Policy {
+// PolicyOn is the policy that counts when a caller does something to a table, to an index of it or to one of its streams; nil when none
+// does.
+func (s *Service) PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy {
 	a, _ := arn.Parse(resource)
 	child, _ := a.Child("table")
-	table, _, _ := strings.Cut(child, "/")
-	t, err := s.engine.Table(engine.Name{Account: a.Account, Region: a.Region, Table: table})
-	if err != nil || t.Policy.Text == "" || !heeds(t, caller, action) {
+	table, below, _ := strings.Cut(child, "/")
+	label, _ := strings.CutPrefix(below, "stream/")
+	if label == below {
+		label = "" // it is an index
+	}
+	g, err := s.governing(engine.Name{Account: a.Account, Region: a.Region, Table: table}, label)
+	if err != nil || g.policy().Text == "" || !g.heeds(caller, action) {
 		return nil
 	}
-	return s.policies.of(t)
+	return s.policies.of(&g)
 }
 
 func (s *Service) putResourcePolicyAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput, needs *auth.Needs) error {
@@ -84,52 +105,35 @@ func (s *Service) deleteResourcePolicyAccess(_ context.Context, caller *auth.Cal
 	return s.needOwn(caller, "dynamodb:DeleteResourcePolicy", in.ResourceArn, needs)
 }
 
-// needOwn is needTagged for requests that only callers of the table's own account can make.
+// needOwn is needTagged for requests that only callers of the resource's own account can make.
 func (s *Service) needOwn(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
-	if isStream(*given) {
-		return invalid("Resource-based policies of streams are not supported. Provided resource arn: %s", *given)
-	}
-	name, err := resourceName(caller, given)
+	name, label, err := policyTarget(caller, given)
 	if err != nil {
 		return err
 	}
 	if name.Account != caller.Account {
 		return invalid("This action is only supported by accounts that match the resource owner’s account.")
 	}
-	_, err = s.needTagged(caller, action, given, needs)
-	return err
-}
-
-// isStream says whether an ARN is that of a stream.
-func isStream(given string) bool {
-	a, _ := arn.Parse(given)
-	child, _ := a.Child("table")
-	_, rest, _ := strings.Cut(child, "/")
-	return a.Service == "dynamodb" && strings.HasPrefix(rest, "stream/")
-}
-
-// governed finds the table whose policy a request is about.
-func (s *Service) governed(caller *auth.Caller, given *string) (*engine.Table, error) {
-	name, err := resourceName(caller, given)
-	if err != nil {
-		return nil, err
+	if label == "" {
+		_, err = s.needTagged(caller, action, given, needs)
+		return err
 	}
-	t, err := s.engine.Table(name)
-	if err != nil || status(t, s.clock.Now()) == "CREATING" {
-		return nil, notFound("Requested resource not found: Table: %s not found", name.Table)
-	}
-	return t, nil
+	stream := streamARN(name, label)
+	needs.Add(auth.Need{Action: action, Resource: stream, Policy: s.PolicyOn(caller, action, stream)})
+	needs.Note("resourceArn", *given)
+	return nil
 }
 
 func (s *Service) getResourcePolicy(_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput) (*dynamodbapi.GetResourcePolicyOutput, error) {
-	t, err := s.governed(caller, in.ResourceArn)
+	g, err := s.governed(caller, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	if t.Policy.Text == "" {
+	kept := g.policy()
+	if kept.Text == "" {
 		return nil, policyNotFound(*in.ResourceArn)
 	}
-	return &dynamodbapi.GetResourcePolicyOutput{Policy: s.shownPolicy(t), RevisionId: &t.Policy.Revision}, nil
+	return &dynamodbapi.GetResourcePolicyOutput{Policy: s.shownPolicy(kept), RevisionId: &kept.Revision}, nil
 }
 
 func policyNotFound(what string) error {
@@ -137,30 +141,30 @@ func policyNotFound(what string) error {
 }
 
 func (s *Service) putResourcePolicy(ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput) (*dynamodbapi.PutResourcePolicyOutput, error) {
-	document, err := s.readPolicy(*in.Policy)
+	document, err := s.readPolicy(*in.Policy, actionsOn(in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.governed(caller, in.ResourceArn)
+	g, err := s.governed(caller, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
 	if !isTrue(in.ConfirmRemoveSelfResourceAccess) {
-		if err := s.checkLockout(ctx, caller, document.compiled, t); err != nil {
+		if err := s.checkLockout(ctx, caller, document.compiled, g.arn()); err != nil {
 			return nil, err
 		}
 	}
-	updated, err := s.changePolicy(ctx, t, in.ExpectedRevisionId, document.text)
+	updated, err := s.changePolicy(ctx, &g, in.ExpectedRevisionId, document.text)
 	if err != nil {
 		return nil, err
 	}
-	return &dynamodbapi.PutResourcePolicyOutput{RevisionId: &updated.Policy.Revision}, nil
+	return &dynamodbapi.PutResourcePolicyOutput{RevisionId: &updated.Revision}, nil
 }
 
 // checkLockout refuses a policy under which the caller could not change it again.
-func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *policy.Policy, t *engine.Table) error {
+func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *policy.Policy, resource string) error {
 	var needs auth.Needs
-	needs.Add(auth.Need{Action: "dynamodb:PutResourcePolicy", Resource: t.ARN, Policy: p})
+	needs.Add(auth.Need{Action: "dynamodb:PutResourcePolicy", Resource: resource, Policy: p})
 	err := s.authorizer.Authorize(ctx, caller, &needs)
 	var denied *auth.DeniedError
 	if errors.As(err, &denied) {
@@ -170,80 +174,89 @@ func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *poli
 }
 
 func (s *Service) deleteResourcePolicy(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput) (*dynamodbapi.DeleteResourcePolicyOutput, error) {
-	t, err := s.governed(caller, in.ResourceArn)
+	g, err := s.governed(caller, in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}
-	if t.Policy.Text == "" && in.ExpectedRevisionId == nil {
+	if g.policy().Text == "" && in.ExpectedRevisionId == nil {
 		return &dynamodbapi.DeleteResourcePolicyOutput{}, nil
 	}
-	updated, err := s.changePolicy(ctx, t, in.ExpectedRevisionId, "")
+	updated, err := s.changePolicy(ctx, &g, in.ExpectedRevisionId, "")
 	if err != nil {
 		return nil, err
 	}
-	return &dynamodbapi.DeleteResourcePolicyOutput{RevisionId: &updated.Policy.Revision}, nil
+	return &dynamodbapi.DeleteResourcePolicyOutput{RevisionId: &updated.Revision}, nil
 }
 
 // changePolicy puts a policy in place of the one of the expected revision; an empty text takes it away.
-func (s *Service) changePolicy(ctx context.Context, t *engine.Table, expected *string, text string) (*engine.Table, error) {
+func (s *Service) changePolicy(ctx context.Context, g *governed, expected *string, text string) (*engine.ResourcePolicy, error) {
 	now := s.clock.Now()
-	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-		if err := sameTable(next, t); err != nil {
+	updated, err := s.engine.UpdateTable(ctx, g.table.Name, func(next *engine.Table) error {
+		if err := sameTable(next, g.table); err != nil {
 			return err
 		}
-		if err := checkRevision(next, expected, text == ""); err != nil {
+		changed, err := g.in(next)
+		if err != nil {
 			return err
 		}
-		if text != "" && next.Policy.Text != "" && samePolicy(next.Policy.Text, text) {
+		kept := changed.policy()
+		if err := changed.checkRevision(expected, text == ""); err != nil {
+			return err
+		}
+		if text != "" && kept.Text != "" && samePolicy(kept.Text, text) {
 			return errSamePolicy
 		}
 		if next.Deleting {
 			return tableBusy(next, now)
 		}
-		if err := s.checkPolicyPause(next, now); err != nil {
+		if err := s.checkPolicyPause(&changed, now); err != nil {
 			return err
 		}
-		setPolicy(next, text, now)
+		setPolicy(kept, text, now)
 		return nil
 	})
 	if errors.Is(err, errSamePolicy) {
-		return s.engine.Table(t.Name)
+		updated, err = s.engine.Table(g.table.Name)
 	}
-	return updated, refusal(err)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	changed, err := g.in(updated)
+	return changed.policy(), err
 }
 
 // errSamePolicy leaves a policy as it is that says the same already.
 var errSamePolicy = errors.New("the policy says the same already")
 
 // setPolicy writes a policy down. Revisions are times in milliseconds; each is greater than those before it.
-func setPolicy(t *engine.Table, text string, now time.Time) {
+func setPolicy(p *engine.ResourcePolicy, text string, now time.Time) {
 	revision := now.UnixMilli()
-	if before, err := strconv.ParseInt(t.Policy.Revision, 10, 64); err == nil && text != "" {
+	if before, err := strconv.ParseInt(p.Revision, 10, 64); err == nil && text != "" {
 		revision = max(revision, before+1)
 	}
-	t.Policy.Text, t.Policy.Changed = text, now
+	p.Text, p.Changed = text, now
 	if text != "" { // what is taken away keeps the revision by which it was known
-		t.Policy.Revision = strconv.FormatInt(revision, 10)
+		p.Revision = strconv.FormatInt(revision, 10)
 	}
 }
 
 // checkRevision refuses a change of another policy than the one that the request expects.
-func checkRevision(t *engine.Table, expected *string, takeAway bool) error {
-	current := t.Policy.Revision
-	if t.Policy.Text == "" {
+func (g *governed) checkRevision(expected *string, takeAway bool) error {
+	current := g.policy().Revision
+	if g.policy().Text == "" {
 		current = noPolicy
 	}
 	switch {
 	case takeAway && current == noPolicy:
-		return policyNotFound(t.ARN)
+		return policyNotFound(g.arn())
 	case expected == nil, *expected == current:
 		return nil
 	case current == noPolicy:
-		return policyNotFound("Requested update for policy with revision id " + *expected + ", but no policy is associated to target table " + t.Name.Table + ".")
+		return policyNotFound("Requested update for policy with revision id " + *expected + ", but no policy is associated to target " + g.called() + ".")
 	case *expected == noPolicy:
-		return policyNotFound("Requested policy update expecting none to be present for table " + t.Name.Table + ", but a policy exists with revision id " + current + ".")
+		return policyNotFound("Requested policy update expecting none to be present for " + g.called() + ", but a policy exists with revision id " + current + ".")
 	}
-	return policyNotFound("Requested update for policy with revision id " + *expected + ", but the policy associated to target table " + t.Name.Table +
+	return policyNotFound("Requested update for policy with revision id " + *expected + ", but the policy associated to target " + g.called() +
 		" has revision id " + current + ".")
 }
 
@@ -251,11 +264,12 @@ func checkRevision(t *engine.Table, expected *string, takeAway bool) error {
 // to be seen at all.
 const policyPause = 15 * time.Second
 
-func (s *Service) checkPolicyPause(t *engine.Table, now time.Time) error {
-	until := t.Policy.Changed.Add(policyPause)
-	if s.transition == instant || t.Policy.Changed.IsZero() || !now.Before(until) {
+func (s *Service) checkPolicyPause(g *governed, now time.Time) error {
+	changed := g.policy().Changed
+	until := changed.Add(policyPause)
+	if s.transition == instant || changed.IsZero() || !now.Before(until) {
 		return nil
 	}
-	return dynamodbapi.ThrottlingException("Resource-based policy for table "+t.Name.Table+" modified within the previous 15000 milliseconds. Please try again after "+
+	return dynamodbapi.ThrottlingException("Resource-based policy for "+g.called()+" modified within the previous 15000 milliseconds. Please try again after "+
 		until.Format("2006-01-02T15:04:05.000Z")+".", nil)
 }

@@ -66,9 +66,6 @@ type Service struct {
 // instant is a transition that nobody sees, save for the response to the request that began it.
 const instant = 10 * time.Nanosecond
 
-// noStreamPolicies is what the operations on policies refuse.
-const noStreamPolicies = "policies of streams"
-
 // DefaultTableQuota is DynamoDB's initial quota ("Quotas and limits: tables per account, per Region").
 const DefaultTableQuota = 2500
 
@@ -110,9 +107,9 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(checksTags(dynamodbapi.TagResource()), s.tagResourceAccess, s.tagResource),
 		service.Bind(checksTagKeys(dynamodbapi.UntagResource()), s.untagResourceAccess, s.untagResource),
 		service.Bind(dynamodbapi.ListTagsOfResource(), s.listTagsAccess, s.listTags),
-		service.Bind(dynamodbapi.PutResourcePolicy(), s.putResourcePolicyAccess, s.putResourcePolicy).Lacking(noStreamPolicies),
-		service.Bind(dynamodbapi.GetResourcePolicy(), s.getResourcePolicyAccess, s.getResourcePolicy).Lacking(noStreamPolicies),
-		service.Bind(dynamodbapi.DeleteResourcePolicy(), s.deleteResourcePolicyAccess, s.deleteResourcePolicy).Lacking(noStreamPolicies),
+		service.Bind(dynamodbapi.PutResourcePolicy(), s.putResourcePolicyAccess, s.putResourcePolicy),
+		service.Bind(dynamodbapi.GetResourcePolicy(), s.getResourcePolicyAccess, s.getResourcePolicy),
+		service.Bind(dynamodbapi.DeleteResourcePolicy(), s.deleteResourcePolicyAccess, s.deleteResourcePolicy),
 		service.Bind(dynamodbapi.DescribeEndpoints(), describeEndpointsAccess, describeEndpoints),
 		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
 		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),

@@ -8,16 +8,16 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// need adds the permission for an action on a stream, and notes its ARN for the trail.
-func need(action string, name streamName, needs *auth.Needs) {
-	needs.Add(auth.Need{Action: "dynamodb:" + action, Resource: name.arn()})
+// need adds the permission for an action on a stream, whose own policy counts, and notes its ARN for the trail.
+func (s *Service) need(caller *auth.Caller, action string, name streamName, needs *auth.Needs) {
+	needs.Add(auth.Need{Action: action, Resource: name.arn(), Policy: s.tables.PolicyOn(caller, action, name.arn())})
 	needs.Note("streamArn", name.arn())
 }
 
-func needOn(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+func (s *Service) needOn(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
 	name, err := readARN(caller, given)
 	if err == nil {
-		need(action, name, needs)
+		s.need(caller, action, name, needs)
 	}
 	return err
 }
@@ -34,18 +34,18 @@ func listStreamsAccess(_ context.Context, caller *auth.Caller, in *dynamodbstrea
 	return nil
 }
 
-func describeStreamAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput, needs *auth.Needs) error {
-	return needOn(caller, "DescribeStream", in.StreamArn, needs)
+func (s *Service) describeStreamAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput, needs *auth.Needs) error {
+	return s.needOn(caller, "dynamodb:DescribeStream", in.StreamArn, needs)
 }
 
-func getShardIteratorAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput, needs *auth.Needs) error {
-	return needOn(caller, "GetShardIterator", in.StreamArn, needs)
+func (s *Service) getShardIteratorAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput, needs *auth.Needs) error {
+	return s.needOn(caller, "dynamodb:GetShardIterator", in.StreamArn, needs)
 }
 
 func (s *Service) getRecordsAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput, needs *auth.Needs) error {
 	it, err := s.openIterator(caller, *in.ShardIterator)
 	if err == nil {
-		need("GetRecords", it.name(), needs)
+		s.need(caller, "dynamodb:GetRecords", it.name(), needs)
 	}
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbstreamsapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/auth/policy"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/lockedmem"
@@ -24,6 +25,8 @@ import (
 type Tables interface {
 	// LetThrough lets the caller through to a table's rows, or says why not, in the database's words.
 	LetThrough(ctx context.Context, caller *auth.Caller, t *engine.Table) error
+	// PolicyOn is the policy of the resource that counts when the caller does something to it; nil when none does.
+	PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy
 }
 
 // Options are what the service works with.
@@ -51,8 +54,8 @@ func New(o Options) *Service {
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
 		service.Bind(dynamodbstreamsapi.ListStreams(), listStreamsAccess, s.listStreams),
-		service.Bind(dynamodbstreamsapi.DescribeStream(), describeStreamAccess, s.describeStream),
-		service.Bind(dynamodbstreamsapi.GetShardIterator(), getShardIteratorAccess, s.getShardIterator),
+		service.Bind(dynamodbstreamsapi.DescribeStream(), s.describeStreamAccess, s.describeStream),
+		service.Bind(dynamodbstreamsapi.GetShardIterator(), s.getShardIteratorAccess, s.getShardIterator),
 		service.Bind(dynamodbstreamsapi.GetRecords(), s.getRecordsAccess, s.getRecords),
 	)
 }

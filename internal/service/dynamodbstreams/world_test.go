@@ -22,6 +22,7 @@ type world struct {
 	transition time.Duration
 	server     *server.Server
 	endpoint   string
+	account    string // whose root user calls; empty for the server's own
 }
 
 // object is a JSON object.
@@ -60,7 +61,14 @@ func (w *world) restart() {
 	w.open()
 }
 
-// as is the world in another region.
+// as is the world for the root user of another account.
+func (w *world) as(account string) *world {
+	there := *w
+	there.account = account
+	return &there
+}
+
+// in is the world in another region.
 func (w *world) in(region string) *world {
 	there := *w
 	there.region = region
@@ -84,7 +92,11 @@ func (w *world) ask(operation, body string) (int, object) {
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", target)
 	req.Header.Set("X-Amz-Date", now.Format("20060102T150405Z"))
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=AKIDTESTTESTTESTTEST/"+now.Format("20060102")+"/"+w.region+
+	id := "AKIDTESTTESTTESTTEST"
+	if w.account != "" {
+		id = w.account
+	}
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+id+"/"+now.Format("20060102")+"/"+w.region+
 		"/"+service+"/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature="+strings.Repeat("0", 64))
 	return w.send(req)
 }
