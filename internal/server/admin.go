@@ -111,6 +111,8 @@ type counted struct {
 
 // Record implements service.Recorder.
 func (c counted) Record(r service.Record) {
-	c.requests.WithLabelValues(r.Service, r.Operation, service.CodeOf(r.Err)).Inc()
+	if !r.Part {
+		c.requests.WithLabelValues(r.Service, r.Operation, service.CodeOf(r.Err)).Inc()
+	}
 	c.next.Record(r)
 }

@@ -1,7 +1,7 @@
 // Package service is the one path of every call of every service.
 //
 // Callers may rely on this: an operation runs only after its input was checked against the model and its permissions were
-// granted, and it leaves a record whether it ran or not (P6, P9). The path is the same for requests from the wire and for calls
+// granted, and it leaves a record whether it ran or not (P6, P9). So does a part of a call that is permitted by itself. The path is the same for requests from the wire and for calls
 // from one service to another on a caller's behalf (P10). An operation cannot be bound without the function that names the
 // permissions it needs.
 package service
@@ -28,6 +28,7 @@ type Record struct {
 	Caller             *auth.Caller
 	Needs              *auth.Needs
 	Err                error
+	Part               bool // a part that was refused, of a call that leaves a record too
 }
 
 // Recorder keeps records. It must not block for long: it is called before the answer is sent.
@@ -54,6 +55,7 @@ type Endpoint[In, Out any] struct {
 	op          api.Operation[In, Out]
 	access      Access[In]
 	run         Run[In, Out]
+	parts       func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error) // in place of run; see BindParts
 	unsupported []string
 	lacking     string
 	refused     bool
@@ -135,6 +137,9 @@ func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in
 	}
 	if err = e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
 		return nil, err
+	}
+	if e.parts != nil {
+		return e.parts(ctx, caller, in, needs)
 	}
 	return e.run(ctx, caller, in)
 }

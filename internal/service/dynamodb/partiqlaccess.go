@@ -145,21 +145,34 @@ func (s *Service) executeStatementAccess(_ context.Context, caller *auth.Caller,
 	return nil
 }
 
-// batchExecuteStatementAccess needs the permissions of the statements that mean something. The others are refused one by one: a
-// statement whose table cannot be named reaches none.
-func (s *Service) batchExecuteStatementAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs) error {
-	n := &statementNeeds{service: s, caller: caller, capacity: in.ReturnConsumedCapacity}
+// batchExecuteStatementAccess needs nothing: the statements are permitted one by one. It notes the tables of those that mean something.
+func batchExecuteStatementAccess(_ context.Context, _ *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs) error {
+	var tables []string
 	for i := range in.Statements {
-		statement, err := readStatement(in.Statements[i].Statement, in.Statements[i].Parameters)
-		if err != nil {
-			continue
+		if statement, err := readStatement(in.Statements[i].Statement, in.Statements[i].Parameters); err == nil {
+			tables = append(tables, statement.Table)
 		}
-		if _, err := tableName(caller, &statement.Table); err != nil {
-			continue
-		}
-		if err := n.add(statement, in.Statements[i].ReturnValuesOnConditionCheckFailure); err != nil {
-			return err
-		}
+	}
+	needs.Note("tableNames", distinct(tables))
+	return nil
+}
+
+func countStatements(in *dynamodbapi.BatchExecuteStatementInput) int { return len(in.Statements) }
+
+// batchedStatementAccess needs the permissions of one statement, if it means something. A statement whose table cannot be named reaches
+// none, and is refused when it is run.
+func (s *Service) batchedStatementAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int, needs *auth.Needs) error {
+	given := &in.Statements[part]
+	statement, err := readStatement(given.Statement, given.Parameters)
+	if err != nil {
+		return nil
+	}
+	if _, err := tableName(caller, &statement.Table); err != nil {
+		return nil
+	}
+	n := &statementNeeds{service: s, caller: caller, capacity: in.ReturnConsumedCapacity}
+	if err := n.add(statement, given.ReturnValuesOnConditionCheckFailure); err != nil {
+		return err
 	}
 	n.ask(needs)
 	return nil

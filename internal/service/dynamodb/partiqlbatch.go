@@ -13,7 +13,10 @@ import (
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
-func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput) (*dynamodbapi.BatchExecuteStatementOutput, error) {
+// batchExecuteStatement runs the statements that the caller may run; refused says of the others why not.
+func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, refused []*auth.DeniedError) (
+	*dynamodbapi.BatchExecuteStatementOutput, error,
+) {
 	statements, refusals := make([]*partiql.Checked, len(in.Statements)), make([]error, len(in.Statements))
 	for i := range in.Statements {
 		statements[i], refusals[i] = readStatement(in.Statements[i].Statement, in.Statements[i].Parameters)
@@ -27,6 +30,12 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 		err := refusals[i]
 		if err == nil {
 			response.TableName = &statement.Table
+		}
+		if refused[i] != nil {
+			response.Error = &dynamodbapi.BatchStatementError{Code: pointer(accessReason), Message: pointer(refused[i].Error())}
+			continue
+		}
+		if err == nil {
 			response.Item, err = s.executeInBatch(ctx, caller, statement, &in.Statements[i], cost)
 		}
 		if err == nil {
@@ -39,6 +48,9 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
 	return out, nil
 }
+
+// accessReason is the code of a statement in a batch that the caller may not run.
+const accessReason = "AccessDenied"
 
 // checkMix refuses requests that read and write. Statements that mean nothing are nil.
 func checkMix(operation string, statements []*partiql.Checked) error {

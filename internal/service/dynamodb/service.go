@@ -101,8 +101,8 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
 		service.Bind(reads(dynamodbapi.ExecuteStatement()), s.executeStatementAccess, s.executeStatement),
-		service.Bind(reads(dynamodbapi.BatchExecuteStatement()), s.batchExecuteStatementAccess, s.batchExecuteStatement).
-			Lacking("a statement that the caller may not run refuses the whole batch"),
+		service.BindParts(reads(dynamodbapi.BatchExecuteStatement()), batchExecuteStatementAccess,
+			service.Parts[dynamodbapi.BatchExecuteStatementInput]{Count: countStatements, Access: s.batchedStatementAccess}, s.batchExecuteStatement),
 		service.Bind(reads(dynamodbapi.ExecuteTransaction()), s.executeTransactionAccess, s.executeTransaction),
 		service.Bind(checksTags(dynamodbapi.TagResource()), s.tagResourceAccess, s.tagResource),
 		service.Bind(checksTagKeys(dynamodbapi.UntagResource()), s.untagResourceAccess, s.untagResource),
