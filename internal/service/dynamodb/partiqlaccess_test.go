@@ -6,7 +6,9 @@ import (
 )
 
 // batchOf is a BatchExecuteStatement of statements.
-func batchOf(statements ...string) string { return `{"Statements":[` + strings.Join(statements, ",") + `]}` }
+func batchOf(statements ...string) string {
+	return `{"Statements":[` + strings.Join(statements, ",") + `]}`
+}
 
 // TestBatchedStatementsOneByOne: a statement that the caller may not run is refused by itself, also for the item that it is about.
 func TestBatchedStatementsOneByOne(t *testing.T) {
