@@ -109,10 +109,18 @@ func TestStatementsUnderPolicies(t *testing.T) {
 	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLSelect"), "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music"})
 	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLInsert"), "dynamodb.execute_transaction", m{"TransactStatements": []m{insert}})
 	deletion := m{"Statement": "DELETE FROM Music WHERE Artist='a' AND SongTitle='b'"}
-	for operation, in := range map[string]m{"execute_statement": deletion, "batch_execute_statement": {"Statements": []m{deletion}}, "execute_transaction": {"TransactStatements": []m{deletion}}} {
+	for operation, in := range map[string]m{"execute_statement": deletion, "execute_transaction": {"TransactStatements": []m{deletion}}} {
 		alice.refuse(t, "AccessDeniedException", deniedTo(who, "dynamodb:PartiQLDelete", table), "dynamodb."+operation, in)
 	}
-	if got := root.call(t, "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music"})["Items"].([]any); len(got) != 1 {
+	other := m{"Statement": "INSERT INTO Music VALUE {'Artist':'a','SongTitle':'c'}"}
+	batch := alice.call(t, "dynamodb.batch_execute_statement", m{"Statements": []m{deletion, other}})["Responses"].([]any)
+	if refused := batch[0].(m); at(refused, "Error.Code") != "AccessDenied" || at(refused, "Error.Message") != deniedTo(who, "dynamodb:PartiQLDelete", table) {
+		t.Errorf("a batch answers %v", refused)
+	}
+	if permitted := batch[1].(m); at(permitted, "Error") != nil || permitted["TableName"] != "Music" {
+		t.Errorf("a batch answers %v", batch[1])
+	}
+	if got := root.call(t, "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music"})["Items"].([]any); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
 }

@@ -188,7 +188,7 @@ func TestServeKeyring(t *testing.T) {
 		{"missing", nil, 0, 5, "keyring"},
 		{"another installation's", foreign, 0o600, 5, "installation"},
 		{"damaged", damaged, 0o600, 1, "keyring"},
-		{"readable by others", keyring, 0o644, 1, "chmod 600"},
+		{"readable by others", keyring, 0o644, 5, "chmod 600"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_ = os.Remove(path)

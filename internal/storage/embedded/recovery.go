@@ -108,8 +108,8 @@ func (s *Store) park(t *table, lsn journal.LSN, section *journal.Section) error 
 	if errors.As(section.Err, &corrupt) {
 		t.condemn(section.Err)
 	} else if !s.parking.has(t.id) {
-		s.log.Warn("table cannot be opened; its latest rows are set aside, sealed, until it can",
-			"table", t.id.String(), "error", section.Err)
+		// Nothing is wrong: at a start nobody has asked for the key of the table yet.
+		s.log.Info("the table is locked; its latest rows are set aside, sealed, until it is opened", "table", t.id.String(), "reason", section.Err)
 	}
 	s.parking.add(t.id, lsn, section.Sealed)
 	return nil
