@@ -92,8 +92,9 @@ var stateTable = []stateRow{
 		},
 		onlyKMS: true, onlySymmetric: true,
 	}, {
+		// Of a key whose spec is not rotated it says that it is not, which Terraform asks of every key.
 		operations: []Operation{"GetKeyRotationStatus"},
-		onlyKMS:    true, onlySymmetric: true,
+		onlyKMS:    true,
 	}, {
 		operations: []Operation{"RotateKeyOnDemand"},
 		verdicts: map[State]verdict{

@@ -1,4 +1,4 @@
-# A key with rotation and a policy of its own, an alias, and who is asking: what the provider asks of the key service.
+# A key with rotation and a policy of its own, an alias, keys of other kinds, and who is asking: what the provider asks of the key service.
 terraform {
   required_providers {
     aws = {
@@ -35,6 +35,19 @@ resource "aws_kms_key" "tables" {
 resource "aws_kms_alias" "tables" {
   name          = "alias/tables"
   target_key_id = aws_kms_key.tables.key_id
+}
+
+# Keys that are not rotated, of which the provider asks whether they are.
+resource "aws_kms_key" "signatures" {
+  customer_master_key_spec = "ECC_NIST_P256"
+  key_usage                = "SIGN_VERIFY"
+  deletion_window_in_days  = 7
+}
+
+resource "aws_kms_key" "codes" {
+  customer_master_key_spec = "HMAC_256"
+  key_usage                = "GENERATE_VERIFY_MAC"
+  deletion_window_in_days  = 7
 }
 
 output "key" {
