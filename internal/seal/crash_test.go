@@ -216,6 +216,36 @@ func TestOldContentIsOverwritten(t *testing.T) {
 	}
 }
 
+// What a write left that was cut short is overwritten before its name goes: it holds the same keys, perhaps in a weaker seal.
+func TestLeftoverIsOverwritten(t *testing.T) {
+	disk := newCrashDisk()
+	root := must(Create("", on(Options{cost: cheap("").cost}, disk)))(t)
+	disk.hook = func(step string) error {
+		if step == "rename" {
+			return errPower
+		}
+		return nil
+	}
+	if err := root.Rotate(); !errors.Is(err, errPower) {
+		t.Fatal(err)
+	}
+	disk.hook = nil
+	left, err := disk.mem.Open(disk.Path(tempName)) // stays open behind the removal
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := root.Rewrap(withSeal(cheap("a new passphrase"), Passphrase)); err != nil {
+		t.Fatal(err)
+	}
+	content := make([]byte, 100)
+	if _, err := left.ReadAt(content, 0); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(content, make([]byte, 100)) {
+		t.Error("the leftover that held the bare sealing key can still be read")
+	}
+}
+
 // A process that was killed between renaming and syncing leaves a file that power loss would undo. The next process makes it
 // durable before it wraps anything under its root key.
 func TestKilledBeforeTheNameWasDurable(t *testing.T) {

@@ -43,7 +43,7 @@ type output interface {
 // once the new one is durable: it may be sealed in a weaker way, or hold keys that were given up. scrub tells of a failure to do
 // so, which is no failure to replace.
 func replace(dir directory, name string, content []byte, scrub func(error)) error {
-	if err := dir.Remove(tempName); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := discard(dir, tempName, len(content), scrub); err != nil {
 		return err
 	}
 	if err := writeNew(dir, tempName, content); err != nil {
@@ -63,10 +63,29 @@ func replace(dir directory, name string, content []byte, scrub func(error)) erro
 		return errors.Join(err, old.Close())
 	}
 	if err := overwrite(old, len(content)); err != nil {
-		scrub(&Error{Kind: ErrDisk, Path: dir.Path(name), Cause: err, Hint: "the keyring was replaced, but its old content may " +
-			"still be found on the disk; rotate the root key if somebody else may get the disk"})
+		scrub(notOverwritten(dir.Path(name), err))
 	}
 	return nil
+}
+
+// discard overwrites and removes what a write left that was cut short: as the old file, it may hold the same keys in a weaker seal.
+func discard(dir directory, name string, size int, scrub func(error)) error {
+	left, err := dir.Existing(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = overwrite(left, size)
+	}
+	if err != nil {
+		scrub(notOverwritten(dir.Path(name), err))
+	}
+	return dir.Remove(name)
+}
+
+func notOverwritten(path string, cause error) error {
+	return &Error{Kind: ErrDisk, Path: path, Cause: cause, Hint: "old content of the keyring may still be found on the disk; " +
+		"rotate the root key if somebody else may get the disk"}
 }
 
 func writeNew(dir directory, name string, content []byte) error {
@@ -81,7 +100,7 @@ func writeNew(dir directory, name string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// overwrite writes zeros over a file that no name leads to any more. The old file may be somewhat longer than the new one: by
+// overwrite writes zeros over a file whose content is not needed any more. The old file may be somewhat longer than the new one: by
 // the parameters of another seal at most.
 func overwrite(old output, size int) error {
 	_, err := old.Write(make([]byte, size+maxParams))
