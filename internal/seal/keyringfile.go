@@ -26,7 +26,7 @@ const (
 	sumSize     = sha256.Size
 	maxFile     = 1 << 20
 	maxParams   = 8 << 10
-	maxVersions = 10_000
+	maxVersions = (lockedmem.MaxSize - keySize - 2) / versionSize // as many as have room in one piece of locked memory
 	bodyLabel   = "sealtable keyring body v1"
 
 	keySize     = 32

@@ -113,6 +113,27 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// A keyring takes as many versions as it can be read with, and then says so.
+func TestLastRotation(t *testing.T) {
+	dir := configDir(t)
+	root := must(Create(dir, Options{}))(t)
+	defer root.Close()
+	for number := uint32(2); number < maxVersions; number++ {
+		root.contents.versions = append(root.contents.versions, must(root.newVersion(number))(t))
+	}
+	if err := root.Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	if err := root.Rotate(); !errors.Is(err, ErrVersion) || !strings.Contains(err.Error(), "no room for another root key") {
+		t.Errorf("one rotation too many: %v", err)
+	}
+	again := must(Open(dir, Options{}))(t)
+	defer again.Close()
+	if n := len(again.Status().Versions); n != maxVersions {
+		t.Errorf("%d versions came back of %d", n, maxVersions)
+	}
+}
+
 func TestInstallationKeysDiffer(t *testing.T) {
 	one, two := must(Create(configDir(t), Options{}))(t), must(Create(configDir(t), Options{}))(t)
 	defer one.Close()
