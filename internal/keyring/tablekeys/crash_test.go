@@ -1,6 +1,7 @@
 package tablekeys
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -272,6 +273,40 @@ func TestKilledBeforeTheNameWasDurable(t *testing.T) {
 	}
 	if got, want := dataKeys(t, crashed, tableA), dataKeys(t, next, tableA); !maps.Equal(got, want) {
 		t.Error("a data key in use was lost")
+	}
+}
+
+// What a write left that was cut short is overwritten before its name goes: the keys in it are the table's.
+func TestLeftoverIsOverwritten(t *testing.T) {
+	disk, watching := newDisk(t), false
+	r := newRing(t, hooked(disk, func(op errorfs.Op) error {
+		if watching && op.Kind == errorfs.OpRename {
+			return errPower
+		}
+		return nil
+	}))
+	create(t, r, tableA, oldARN)
+	watching = true
+	_, err := r.NewEpoch(t.Context(), tableA)
+	watching = false
+	wantErr(t, "new epoch", err, ErrDisk)
+	left, err := disk.Open(r.path(tableA, tempName)) // stays open behind the removal
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer left.Close()
+	before, after := make([]byte, 100), make([]byte, 100)
+	if _, err := left.ReadAt(before, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.NewEpoch(t.Context(), tableA); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := left.ReadAt(after, 0); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(before, after) {
+		t.Error("keys that were never in use can still be read")
 	}
 }
 

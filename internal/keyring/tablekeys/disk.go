@@ -76,8 +76,11 @@ func (r *Ring) store(t *table, id storage.TableID, f *keysFile) error {
 }
 
 // replace writes a new file, renames it over the old one, and overwrites the old content once the new one is durable: it may
-// hold a table key or data keys that were given up.
+// hold a table key or data keys that were given up. So may what a write left that was cut short, which is overwritten first.
 func (r *Ring) replace(id storage.TableID, content []byte) error {
+	if err := r.erase(r.path(id, tempName)); err != nil {
+		return err
+	}
 	if err := writeFile(r.fs, r.path(id, tempName), content); err != nil {
 		return err
 	}
