@@ -188,6 +188,8 @@ func decodeMetadata(data []byte) (*Metadata, error) {
 		return nil, fmt.Errorf("its format is %d, this program reads %d: use a newer program", m.Format, metadataFormat)
 	case !wellFormed(m.ID) || len(m.Versions) == 0 && m.HasMaterial():
 		return nil, errors.New("it names no key or no version")
+	case slices.ContainsFunc(m.known(), func(v Version) bool { return len(v.MaterialID) != 64 || !isHex(v.MaterialID) }):
+		return nil, errors.New("the id of its material is malformed")
 	case !m.Spec.fits(m.Usage):
 		return nil, fmt.Errorf("its usage %s is none of keys of KeySpec %s", m.Usage, m.Spec)
 	}
