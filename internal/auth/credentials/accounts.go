@@ -63,18 +63,18 @@ func Accounts(dir string) ([]Account, error) {
 
 func readAccount(dir, id string) (Account, error) {
 	a := Account{ID: id, Path: filepath.Join(dir, accountsDir, id, FileName)}
-	var err error
-	if a.Key, err = Read(filepath.Dir(a.Path)); err != nil {
+	key, content, err := readFile(a.Path)
+	if err != nil {
 		return a, err
 	}
-	content, err := os.ReadFile(a.Path)
+	a.Key = key
 	lines := bufio.NewScanner(bytes.NewReader(content))
 	for lines.Scan() {
 		if name, value, ok := strings.Cut(lines.Text(), "="); ok && strings.TrimSpace(name) == aliasSetting {
 			a.Alias = strings.TrimSpace(value)
 		}
 	}
-	return a, err
+	return a, nil
 }
 
 // Find finds an account by its id or alias; ErrNoAccount says that there is none.

@@ -13,6 +13,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -37,26 +38,47 @@ func Load(dir string) (Key, error) {
 
 // Read reads the key of the profile "default".
 func Read(dir string) (Key, error) {
-	path := filepath.Join(dir, FileName)
-	info, err := os.Stat(path)
+	key, _, err := readFile(filepath.Join(dir, FileName))
+	return key, err
+}
+
+// readFile gives the key in a file, and the file's content. It is opened once, so that what was checked is what is read.
+func readFile(path string) (Key, []byte, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return Key{}, nil, fmt.Errorf("reading the root access key: %w: run as the file's owner, or chown it to the user that runs sealtable", err)
+	}
 	if err != nil {
-		return Key{}, fmt.Errorf("reading the root access key: %w", err)
+		return Key{}, nil, fmt.Errorf("reading the root access key: %w", err)
 	}
-	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
-		return Key{}, fmt.Errorf("%s belongs to another user: run as its owner, or chown it to the user that runs sealtable", path)
+	defer file.Close()
+	if err := checkPrivate(file); err != nil {
+		return Key{}, nil, err
 	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return Key{}, fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
-	}
-	content, err := os.ReadFile(path)
+	content, err := io.ReadAll(file)
 	if err != nil {
-		return Key{}, fmt.Errorf("reading the root access key: %w", err)
+		return Key{}, nil, fmt.Errorf("reading the root access key: %w", err)
 	}
 	key, ok := parse(content)
 	if !ok {
-		return Key{}, fmt.Errorf("%s holds no access key under [default]: restore it, or move it away to have a new key made", path)
+		return Key{}, nil, fmt.Errorf("%s holds no access key under [default]: restore it, or move it away to have a new key made", path)
 	}
-	return key, nil
+	return key, content, nil
+}
+
+// checkPrivate refuses a file that somebody else owns or may read.
+func checkPrivate(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("reading the root access key: %w", err)
+	}
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user: run as its owner, or chown it to the user that runs sealtable", file.Name())
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 on it", file.Name(), info.Mode().Perm())
+	}
+	return nil
 }
 
 func parse(content []byte) (Key, bool) {
