@@ -3,8 +3,9 @@
 // Callers may rely on this:
 //   - The socket takes nobody but the server's own user, and root: its directory, its mode and the peer's user id say so. It is on
 //     no network.
-//   - A request other than for the state, for unsealing, and for reading the accounts' files again, which a new start would do, proves that whoever makes it can open the keyring: it carries a code
-//     made with a key that only the keyring gives, over a challenge that is used once. Being the same user is not enough.
+//   - A request proves that whoever makes it can open the keyring: it carries a code made with a key that only the keyring gives, over
+//     a challenge that is used once. Being the same user is not enough. Three requests need no proof: for the state, for unsealing,
+//     and for reading the accounts' files again, which a new start would do.
 //   - What a request holds is never logged, and is wiped when it was answered.
 //   - Wrong passphrases are slowed down, for all comers together.
 package control

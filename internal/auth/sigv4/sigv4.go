@@ -2,7 +2,8 @@
 //
 // Callers may rely on this: Verify returns a scope and a credential without an error only for a request that was signed, within
 // five minutes, with the secret of an access key that Secrets knows and that has not expired, over exactly the headers that its
-// SignedHeaders list names, the host, every X-Amz- header, its path, its query and its whole body; or, where Admission says so, for
+// SignedHeaders list names, the host, every X-Amz- header, its path, its query and its whole body (but for the scope of S3, which
+// no service here has); or, where Admission says so, for
 // a request of an access key that Secrets does not know, but never for one that a browser sent for a web page. Nothing but these
 // requests changes the state of a Verifier. What a request costs before its signature is known to be right is bounded.
 //

@@ -133,8 +133,8 @@ func checkEndpoint(given string) error {
 	return fmt.Errorf("the sealing key would travel to %s in the clear: give an https endpoint", u.Host)
 }
 
-// explain tells what may pass from what will not: an answer that blames the caller, such as AccessDeniedException, is final,
-// except where it is about the state of the key or about how many calls there are, or about credentials that expired.
+// explain tells what may pass from what will not: an answer that blames the caller, such as InvalidCiphertextException, is final,
+// except where somebody can make it go away without touching the keyring.
 func explain(arn string, err error) error {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorFault() == smithy.FaultClient && !passing(answer.ErrorCode()) {
@@ -143,7 +143,8 @@ func explain(arn string, err error) error {
 	return fmt.Errorf("%w: %s: %w", seal.ErrUnavailable, arn, err)
 }
 
-// passing are the codes that somebody else can make go away: the owner of the key by enabling it or allowing its use.
+// passing are the codes of refusals that may end: the owner enables the key or allows its use, credentials are renewed, the rate of
+// calls falls.
 func passing(code string) bool {
 	switch code {
 	case "DisabledException", "KMSInvalidStateException", "ThrottlingException", "LimitExceededException", "ExpiredTokenException",
