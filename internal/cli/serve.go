@@ -41,7 +41,7 @@ func (f *serverFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&c.KeySweep, "key-sweep", time.Minute, "how often keys that can no longer be used are looked for")
 	flags.DurationVar(&c.ArchiveAfter, "archive-after", 168*time.Hour, "when a table whose key cannot be used is archived")
 	flags.DurationVar(&c.Transition, "transition", 0, "how long CREATING, UPDATING and the like stay visible")
-	flags.IntVar(&c.TrailFiles, "trail-files", 16, "how many files of 64 MiB the trail of calls keeps; the oldest are removed")
+	flags.IntVar(&c.TrailFiles, "trail-files", 16, "how many files of 64 MiB the trail of calls may take; the oldest are removed")
 	flags.BoolVar(&c.EnforceThroughput, "enforce-throughput", false, "throttle tables at their provisioned throughput and their limits of on-demand throughput")
 	flags.StringArrayVar(&c.OIDCIssuers, "oidc-issuer", nil, "issuer of ID tokens for AssumeRoleWithWebIdentity, URL=FILE with its JSON Web Key Set; may be given several times")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")

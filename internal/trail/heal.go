@@ -26,6 +26,7 @@ func (t *Trail) healTorn(numbers []uint64) {
 	newest := numbers[len(numbers)-1]
 	if err := t.heal(newest); err != nil {
 		t.o.Log.Error("the newest file of the trail cannot be read to its end; run sealtable inspect", "file", t.path(newest), "error", err)
+		t.givenUp = append(t.givenUp, newest) // a full disk may have room when the next records are durable
 	}
 }
 

@@ -10,6 +10,7 @@ package trail
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -42,7 +43,7 @@ type Options struct {
 	Dir      string
 	Clock    *clock.Clock
 	Log      *slog.Logger
-	MaxFiles int // oldest files beyond it are removed; 0 means 16 of 64 MiB
+	MaxFiles int // how many files of 64 MiB the trail may take, the oldest are removed; 0 means 16
 	// Torn says whether a file ends with bytes that were never declared synced, as sealedfs finds out. Its error says that the file
 	// is damaged otherwise. Without it no torn end is looked for.
 	Torn func(path string) (bool, error)
@@ -64,6 +65,7 @@ type Trail struct {
 	writing sync.Mutex // guards what follows
 	file    vfs.File
 	written int64
+	durable bool // something in file is durable
 	number  uint64
 	pending []byte   // taken from the shards and not durable yet
 	givenUp []uint64 // files in which a write failed: their ends may be torn
@@ -189,12 +191,27 @@ func (t *Trail) writePending() error {
 		return nil
 	}
 	if err := t.tryPending(); err != nil {
-		t.givenUp = append(t.givenUp, t.number)
-		return errors.Join(err, t.closeFile())
+		return errors.Join(err, t.giveUp())
 	}
-	t.pending = t.pending[:0]
+	t.pending, t.durable = t.pending[:0], true
 	t.healGivenUp()
 	return nil
+}
+
+// giveUp ends a file in which a write failed. One of which nothing was durable is removed, and its number used again: on a full disk
+// each attempt would leave a file, and these would take the place of the files that are kept.
+func (t *Trail) giveUp() error {
+	err := t.closeFile()
+	if !t.durable {
+		removed := t.o.FS.Remove(t.path(t.number))
+		if removed == nil || errors.Is(removed, fs.ErrNotExist) {
+			t.number--
+			return err
+		}
+		err = errors.Join(err, removed)
+	}
+	t.givenUp = append(t.givenUp, t.number)
+	return err
 }
 
 func (t *Trail) tryPending() error {
@@ -223,6 +240,7 @@ func (t *Trail) nextFile() error {
 		t.o.Log.Warn("a file of the trail was closed uncleanly; what is in it was durable before", "error", err)
 	}
 	t.number++
+	t.durable = false
 	file, err := t.o.FS.Create(t.path(t.number), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return fmt.Errorf("beginning a file of the trail: %w", err)
@@ -237,16 +255,31 @@ func (t *Trail) nextFile() error {
 	return nil
 }
 
+// removeOldest keeps the trail within as much as MaxFiles full files hold, the newest among them. Files that are not full, because
+// a start or a failed write began the next one, make no other go.
 func (t *Trail) removeOldest() error {
 	numbers, err := fileNumbers(t.o.FS, t.o.Dir)
 	if err != nil {
 		return err
 	}
-	for len(numbers) > t.o.MaxFiles {
-		if err := t.o.FS.Remove(t.path(numbers[0])); err != nil {
+	room := int64(t.o.MaxFiles-1) * t.fileLimit
+	for n := len(numbers) - 2; n >= 0; n-- {
+		info, err := t.o.FS.Stat(t.path(numbers[n]))
+		if err != nil {
+			return fmt.Errorf("looking at the trail: %w", err)
+		}
+		if room -= min(info.Size(), t.fileLimit); room < 0 {
+			return t.removeFiles(numbers[:n+1])
+		}
+	}
+	return nil
+}
+
+func (t *Trail) removeFiles(numbers []uint64) error {
+	for _, number := range numbers {
+		if err := t.o.FS.Remove(t.path(number)); err != nil {
 			return err
 		}
-		numbers = numbers[1:]
 	}
 	return nil
 }
