@@ -36,7 +36,7 @@ type Options struct {
 	MaxBody        int           // bytes of one body; 16 MiB, as DynamoDB's
 	MaxHeader      int           // bytes of the request line and all headers; 32 KiB
 	MaxConnections int           // further ones are closed at once; 16,384
-	MaxUnanswered  int64         // bytes of all bodies being read or worked on, beyond 256 KiB each; 512 MiB
+	MaxUnanswered  int64         // bytes of all bodies promised, being read or worked on, beyond 256 KiB each; 512 MiB
 	HeaderTimeout  time.Duration // from the first byte to the end of the header; 10 s
 	BodyTimeout    time.Duration // for the body; 60 s
 	WriteTimeout   time.Duration // for the answer; 60 s

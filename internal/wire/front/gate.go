@@ -141,11 +141,15 @@ type conn struct {
 	reserved atomic.Int64 // of the gate, for this connection
 }
 
-// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of them.
+// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of them. What counts is p,
+// not what comes: fasthttp makes room for the whole of a body when its header promises it, and a promise costs a client nothing.
 func (c *conn) Read(p []byte) (int, error) {
-	n, err := c.readSome(p)
-	if c.metered && n > 0 && !c.meter(n) {
+	if c.metered && !c.meter(len(p)) {
 		return 0, errBusy
+	}
+	n, err := c.readSome(p)
+	if c.metered && n > 0 {
+		c.read += int64(n)
 	}
 	return n, err
 }
@@ -165,9 +169,9 @@ func (c *conn) readSome(p []byte) (int, error) {
 	return c.first.take(p), nil
 }
 
+// meter reserves what the request holds once n more bytes of it are read.
 func (c *conn) meter(n int) bool {
-	c.read += int64(n)
-	missing := c.read - freeBody - c.reserved.Load()
+	missing := c.read + int64(n) - freeBody - c.reserved.Load()
 	if missing <= 0 {
 		return true
 	}
