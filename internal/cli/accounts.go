@@ -79,8 +79,8 @@ func (f *accountsFlags) newAdd() *cobra.Command {
 func (f *accountsFlags) newRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remove ID|ALIAS", Short: "Take the root access key of an account away",
-		Long: `Take the root access key of an account away. What the account has in the installation stays: its users and roles go on working, and a new root access key
-can be made with accounts add.`,
+		Long: `Take the root access key of an account away. What the account has in the installation stays: its users and roles go on working,
+and a new root access key can be made with accounts add.`,
 		Args: oneAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			removed, err := credentials.RemoveAccount(f.config, args[0])

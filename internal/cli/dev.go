@@ -24,7 +24,7 @@ Any access key that the server does not know is root of the account, and its sig
 digits is root of the account with that number. The clock can be moved:
 POST /_sealtable/clock {"advance":"26h"}.`,
 		Example: `  sealtable dev
-  eval "$(sealtable env)" && aws dynamodb list-tables
+  eval "$(sealtable env --dev)" && aws dynamodb list-tables   # in another terminal
   sealtable dev --listen 127.0.0.1:0 --transition 2s`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.dev(cmd) },

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/sealtable/sealtable/internal/auth/credentials"
 )
@@ -33,6 +34,16 @@ func newEnv() *cobra.Command {
 		},
 	}
 	f.add(cmd.Flags())
+	hideFlags(cmd.Flags(), "admin-listen", "archive-after", "enforce-throughput", "insecure-listen", "key-cache-ttl", "key-sweep", "log-format",
+		"oidc-issuer", "tls-key", "trail-files", "transition")
 	cmd.Flags().BoolVar(&dev, "dev", false, "for a server started with sealtable dev")
 	return cmd
+}
+
+// hideFlags leaves flags of the server out of the help of a command that takes them, so that both can be given the same, and does not
+// look at them.
+func hideFlags(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		flags.Lookup(name).Hidden = true
+	}
 }

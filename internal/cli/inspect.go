@@ -15,7 +15,6 @@ import (
 
 	"github.com/sealtable/sealtable/internal/inspect"
 	"github.com/sealtable/sealtable/internal/lockedmem"
-	"github.com/sealtable/sealtable/internal/seal"
 )
 
 // inspectFlags are the flags of inspect.
@@ -49,6 +48,7 @@ Exit code 0 says that every byte is accounted for and authentic; 1 that somethin
 	}
 	addConfigFlag(cmd.Flags(), &f.options.ConfigDir)
 	addSealFlags(cmd.Flags(), &f.seal, &f.passphraseFile)
+	cmd.Flags().Lookup("seal").Usage = "how the root key has to be locked: file, passphrase, awskms or pkcs11; any way by default"
 	f.external.add(cmd.Flags())
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
 	return cmd
@@ -63,10 +63,8 @@ func oneDirectory(cmd *cobra.Command, args []string) error {
 
 func (f *inspectFlags) run(cmd *cobra.Command) (err error) {
 	stderr := cmd.ErrOrStderr()
-	if f.seal != "" {
-		if f.options.Seal, err = seal.ParseKind(f.seal); err != nil {
-			return usageError(err)
-		}
+	if f.options.Seal, err = parseSeal(f.seal); err != nil {
+		return err
 	}
 	f.options.Passphrase = passphraseSource(f.passphraseFile, stderr)
 	f.options.External = f.external.wrappers(f.options.Passphrase)

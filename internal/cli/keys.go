@@ -257,16 +257,18 @@ func newKeysSeal() *cobra.Command {
 		Short: "Lock the root key in another way, or with another passphrase",
 		Long: `Lock the root key in another way: --seal file leaves it to the mode of the keyring file, passphrase asks for a passphrase at
 every start, awskms has it wrapped by a key of AWS KMS or of another Sealtable, pkcs11 by a key in an HSM. The server may run: it
-goes on answering, and is asked for the new seal at its next start. The root key stays what it was: whoever kept a copy of the old keyring can still use that, so say keys rewrap
-afterwards if that matters.`,
+goes on answering, and needs the new seal at its next start.
+
+The root key stays what it was: whoever kept a copy of the old keyring can still use that. Say keys rewrap afterwards if that
+matters.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if kind == "" {
 				return usageError(errors.New("say which seal: --seal file, passphrase, awskms or pkcs11"))
 			}
-			parsed, err := seal.ParseKind(kind)
+			parsed, err := parseSeal(kind)
 			if err != nil {
-				return usageError(err)
+				return err
 			}
 			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error {
 				return f.reseal(cmd, root, parsed, newSecret(newFile).source(cmd.ErrOrStderr()))
@@ -377,12 +379,9 @@ there is never overwritten. With --seal passphrase the new keyring is locked by 
 ` + passphraseVariable + ` or the terminal gives.`,
 		Args: oneFile,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var parsed seal.Kind
-			if kind != "" {
-				var err error
-				if parsed, err = seal.ParseKind(kind); err != nil {
-					return usageError(err)
-				}
+			parsed, err := parseSeal(kind)
+			if err != nil {
+				return err
 			}
 			return f.restore(cmd, args[0], parsed, recoverySecret(recoveryFile, false))
 		},

@@ -1,12 +1,26 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/seal/awskms"
 	"github.com/sealtable/sealtable/internal/seal/pkcs11"
 )
+
+// parseSeal reads the value of --seal; 0 stands for none.
+func parseSeal(name string) (seal.Kind, error) {
+	if name == "" {
+		return 0, nil
+	}
+	kind, err := seal.ParseKind(name)
+	if err != nil {
+		return 0, usageError(fmt.Errorf("--seal: %w", err))
+	}
+	return kind, nil
+}
 
 // externalFlags say where the key is that a seal outside of this machine uses.
 type externalFlags struct {

@@ -123,10 +123,8 @@ func (f *serverFlags) prepare(stderr io.Writer) error {
 		return err
 	}
 	f.config.Log, f.config.Version = log, version()
-	if f.seal != "" {
-		if f.config.Seal, err = seal.ParseKind(f.seal); err != nil {
-			return usageError(err)
-		}
+	if f.config.Seal, err = parseSeal(f.seal); err != nil {
+		return err
 	}
 	passphrase := keyringSecret(f.passphraseFile)
 	passphrase.silent = f.config.WaitForUnseal

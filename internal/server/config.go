@@ -76,8 +76,25 @@ func (c *Config) check() error {
 	if c.TrailFiles < 0 {
 		return fmt.Errorf("--trail-files %d is less than none", c.TrailFiles)
 	}
+	if err := c.checkDurations(); err != nil {
+		return err
+	}
 	if c.AdminListen != "" && !isLoopback(c.AdminListen) && !c.InsecureListen {
 		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, or say --insecure-listen", c.AdminListen)
+	}
+	return nil
+}
+
+func (c *Config) checkDurations() error {
+	for _, d := range []struct {
+		flag  string
+		given time.Duration
+	}{
+		{"--key-cache-ttl", c.KeyCacheLifetime}, {"--key-sweep", c.KeySweep}, {"--archive-after", c.ArchiveAfter}, {"--transition", c.Transition},
+	} {
+		if d.given < 0 {
+			return fmt.Errorf("%s %v is in the past", d.flag, d.given)
+		}
 	}
 	return nil
 }
