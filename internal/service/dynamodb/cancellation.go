@@ -50,6 +50,12 @@ func isFault(err error) bool {
 	return errors.As(err, &key) && (key.Problem == engine.KeyEmpty || key.Problem == engine.KeyTooLong)
 }
 
+// isEmptyKey is the part of isFault that holds of what an update makes of an item too.
+func isEmptyKey(err error) bool {
+	var key *engine.KeyError
+	return errors.As(err, &key) && key.Problem == engine.KeyEmpty
+}
+
 // cancelMisfits cancels a transaction some of whose items do not fit their tables. misfits are worded, nil where an item fits.
 func cancelMisfits(misfits []error) error {
 	reasons, cancelled := make([]dynamodbapi.CancellationReason, len(misfits)), false
@@ -79,7 +85,7 @@ func cancellation(err error, plan []plannedWrite) error {
 	}
 	reasons := make([]dynamodbapi.CancellationReason, len(plan))
 	for i, reason := range cancelled.Reasons {
-		if isFault(reason) {
+		if isEmptyKey(reason) {
 			return updateRefusal(reason)
 		}
 		code, message, item := explainReason(reason, plan[i].returnItem)

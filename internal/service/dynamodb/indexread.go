@@ -159,9 +159,15 @@ func indexKeyRefusal(e *engine.KeyError) error {
 	return keyRefusal(&engine.KeyError{Problem: e.Problem, Key: e.Key, Actual: e.Actual, IsRange: e.IsRange})
 }
 
-// updatedIndexKeyRefusal is indexKeyRefusal for what an update made of an item.
+// updatedIndexKeyRefusal is indexKeyRefusal for what an update made of an item. Two of its texts are in the API Reference, among
+// the messages of TransactionCanceledException.
 func updatedIndexKeyRefusal(e *engine.KeyError) error {
-	if e.Problem == engine.KeyEmpty {
+	switch e.Problem {
+	case engine.KeyWrongKind:
+		return invalid("The update expression attempted to update the secondary index key to unsupported type")
+	case engine.KeyTooLong:
+		return invalid("The update expression attempted to update the secondary index key beyond allowed size limits")
+	case engine.KeyEmpty:
 		return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. "+
 			"The AttributeValue for a key attribute cannot contain an empty %s value.", emptyKind(e))
 	}
@@ -177,7 +183,7 @@ func emptyKind(e *engine.KeyError) string {
 
 // keyMessage is the text of keyRefusal, for answers that carry it in another place than an error.
 func keyMessage(e *engine.KeyError) string {
-	if worded, ok := keyRefusal(e).(*api.Error); ok {
+	if worded, ok := updateRefusal(e).(*api.Error); ok {
 		return worded.Message
 	}
 	return fmt.Sprintf("The key attribute %s is not valid", e.Key.Name)

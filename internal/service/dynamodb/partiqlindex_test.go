@@ -48,7 +48,7 @@ func TestSelectFromIndexes(t *testing.T) {
 		{"a key of an index that does not fit", "ExecuteStatement", statement(`INSERT INTO scores VALUE {'user':'x','game':'y','top':'z'}`, "", ""), validation,
 			"One or more parameter values were invalid: Type mismatch for Index Key top Expected: N Actual: S IndexName: byTop"},
 		{"a key of an index that does not fit any more", "ExecuteStatement", statement(`UPDATE scores SET top='z' WHERE "user"='bob' AND game='chess'`, "", ""), validation,
-			"One or more parameter values were invalid: Type mismatch for Index Key top Expected: N Actual: S IndexName: byTop"},
+			"The update expression attempted to update the secondary index key to unsupported type"},
 		{"an item too large", "ExecuteStatement", statement(`INSERT INTO scores VALUE {'user':'x','game':'y','v':?}`, `{"S":"`+strings.Repeat("v", 400<<10)+`"}`, ""), validation,
 			"Item size has exceeded the maximum allowed size"},
 		{"an update too large", "ExecuteStatement", statement(`UPDATE scores SET v=? WHERE "user"='bob' AND game='chess'`, `{"S":"`+strings.Repeat("v", 400<<10)+`"}`, ""), validation,

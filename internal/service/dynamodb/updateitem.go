@@ -32,7 +32,7 @@ func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynam
 	change, err := s.engine.Update(ctx, t, in.Key, u.condition, u.decide)
 	s.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
-		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, updateRefusal)
+		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, u.refusal)
 	}
 	metrics, err := s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key)
 	if err != nil {
@@ -51,6 +51,7 @@ type itemUpdate struct {
 	condition engine.Condition
 	// onlyDeletes says that a legacy update only takes away, which makes no item where there is none.
 	onlyDeletes bool
+	legacy      bool
 	key         attribute.Item
 	touched     *expression.Projection
 }
@@ -86,7 +87,7 @@ func compileUpdate(text *string, c *conditioned) (u *itemUpdate, err error) {
 }
 
 func legacyUpdate(given map[string]dynamodbapi.AttributeValueUpdate, c *conditioned) (u *itemUpdate, err error) {
-	u = &itemUpdate{onlyDeletes: len(given) > 0}
+	u = &itemUpdate{onlyDeletes: len(given) > 0, legacy: given != nil}
 	updates := make(map[string]expression.LegacyUpdate, len(given))
 	for name, update := range given {
 		updates[name] = expression.LegacyUpdate{Action: text(update.Action), Value: update.Value}
@@ -157,6 +158,14 @@ func (u *itemUpdate) selectTouched(item attribute.Item) attribute.Item {
 }
 
 const updateTooLarge = "Item size to update has exceeded the maximum allowed size"
+
+// refusal is updateRefusal with the words of AttributeUpdates, where they gave a key of an index another type.
+func (u *itemUpdate) refusal(err error) error {
+	if key := new(engine.KeyError); u.legacy && errors.As(err, &key) && key.Index != "" && key.Problem == engine.KeyWrongKind {
+		return invalid("Type mismatch for attribute to update")
+	}
+	return updateRefusal(err)
+}
 
 // updateRefusal is lookupRefusal with the words for an item that an update made too large.
 func updateRefusal(err error) error {
