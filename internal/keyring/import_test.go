@@ -249,6 +249,19 @@ func TestExpiredMaterialIsOfNoUseWhileTheDiskFails(t *testing.T) {
 	must(t, err)
 }
 
+// TestErasedKeysDoNotExpire: the end of material that would have outlived its key comes and nothing is left to do.
+func TestErasedKeysDoNotExpire(t *testing.T) {
+	w := newWorld(t)
+	key := w.newExternal(t, "", "")
+	must(t, importInto(t, w.Keyring, key, wrapOAEPSHA256, someMaterial, Imported{ValidTo: w.clock.Now().Add(30 * 24 * time.Hour)}))
+	must(t, w.ScheduleDeletion(context.Background(), key, 7))
+	w.clock.Advance(8 * 24 * time.Hour)
+	if m := key.Metadata(); m.State != Erased || !m.due().IsZero() {
+		t.Fatalf("the key is %s and changes again at %v", m.State, m.due())
+	}
+	w.clock.Advance(30 * 24 * time.Hour)
+}
+
 func TestImportTokens(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()

@@ -114,8 +114,12 @@ func (m *Metadata) TagValue(key string) (string, bool) {
 	return m.Tags[i].Value, true
 }
 
-// due is when the key next changes by itself; the zero time means never.
+// due is when the key next changes by itself; the zero time means never. A key that is no more never does: what it was still to
+// lose went with it.
 func (m *Metadata) due() (next time.Time) {
+	if m.State == Erased {
+		return next
+	}
 	for _, at := range [...]time.Time{m.erasureDue(), m.expiryDue(), m.rotationDue()} {
 		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
