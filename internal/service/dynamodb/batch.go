@@ -171,65 +171,83 @@ func selectFrom(p *expression.Projection, item attribute.Item) attribute.Item {
 	return p.Apply(item)
 }
 
-func (s *Service) batchWriteItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput) (*dynamodbapi.BatchWriteItemOutput, error) {
-	names := slices.Sorted(maps.Keys(in.RequestItems))
-	if err := checkBatchWrite(in, names); err != nil {
+func (s *Service) batchWriteItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput,
+) (*dynamodbapi.BatchWriteItemOutput, error) {
+	b, err := s.gatherWrites(ctx, caller, in)
+	if err != nil {
 		return nil, err
 	}
-	var writes []engine.Write
-	var tables []*engine.Table // of the writes, and what the request calls them
-	var called []string
-	left := leftWrites{requests: map[string][]dynamodbapi.WriteRequest{}}
-	for _, name := range names {
-		t, err := s.use(ctx, caller, &name)
-		if err != nil {
-			return nil, err
-		}
-		for _, request := range in.RequestItems[name] {
-			w, err := batchedWrite(t, request)
-			if err != nil {
-				return nil, err
-			}
-			if left.refused(s.limits, t, name, request) {
-				continue
-			}
-			if !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
-				w = w.Blindly()
-			}
-			writes, tables, called = append(writes, w), append(tables, t), append(called, name)
-		}
+	if len(b.writes) == 0 && b.left.why != nil {
+		return nil, b.left.why
 	}
-	if len(writes) == 0 && left.why != nil {
-		return nil, left.why
-	}
-	changes, err := s.engine.Batch(ctx, writes)
+	changes, err := s.engine.Batch(ctx, b.writes)
 	if errors.Is(err, engine.ErrSameItem) {
 		return nil, repeatedKeys()
 	}
 	if err != nil {
 		return nil, refusal(err)
 	}
-	s.limits.chargeBatch(tables, changes)
+	s.limits.chargeBatch(b.tables, changes)
 	cost := &tally{}
 	for i := range changes {
 		if !wantsCapacity(in.ReturnConsumedCapacity) {
 			break
 		}
-		cost.addCost(called[i], costOfWrite(tables[i], changes[i], 1))
+		cost.addCost(b.called[i], costOfWrite(b.tables[i], changes[i], 1))
 	}
-	metrics, err := s.batchMetrics(ctx, in.ReturnItemCollectionMetrics, tables, called, writes)
+	metrics, err := s.batchMetrics(ctx, in.ReturnItemCollectionMetrics, b.tables, b.called, b.writes)
 	if err != nil {
 		return nil, err
 	}
 	return &dynamodbapi.BatchWriteItemOutput{
 		ConsumedCapacity:      cost.consumed(in.ReturnConsumedCapacity),
 		ItemCollectionMetrics: metrics,
-		UnprocessedItems:      left.requests,
+		UnprocessedItems:      b.left.requests,
 	}, nil
 }
 
+// writeBatch is the writes of a BatchWriteItem, each with its table and what the request calls that, and those that are left.
+type writeBatch struct {
+	writes []engine.Write
+	tables []*engine.Table
+	called []string
+	left   leftWrites
+}
+
+// gatherWrites checks a batch, table by table in the order of their names, so that what is refused does not depend on chance.
+func (s *Service) gatherWrites(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput) (b writeBatch, err error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	if err := checkBatchWrite(in, names); err != nil {
+		return b, err
+	}
+	b.left.requests = map[string][]dynamodbapi.WriteRequest{}
+	for _, name := range names {
+		t, err := s.use(ctx, caller, &name)
+		if err != nil {
+			return b, err
+		}
+		for _, request := range in.RequestItems[name] {
+			w, err := batchedWrite(t, request)
+			if err != nil {
+				return b, err
+			}
+			if b.left.refused(s.limits, t, name, request) {
+				continue
+			}
+			if !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
+				w = w.Blindly()
+			}
+			b.writes, b.tables, b.called = append(b.writes, w), append(b.tables, t), append(b.called, name)
+		}
+	}
+	return b, nil
+}
+
 // requireWrites gives BatchWriteItem words of its own for a request without any writes, instead of the model's.
-func requireWrites(op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput]) api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput] {
+func requireWrites(
+	op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput],
+) api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput] {
 	validate := op.Validate
 	op.Validate = func(in *dynamodbapi.BatchWriteItemInput) error {
 		if len(in.RequestItems) == 0 {
@@ -241,7 +259,9 @@ func requireWrites(op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi
 }
 
 // requireReads is requireWrites for BatchGetItem, where only an empty map has words of its own.
-func requireReads(op api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput]) api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput] {
+func requireReads(
+	op api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput],
+) api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput] {
 	validate := op.Validate
 	op.Validate = func(in *dynamodbapi.BatchGetItemInput) error {
 		if in.RequestItems != nil && len(in.RequestItems) == 0 {
