@@ -27,7 +27,8 @@ func (t *Table) followed() bool {
 // would go by what it saw.
 func (t *Table) followsOtherwise(before *Table) bool {
 	a, b := t.Recording(), before.Recording()
-	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number || t.Expiry.Queue != before.Expiry.Queue || t.Expiry.Enabled != before.Expiry.Enabled ||
+	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number ||
+		t.Expiry.Queue != before.Expiry.Queue || t.Expiry.Enabled != before.Expiry.Enabled ||
 		!slices.Equal(t.maintained(), before.maintained())
 }
 

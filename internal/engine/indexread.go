@@ -160,7 +160,9 @@ func (x *Index) startKey(t *Table, item attribute.Item) attribute.Item {
 }
 
 // readIndexPage is readPage for the entries of an index.
-func (e *Engine) readIndexPage(ctx context.Context, t *Table, x *Index, rows storage.Iterator, request PageRequest, whole bool) (page *Page, err error) {
+func (e *Engine) readIndexPage(
+	ctx context.Context, t *Table, x *Index, rows storage.Iterator, request PageRequest, whole bool,
+) (page *Page, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	page = &Page{}
 	var memory arena

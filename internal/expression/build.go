@@ -55,7 +55,8 @@ func (b *Builder) Operation(name string, operands ...Part) Part {
 
 // operatorNamed is the operator that is no function, opCall for every other name.
 func operatorNamed(name string) operator {
-	for _, op := range []operator{opAnd, opOr, opNot, opEqual, opNotEqual, opLess, opLessOrEqual, opGreater, opGreaterOrEqual, opBetween, opIn, opPlus, opMinus} {
+	for _, op := range []operator{opAnd, opOr, opNot, opEqual, opNotEqual,
+		opLess, opLessOrEqual, opGreater, opGreaterOrEqual, opBetween, opIn, opPlus, opMinus} {
 		if name == op.String() {
 			return op
 		}

@@ -34,10 +34,11 @@ const (
 
 // names are the patterns of paths, with slashes, by which files are told that the store does not tell by itself.
 var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
-	segment:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
-	spare:     regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
-	trail:     regexp.MustCompile(`^trail/trail-([0-9]{10,})\.zst$`),
-	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
+	segment: regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
+	spare:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
+	trail:   regexp.MustCompile(`^trail/trail-([0-9]{10,})\.zst$`),
+	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
+		`tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
 }
 
 // classify says what a file is by its path alone.

@@ -333,12 +333,13 @@ func (s *Server) openServices(ctx context.Context) error {
 	}
 	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock, Issuers: issuers})
 	s.handler = router.New(router.Options{
-		Services:   knownServices(),
-		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(), iam.New(s.people, path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
-		Verifier:   sigv4.New(holders, s.clock, s.admission()),
-		Unsigned:   sts.Unsigned,
-		Mounts:     s.mounts(),
-		Log:        s.log,
+		Services: knownServices(),
+		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(),
+			iam.New(s.people, path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
+		Verifier: sigv4.New(holders, s.clock, s.admission()),
+		Unsigned: sts.Unsigned,
+		Mounts:   s.mounts(),
+		Log:      s.log,
 	})
 	return nil
 }

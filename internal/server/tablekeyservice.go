@@ -66,7 +66,9 @@ func grantedOperations() []string {
 }
 
 // Generate implements custody.KeyService.
-func (s *tableKeyService) Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string) (custody.TableKey, error) {
+func (s *tableKeyService) Generate(
+	ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string,
+) (custody.TableKey, error) {
 	if key.Kind == engine.AWSOwned {
 		return s.generateOwned(ctx, key, encryption)
 	}
@@ -110,7 +112,9 @@ func (s *tableKeyService) generateOwned(ctx context.Context, key engine.Key, enc
 }
 
 // Decrypt implements custody.KeyService.
-func (s *tableKeyService) Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryption map[string]string) ([]byte, error) {
+func (s *tableKeyService) Decrypt(
+	ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryption map[string]string,
+) ([]byte, error) {
 	if key.Kind == engine.AWSOwned {
 		owned, err := s.owned(ctx, key)
 		if err != nil {

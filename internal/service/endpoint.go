@@ -1,9 +1,9 @@
 // Package service is the one path of every call of every service.
 //
 // Callers may rely on this: an operation runs only after its input was checked against the model and its permissions were
-// granted, and it leaves a record whether it ran or not (P6, P9). So does a part of a call that is permitted by itself. The path is the same for requests from the wire and for calls
-// from one service to another on a caller's behalf (P10). An operation cannot be bound without the function that names the
-// permissions it needs.
+// granted, and it leaves a record whether it ran or not (P6, P9). So does a part of a call that is permitted by itself. The path is
+// the same for requests from the wire and for calls from one service to another on a caller's behalf (P10). An operation cannot be
+// bound without the function that names the permissions it needs.
 package service
 
 import (

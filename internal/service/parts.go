@@ -37,7 +37,9 @@ func BindParts[In, Out any](op api.Operation[In, Out], access Access[In], parts 
 }
 
 // permitPart decides about one part. What a part that is permitted needs is added to the needs of the whole call, for its record.
-func (e *Endpoint[In, Out]) permitPart(ctx context.Context, caller *auth.Caller, in *In, parts *Parts[In], i int, whole *auth.Needs) (*auth.DeniedError, error) {
+func (e *Endpoint[In, Out]) permitPart(
+	ctx context.Context, caller *auth.Caller, in *In, parts *Parts[In], i int, whole *auth.Needs,
+) (*auth.DeniedError, error) {
 	needs := e.path.takeNeeds()
 	defer e.path.returnNeeds(needs)
 	if err := parts.Access(ctx, caller, in, i, needs); err != nil {

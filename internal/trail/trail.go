@@ -2,9 +2,9 @@
 //
 // Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without an error is durable; and
 // while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape,
-// compressed, in files of a file system that seals what it stores; Scanner reads them back. Lines that were recorded within the same fraction of a second come in any order.
-// After a write that failed, the records in question are written again in a new file: a record may stand in two files, under one eventID. A
-// torn end is cut off the file as soon as the disk works again, or at the next start.
+// compressed, in files of a file system that seals what it stores; Scanner reads them back. Lines that were recorded within the same
+// fraction of a second come in any order. After a write that failed, the records in question are written again in a new file: a record
+// may stand in two files, under one eventID. A torn end is cut off the file as soon as the disk works again, or at the next start.
 package trail
 
 import (

@@ -38,7 +38,9 @@ func (s *Service) takesItems(t *engine.Table) bool {
 	return true
 }
 
-func (s *Service) describeTable(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTableInput) (*dynamodbapi.DescribeTableOutput, error) {
+func (s *Service) describeTable(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTableInput,
+) (*dynamodbapi.DescribeTableOutput, error) {
 	t, err := s.findNamed(caller, in.TableName)
 	if err != nil {
 		return nil, err

@@ -109,9 +109,9 @@ func checkChangeQuota(e *engine.Encryption, wanted wantedKey, now time.Time) err
 	if !now.Before(last.Add(changeInterval)) {
 		return nil
 	}
-	return &api.Error{Code: "LimitExceededException", Message: "Subscriber limit exceeded: Encryption mode changes are limited in the 24h window ending at " +
-		iso(changes[0].Add(changeWindow)) + ". After the first 4 change, each subsequent change in the same window can be performed at most once every 21600 seconds. Number of updates today: " +
-		decimal(len(changes)) + ". Last change at " + iso(last)}
+	return &api.Error{Code: "LimitExceededException", Message: "Subscriber limit exceeded: Encryption mode changes are limited in the 24h " +
+		"window ending at " + iso(changes[0].Add(changeWindow)) + ". After the first 4 change, each subsequent change in the same window " +
+		"can be performed at most once every 21600 seconds. Number of updates today: " + decimal(len(changes)) + ". Last change at " + iso(last)}
 }
 
 // recordChange puts a table's description under a new key.

@@ -16,7 +16,9 @@ func describeEndpointsAccess(_ context.Context, _ *auth.Caller, _ *dynamodbapi.D
 }
 
 // describeEndpoints names the address that the client used: one endpoint serves every region.
-func describeEndpoints(_ context.Context, caller *auth.Caller, _ *dynamodbapi.DescribeEndpointsRequest) (*dynamodbapi.DescribeEndpointsResponse, error) {
+func describeEndpoints(
+	_ context.Context, caller *auth.Caller, _ *dynamodbapi.DescribeEndpointsRequest,
+) (*dynamodbapi.DescribeEndpointsResponse, error) {
 	return &dynamodbapi.DescribeEndpointsResponse{
 		Endpoints: []dynamodbapi.Endpoint{{Address: &caller.Host, CachePeriodInMinutes: pointer(int64(endpointLifetime))}},
 	}, nil

@@ -48,7 +48,9 @@ func (f fingerprint) write(item *dynamodbapi.TransactWriteItem) {
 	}
 }
 
-func (f fingerprint) parts(kind string, table *string, item attribute.Item, update, condition *string, names map[string]string, values attribute.Item) {
+func (f fingerprint) parts(
+	kind string, table *string, item attribute.Item, update, condition *string, names map[string]string, values attribute.Item,
+) {
 	f.part([]byte(kind))
 	f.part([]byte(text(table)))
 	f.part(item)

@@ -107,7 +107,9 @@ func repriceIndexes(t *engine.Table, updates []dynamodbapi.GlobalSecondaryIndexU
 }
 
 // createIndex adds an index, which is then filled in the background.
-func (s *Service) createIndex(t *engine.Table, given *dynamodbapi.CreateGlobalSecondaryIndexAction, definitions []dynamodbapi.AttributeDefinition, now time.Time) error {
+func (s *Service) createIndex(
+	t *engine.Table, given *dynamodbapi.CreateGlobalSecondaryIndexAction, definitions []dynamodbapi.AttributeDefinition, now time.Time,
+) error {
 	name, global := *given.IndexName, 0
 	for i := range t.Indexes {
 		switch x := &t.Indexes[i]; {
@@ -224,7 +226,9 @@ func (s *Service) updateIndex(t *engine.Table, given *dynamodbapi.UpdateGlobalSe
 
 // updateIndexUnits changes an index's provisioned throughput, or its limits in on-demand mode. A change of warm throughput alone leaves
 // the index as active as it leaves a table.
-func (s *Service) updateIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time) error {
+func (s *Service) updateIndexUnits(
+	t *engine.Table, x *engine.Index, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time,
+) error {
 	p := given.ProvisionedThroughput
 	if p == nil && given.OnDemandThroughput == nil && given.WarmThroughput != nil && !repriced {
 		return nil

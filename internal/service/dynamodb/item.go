@@ -62,7 +62,9 @@ func checkItemSize(item attribute.Item) error {
 }
 
 // put stores the item, and reads what was there before only if the answer depends on it.
-func (s *Service) put(ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition, wantsOld bool) (engine.Change, error) {
+func (s *Service) put(
+	ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition, wantsOld bool,
+) (engine.Change, error) {
 	if condition == nil && !wantsOld && !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
 		return engine.Change{New: in.Item}, s.engine.Overwrite(ctx, t, in.Item)
 	}

@@ -12,7 +12,9 @@ import (
 
 // collectionMetrics are what ReturnItemCollectionMetrics asks for of the collection of an item, or of a key. DynamoDB gives them only
 // for tables with local secondary indexes, whatever the mode.
-func (s *Service) collectionMetrics(ctx context.Context, mode *string, t *engine.Table, item attribute.Item) (*dynamodbapi.ItemCollectionMetrics, error) {
+func (s *Service) collectionMetrics(
+	ctx context.Context, mode *string, t *engine.Table, item attribute.Item,
+) (*dynamodbapi.ItemCollectionMetrics, error) {
 	if !wantsCapacity(mode) || !t.HasLocalIndexes() {
 		return nil, nil
 	}
@@ -27,7 +29,9 @@ func (s *Service) collectionMetrics(ctx context.Context, mode *string, t *engine
 }
 
 // batchMetrics is collectionMetrics for writes to several tables, of each collection once, by what the request calls the tables.
-func (s *Service) batchMetrics(ctx context.Context, mode *string, tables []*engine.Table, called []string, writes []engine.Write) (map[string][]dynamodbapi.ItemCollectionMetrics, error) {
+func (s *Service) batchMetrics(
+	ctx context.Context, mode *string, tables []*engine.Table, called []string, writes []engine.Write,
+) (map[string][]dynamodbapi.ItemCollectionMetrics, error) {
 	var all map[string][]dynamodbapi.ItemCollectionMetrics
 	for i, t := range tables {
 		if !wantsCapacity(mode) || !t.HasLocalIndexes() {

@@ -36,7 +36,9 @@ func statementRefusal(err error) error {
 
 const existsOutside = "EXISTS can only be used in ExecuteTransaction write requests."
 
-func (s *Service) executeStatement(ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput) (*dynamodbapi.ExecuteStatementOutput, error) {
+func (s *Service) executeStatement(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput,
+) (*dynamodbapi.ExecuteStatementOutput, error) {
 	statement, err := readStatement(in.Statement, in.Parameters)
 	switch {
 	case err != nil:
@@ -68,7 +70,9 @@ func (s *Service) executeStatement(ctx context.Context, caller *auth.Caller, in 
 
 // executeWrite runs a statement that writes. item is what RETURNING asks for. An *engine.ConditionError is passed on as it is; other
 // errors are worded.
-func (s *Service) executeWrite(ctx context.Context, t *engine.Table, statement *partiql.Checked) (item attribute.Item, change engine.Change, err error) {
+func (s *Service) executeWrite(
+	ctx context.Context, t *engine.Table, statement *partiql.Checked,
+) (item attribute.Item, change engine.Change, err error) {
 	w, err := planStatement(t, statement)
 	if err != nil {
 		return nil, change, err

@@ -161,7 +161,9 @@ func countStatements(in *dynamodbapi.BatchExecuteStatementInput) int { return le
 
 // batchedStatementAccess needs the permissions of one statement, if it means something. A statement whose table cannot be named reaches
 // none, and is refused when it is run.
-func (s *Service) batchedStatementAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int, needs *auth.Needs) error {
+func (s *Service) batchedStatementAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int, needs *auth.Needs,
+) error {
 	given := &in.Statements[part]
 	statement, err := readStatement(given.Statement, given.Parameters)
 	if err != nil {

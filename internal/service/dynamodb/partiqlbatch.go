@@ -67,7 +67,9 @@ func checkMix(operation string, statements []*partiql.Checked) error {
 }
 
 // executeInBatch runs one statement on its own.
-func (s *Service) executeInBatch(ctx context.Context, caller *auth.Caller, statement *partiql.Checked, in *dynamodbapi.BatchStatementRequest, cost *tally) (attribute.Item, error) {
+func (s *Service) executeInBatch(
+	ctx context.Context, caller *auth.Caller, statement *partiql.Checked, in *dynamodbapi.BatchStatementRequest, cost *tally,
+) (attribute.Item, error) {
 	if statement.Kind == partiql.Exists {
 		return nil, invalid(existsOutside)
 	}
@@ -86,7 +88,9 @@ func (s *Service) executeInBatch(ctx context.Context, caller *auth.Caller, state
 }
 
 // selectInBatch reads one item by its key.
-func (s *Service) selectInBatch(ctx context.Context, t *engine.Table, statement *partiql.Checked, consistent bool, cost *tally) (attribute.Item, error) {
+func (s *Service) selectInBatch(
+	ctx context.Context, t *engine.Table, statement *partiql.Checked, consistent bool, cost *tally,
+) (attribute.Item, error) {
 	const incomplete = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
 	if statement.Index != "" {
 		return nil, invalid(incomplete)

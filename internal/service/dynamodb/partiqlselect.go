@@ -9,7 +9,9 @@ import (
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
-func (s *Service) executeSelect(ctx context.Context, t *engine.Table, statement *partiql.Checked, in *dynamodbapi.ExecuteStatementInput) (*dynamodbapi.ExecuteStatementOutput, error) {
+func (s *Service) executeSelect(
+	ctx context.Context, t *engine.Table, statement *partiql.Checked, in *dynamodbapi.ExecuteStatementInput,
+) (*dynamodbapi.ExecuteStatementOutput, error) {
 	x, err := s.selectedIndex(t, statement, isTrue(in.ConsistentRead))
 	if err != nil {
 		return nil, err
@@ -100,7 +102,9 @@ func (s *Service) scanSelection(ctx context.Context, p *selection, scan engine.S
 }
 
 // readOne reads the item with a key, nil where there is none or the condition does not hold.
-func (s *Service) readOne(ctx context.Context, t *engine.Table, key attribute.Item, statement *partiql.Checked, consistent bool) (attribute.Item, float64, error) {
+func (s *Service) readOne(
+	ctx context.Context, t *engine.Table, key attribute.Item, statement *partiql.Checked, consistent bool,
+) (attribute.Item, float64, error) {
 	if err := s.limits.admit(t, nil, reading); err != nil {
 		return nil, 0, err
 	}

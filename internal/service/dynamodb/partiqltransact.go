@@ -37,7 +37,9 @@ func inTransaction(i int, err error) error {
 	return &named
 }
 
-func (s *Service) executeTransaction(ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput) (*dynamodbapi.ExecuteTransactionOutput, error) {
+func (s *Service) executeTransaction(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput,
+) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	statements, err := readTransaction(in)
 	if err != nil {
 		return nil, err
@@ -55,7 +57,9 @@ func (s *Service) executeTransaction(ctx context.Context, caller *auth.Caller, i
 }
 
 // readTogether reads one item for each statement, as they were at one moment.
-func (s *Service) readTogether(ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table) (*dynamodbapi.ExecuteTransactionOutput, error) {
+func (s *Service) readTogether(
+	ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table,
+) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	places := make([]engine.Place, len(statements))
 	for i, statement := range statements {
 		key, err := transactedKey(tables[i], statement)
@@ -104,7 +108,9 @@ func transactedKey(t *engine.Table, statement *partiql.Checked) (attribute.Item,
 func keyNames(t *engine.Table) []string { return definedNames(t.Key.Attributes()) }
 
 // writeTogether does all writes or none.
-func (s *Service) writeTogether(ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table) (*dynamodbapi.ExecuteTransactionOutput, error) {
+func (s *Service) writeTogether(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table,
+) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	plan, writes, misfits := make([]plannedWrite, len(statements)), make([]engine.Write, len(statements)), make([]error, len(statements))
 	for i, statement := range statements {
 		w, err := planTransacted(tables[i], statement)

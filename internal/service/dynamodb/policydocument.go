@@ -162,8 +162,8 @@ func checkPresent(statements []policyStatement) error {
 	return nil
 }
 
-// checkStatements keeps the rules for policies of tables and streams: names are used once, actions are actions on what has the policy, and nothing is open to
-// everybody.
+// checkStatements keeps the rules for policies of tables and streams: names are used once, actions are actions on what has the
+// policy, and nothing is open to everybody.
 func checkStatements(statements []policyStatement, actions map[string]policyAction) error {
 	names := map[string]bool{}
 	for i := range statements {

@@ -101,7 +101,9 @@ func (s *Service) getResourcePolicyAccess(_ context.Context, caller *auth.Caller
 	return s.needOwn(caller, "dynamodb:GetResourcePolicy", in.ResourceArn, needs)
 }
 
-func (s *Service) deleteResourcePolicyAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput, needs *auth.Needs) error {
+func (s *Service) deleteResourcePolicyAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput, needs *auth.Needs,
+) error {
 	return s.needOwn(caller, "dynamodb:DeleteResourcePolicy", in.ResourceArn, needs)
 }
 
@@ -124,7 +126,9 @@ func (s *Service) needOwn(caller *auth.Caller, action string, given *string, nee
 	return nil
 }
 
-func (s *Service) getResourcePolicy(_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput) (*dynamodbapi.GetResourcePolicyOutput, error) {
+func (s *Service) getResourcePolicy(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput,
+) (*dynamodbapi.GetResourcePolicyOutput, error) {
 	g, err := s.governed(caller, in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -140,7 +144,9 @@ func policyNotFound(what string) error {
 	return dynamodbapi.PolicyNotFoundException("Resource-based policy not found for the provided ResourceArn: " + what)
 }
 
-func (s *Service) putResourcePolicy(ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput) (*dynamodbapi.PutResourcePolicyOutput, error) {
+func (s *Service) putResourcePolicy(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput,
+) (*dynamodbapi.PutResourcePolicyOutput, error) {
 	document, err := s.readPolicy(*in.Policy, actionsOn(in.ResourceArn))
 	if err != nil {
 		return nil, err
@@ -173,7 +179,9 @@ func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *poli
 	return err
 }
 
-func (s *Service) deleteResourcePolicy(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput) (*dynamodbapi.DeleteResourcePolicyOutput, error) {
+func (s *Service) deleteResourcePolicy(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput,
+) (*dynamodbapi.DeleteResourcePolicyOutput, error) {
 	g, err := s.governed(caller, in.ResourceArn)
 	if err != nil {
 		return nil, err

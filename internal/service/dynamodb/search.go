@@ -39,7 +39,9 @@ func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbap
 }
 
 // queryPage reads a page of the table or, if x is not nil, of the index.
-func (s *Service) queryPage(ctx context.Context, t *engine.Table, x *engine.Index, in *dynamodbapi.QueryInput, shape *resultShape, condition *expression.KeyCondition) (*engine.Page, error) {
+func (s *Service) queryPage(
+	ctx context.Context, t *engine.Table, x *engine.Index, in *dynamodbapi.QueryInput, shape *resultShape, condition *expression.KeyCondition,
+) (*engine.Page, error) {
 	reverse, request := in.ScanIndexForward != nil && !*in.ScanIndexForward, shape.page(in.Limit, in.ExclusiveStartKey)
 	if x != nil {
 		q, err := indexQuery(x, condition)

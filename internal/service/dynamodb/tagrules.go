@@ -16,7 +16,9 @@ const (
 )
 
 // checksTags gives TagResource the words of DynamoDB for tags that break a rule, in place of the model's.
-func checksTags(op api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput]) api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput] {
+func checksTags(
+	op api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput],
+) api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput] {
 	validate := op.Validate
 	op.Validate = func(in *dynamodbapi.TagResourceInput) error {
 		if in.Tags != nil && len(in.Tags) == 0 {
@@ -31,7 +33,9 @@ func checksTags(op api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagRe
 }
 
 // checksNewTags is checksTags for the tags that come with a table.
-func checksNewTags(op api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput]) api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput] {
+func checksNewTags(
+	op api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput],
+) api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput] {
 	validate := op.Validate
 	op.Validate = func(in *dynamodbapi.CreateTableInput) error {
 		if err := checkTags(in.Tags); err != nil {
@@ -43,7 +47,9 @@ func checksNewTags(op api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.Cr
 }
 
 // checksTagKeys is checksTags for UntagResource.
-func checksTagKeys(op api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput]) api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput] {
+func checksTagKeys(
+	op api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput],
+) api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput] {
 	validate := op.Validate
 	op.Validate = func(in *dynamodbapi.UntagResourceInput) error {
 		switch {

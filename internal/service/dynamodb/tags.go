@@ -99,7 +99,9 @@ func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dyna
 	return &dynamodbapi.TagResourceOutput{}, err
 }
 
-func (s *Service) untagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput) (*dynamodbapi.UntagResourceOutput, error) {
+func (s *Service) untagResource(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput,
+) (*dynamodbapi.UntagResourceOutput, error) {
 	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) error {
 		for _, key := range in.TagKeys {
 			delete(t.Tags, key)
@@ -130,7 +132,9 @@ func (s *Service) changeTags(ctx context.Context, caller *auth.Caller, given *st
 }
 
 // listTags gives all tags at once, so it gives out no NextToken and knows none.
-func (s *Service) listTags(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput) (*dynamodbapi.ListTagsOfResourceOutput, error) {
+func (s *Service) listTags(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput,
+) (*dynamodbapi.ListTagsOfResourceOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("Invalid NextToken")
 	}

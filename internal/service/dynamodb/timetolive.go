@@ -18,7 +18,9 @@ func (s *Service) describeTimeToLiveAccess(_ context.Context, caller *auth.Calle
 	return s.need(caller, "dynamodb:DescribeTimeToLive", in.TableName, needs)
 }
 
-func (s *Service) describeTimeToLive(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput) (*dynamodbapi.DescribeTimeToLiveOutput, error) {
+func (s *Service) describeTimeToLive(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput,
+) (*dynamodbapi.DescribeTimeToLiveOutput, error) {
 	t, err := s.findNamed(caller, in.TableName)
 	if err != nil {
 		return nil, err
@@ -51,7 +53,9 @@ func (s *Service) updateTimeToLiveAccess(_ context.Context, caller *auth.Caller,
 	return s.need(caller, "dynamodb:UpdateTimeToLive", in.TableName, needs)
 }
 
-func (s *Service) updateTimeToLive(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput) (*dynamodbapi.UpdateTimeToLiveOutput, error) {
+func (s *Service) updateTimeToLive(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput,
+) (*dynamodbapi.UpdateTimeToLiveOutput, error) {
 	t, err := s.findNamed(caller, in.TableName)
 	if err != nil {
 		return nil, err

@@ -10,7 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) transactGetItems(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput) (*dynamodbapi.TransactGetItemsOutput, error) {
+func (s *Service) transactGetItems(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput,
+) (*dynamodbapi.TransactGetItemsOutput, error) {
 	projections, err := compileGets(in.TransactItems)
 	if err != nil {
 		return nil, err
@@ -65,7 +67,9 @@ func compileGets(gets []dynamodbapi.TransactGetItem) ([]*expression.Projection, 
 	return projections, nil
 }
 
-func transactionAnswer(in *dynamodbapi.TransactGetItemsInput, items []attribute.Item, projections []*expression.Projection) *dynamodbapi.TransactGetItemsOutput {
+func transactionAnswer(
+	in *dynamodbapi.TransactGetItemsInput, items []attribute.Item, projections []*expression.Projection,
+) *dynamodbapi.TransactGetItemsOutput {
 	cost, responses := &tally{}, make([]dynamodbapi.ItemResponse, len(items))
 	for i, item := range items {
 		cost.add(*in.TransactItems[i].Get.TableName, transactionFactor*readUnits(item.Size(), true))

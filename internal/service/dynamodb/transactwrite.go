@@ -19,7 +19,9 @@ type plannedWrite struct {
 	build      func(t *engine.Table) (engine.Write, error)
 }
 
-func (s *Service) transactWriteItems(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput) (*dynamodbapi.TransactWriteItemsOutput, error) {
+func (s *Service) transactWriteItems(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput,
+) (*dynamodbapi.TransactWriteItemsOutput, error) {
 	plan, err := planWrites(in.TransactItems)
 	if err != nil {
 		return nil, err
@@ -72,7 +74,9 @@ func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []p
 }
 
 // transactionCost is what a transaction costs: one that was done before only reads.
-func transactionCost(mode *string, plan []plannedWrite, tables []*engine.Table, changes []engine.Change, repeated bool) []dynamodbapi.ConsumedCapacity {
+func transactionCost(
+	mode *string, plan []plannedWrite, tables []*engine.Table, changes []engine.Change, repeated bool,
+) []dynamodbapi.ConsumedCapacity {
 	if !wantsCapacity(mode) {
 		return nil
 	}

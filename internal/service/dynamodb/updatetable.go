@@ -47,7 +47,9 @@ func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
 }
 
 // changeKey puts the table under another key. Nothing else may come with it.
-func (s *Service) changeKey(ctx context.Context, caller *auth.Caller, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+func (s *Service) changeKey(
+	ctx context.Context, caller *auth.Caller, t *engine.Table, in *dynamodbapi.UpdateTableInput,
+) (*dynamodbapi.UpdateTableOutput, error) {
 	wanted, err := readEncryption(in.SSESpecification)
 	if err != nil {
 		return nil, err
@@ -247,7 +249,10 @@ func checkDefinitions(t *engine.Table, given []dynamodbapi.AttributeDefinition) 
 func changeUnits(p *engine.Throughput, what string, read, write int64, now time.Time) error {
 	kind, _, _ := strings.Cut(what, " ")
 	if read == p.Read && write == p.Write {
-		return invalid("The provisioned throughput for the %s will not change. The requested value equals the current value. Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+		return invalid("The provisioned throughput for the %s will not change. The requested value equals the current value. "+
+			"Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. "+
+			"Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. "+
+			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
 			what, kind, p.Read, read, kind, p.Write, write)
 	}
 	if read > p.Read || write > p.Write {

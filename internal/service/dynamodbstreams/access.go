@@ -38,7 +38,9 @@ func (s *Service) describeStreamAccess(_ context.Context, caller *auth.Caller, i
 	return s.needOn(caller, "dynamodb:DescribeStream", in.StreamArn, needs)
 }
 
-func (s *Service) getShardIteratorAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput, needs *auth.Needs) error {
+func (s *Service) getShardIteratorAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput, needs *auth.Needs,
+) error {
 	return s.needOn(caller, "dynamodb:GetShardIterator", in.StreamArn, needs)
 }
 

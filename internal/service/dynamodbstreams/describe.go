@@ -20,7 +20,9 @@ func atMost(limit *int64) int {
 	return int(*limit)
 }
 
-func (s *Service) listStreams(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.ListStreamsInput) (*dynamodbstreamsapi.ListStreamsOutput, error) {
+func (s *Service) listStreams(
+	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.ListStreamsInput,
+) (*dynamodbstreamsapi.ListStreamsOutput, error) {
 	after := ""
 	if in.ExclusiveStartStreamArn != nil {
 		if _, err := readARN(caller, in.ExclusiveStartStreamArn); err != nil {
@@ -61,7 +63,9 @@ func (s *Service) streamsOf(caller *auth.Caller, table *string) (all []streamNam
 	return all
 }
 
-func (s *Service) describeStream(ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput) (*dynamodbstreamsapi.DescribeStreamOutput, error) {
+func (s *Service) describeStream(
+	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput,
+) (*dynamodbstreamsapi.DescribeStreamOutput, error) {
 	name, err := readARN(caller, in.StreamArn)
 	if err != nil {
 		return nil, err
@@ -94,7 +98,9 @@ func checkFilter(filter *dynamodbstreamsapi.ShardFilter) error {
 }
 
 // pageOfShards are the shards behind ExclusiveStartShardId that the filter lets through, up to the limit.
-func pageOfShards(stream *engine.Stream, shards []engine.Shard, in *dynamodbstreamsapi.DescribeStreamInput) (page []dynamodbstreamsapi.Shard, last *string) {
+func pageOfShards(
+	stream *engine.Stream, shards []engine.Shard, in *dynamodbstreamsapi.DescribeStreamInput,
+) (page []dynamodbstreamsapi.Shard, last *string) {
 	page, limit := []dynamodbstreamsapi.Shard{}, atMost(in.Limit)
 	for _, shard := range shards {
 		id := shardID(stream, shard.Ordinal)

@@ -12,7 +12,9 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-func (s *Service) getShardIterator(ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput) (*dynamodbstreamsapi.GetShardIteratorOutput, error) {
+func (s *Service) getShardIterator(
+	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput,
+) (*dynamodbstreamsapi.GetShardIteratorOutput, error) {
 	name, err := readARN(caller, in.StreamArn)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,9 @@ func (s *Service) place(ctx context.Context, f *found, in *dynamodbstreamsapi.Ge
 // maxRecords is how many records one answer gives at most ("GetRecords": Limit).
 const maxRecords = 1000
 
-func (s *Service) getRecords(ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput) (*dynamodbstreamsapi.GetRecordsOutput, error) {
+func (s *Service) getRecords(
+	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput,
+) (*dynamodbstreamsapi.GetRecordsOutput, error) {
 	limit := maxRecords
 	if in.Limit != nil {
 		if *in.Limit > maxRecords {
