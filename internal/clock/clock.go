@@ -25,6 +25,7 @@ type Clock struct {
 	jobs    jobQueue
 	timer   *time.Timer
 	set     uint64 // counts the jobs, for the order of those of one time
+	busy    bool   // jobs run; whoever runs them sets the timer after the last
 	closed  bool
 }
 
@@ -78,8 +79,8 @@ func (c *Clock) Advance(d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	c.running <- struct{}{}
-	defer func() { <-c.running }()
+	c.begin()
+	defer c.end()
 	target := c.Now().Add(d)
 	for {
 		next, ok := c.takeDue(target)
@@ -90,9 +91,22 @@ func (c *Clock) Advance(d time.Duration) {
 		c.run(next)
 	}
 	c.moveTo(target)
+}
+
+// begin waits for the jobs that run, and end sets the timer for those that come.
+func (c *Clock) begin() {
+	c.running <- struct{}{}
 	c.mu.Lock()
+	c.busy = true
+	c.mu.Unlock()
+}
+
+func (c *Clock) end() {
+	c.mu.Lock()
+	c.busy = false
 	c.arm()
 	c.mu.Unlock()
+	<-c.running
 }
 
 // Close stops the clock from starting jobs and waits for the one that runs.
@@ -139,25 +153,22 @@ func (c *Clock) arm() {
 	if c.timer != nil {
 		c.timer.Stop()
 	}
-	if c.closed || len(c.jobs) == 0 {
+	if c.closed || c.busy || len(c.jobs) == 0 {
 		return
 	}
 	c.timer = time.AfterFunc(min(longestNap, max(0, c.jobs[0].due.Sub(c.Now()))), c.runDue)
 }
 
 func (c *Clock) runDue() {
-	c.running <- struct{}{}
-	defer func() { <-c.running }()
+	c.begin()
+	defer c.end()
 	for {
 		next, ok := c.takeDue(c.Now())
 		if !ok {
-			break
+			return
 		}
 		c.run(next)
 	}
-	c.mu.Lock()
-	c.arm()
-	c.mu.Unlock()
 }
 
 type scheduled struct {

@@ -2,6 +2,7 @@ package clock
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -120,6 +121,27 @@ func TestAdvancesAddUp(t *testing.T) {
 		}
 		if n := strings.Count(d.text(), "tick"); n != 100 {
 			t.Errorf("%d ticks in 100 minutes", n)
+		}
+	})
+}
+
+// TestJobsThatRunSetNoTimers: nobody waits for his turn while many jobs run, each of which sets the next.
+func TestJobsThatRunSetNoTimers(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Clock, _ *diary) {
+		before, turns := runtime.NumGoroutine(), 0
+		c.At(start.Add(time.Hour), func(time.Time) time.Time {
+			if turns++; turns == 500 {
+				if now := runtime.NumGoroutine(); now > before+10 {
+					t.Errorf("%d goroutines, and %d before", now, before)
+				}
+				return Done()
+			}
+			time.Sleep(time.Millisecond)
+			return start
+		})
+		c.Advance(2 * time.Hour)
+		if turns != 500 {
+			t.Errorf("%d turns", turns)
 		}
 	})
 }
