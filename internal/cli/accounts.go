@@ -3,6 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -55,9 +58,14 @@ func (f *accountsFlags) newAdd() *cobra.Command {
 	alias := ""
 	cmd := &cobra.Command{
 		Use: "add ID", Short: "Make the root access key of another account", Args: oneAccount,
+		Example: `  sealtable accounts add 111122223333
+  sealtable accounts add 111122223333 --alias staging`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == f.account {
 				return fmt.Errorf("%s is the installation's own account: its access key is in the file credentials", args[0])
+			}
+			if err := f.isInstallation(); err != nil {
+				return err
 			}
 			added, err := credentials.AddAccount(f.config, args[0], alias)
 			if errors.Is(err, credentials.ErrAccountID) || errors.Is(err, credentials.ErrAlias) {
@@ -76,11 +84,22 @@ func (f *accountsFlags) newAdd() *cobra.Command {
 	return f.add(cmd)
 }
 
+// isInstallation refuses a configuration directory without a keyring: one that was mistyped would get a key that opens nothing.
+func (f *accountsFlags) isInstallation() error {
+	_, err := os.Stat(filepath.Join(f.config, "keyring"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is not the configuration directory of an installation: give --config, or start sealtable serve first", f.config)
+	}
+	return err
+}
+
 func (f *accountsFlags) newRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "remove ID|ALIAS", Short: "Take the root access key of an account away",
 		Long: `Take the root access key of an account away. What the account has in the installation stays: its users and roles go on working,
 and a new root access key can be made with accounts add.`,
+		Example: `  sealtable accounts remove 111122223333
+  sealtable accounts remove staging`,
 		Args: oneAccount,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			removed, err := credentials.RemoveAccount(f.config, args[0])
@@ -99,6 +118,8 @@ and a new root access key can be made with accounts add.`,
 func (f *accountsFlags) newList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the accounts whose root user has an access key", Args: noArguments,
+		Example: `  sealtable accounts list
+  sealtable accounts list --config /srv/sealtable/config`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			accounts, err := credentials.Accounts(f.config)
 			if err != nil {

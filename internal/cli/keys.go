@@ -104,7 +104,9 @@ func newKeysStatus() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show the seal and the versions of the root key",
-		Args:  noArguments,
+		Example: `  sealtable keys status
+  sealtable keys status --data /srv/sealtable/data --config /srv/sealtable/config --json`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error {
 				status, err := f.status(root)
@@ -189,6 +191,8 @@ func newKeysRotate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "Make a new version of the root key, which wraps from now on",
+		Example: `  sealtable keys rotate
+  sealtable keys rotate --passphrase-file /run/secrets/sealtable`,
 		Long: `Make a new version of the root key. What is wrapped under an older version stays so, and the older versions stay in the keyring;
 keys rewrap wraps it anew. A server that runs uses the new version at once.`,
 		Args: noArguments,
@@ -215,6 +219,8 @@ func newKeysRewrap() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rewrap",
 		Short: "Make a new root key, and wrap everything that is under an older one anew",
+		Example: `  sealtable keys rewrap
+  sealtable keys rewrap --data /srv/sealtable/data --config /srv/sealtable/config`,
 		Long: `Make a new version of the root key, and wrap the material of every KMS key anew under it. A server that runs does it itself, while it
 goes on answering.
 
@@ -255,6 +261,10 @@ func newKeysSeal() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "seal --seal KIND",
 		Short: "Lock the root key in another way, or with another passphrase",
+		Example: `  sealtable keys seal --seal passphrase
+  sealtable keys seal --seal passphrase --new-passphrase-file /run/secrets/new
+  sealtable keys seal --seal awskms --seal-kms-key arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
+  sealtable keys seal --seal file`,
 		Long: `Lock the root key in another way: --seal file leaves it to the mode of the keyring file, passphrase asks for a passphrase at
 every start, awskms has it wrapped by a key of AWS KMS or of another Sealtable, pkcs11 by a key in an HSM. The server may run: it
 goes on answering, and needs the new seal at its next start.
@@ -286,6 +296,8 @@ func newKeysExport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "export FILE",
 		Short: "Write the keyring, locked by a recovery passphrase, into a file to be kept in a safe place",
+		Example: `  sealtable keys export /mnt/safe/sealtable.export
+  sealtable keys export /mnt/safe/sealtable.export --recovery-passphrase-file /run/secrets/recovery`,
 		Long: `Write the keyring into a new file, locked by a recovery passphrase. With both, keys restore makes the keyring again on another
 machine. Without the keyring and without an export the data is lost for good: keep the export far from the data.`,
 		Args: oneFile,
@@ -374,6 +386,8 @@ func newKeysRestore() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make the keyring again from an export",
+		Example: `  sealtable keys restore /mnt/safe/sealtable.export
+  sealtable keys restore /mnt/safe/sealtable.export --seal passphrase --config /srv/sealtable/config`,
 		Long: `Make the keyring again in the configuration directory, from what keys export wrote and the recovery passphrase. A keyring that is
 there is never overwritten. With --seal passphrase the new keyring is locked by the passphrase that --passphrase-file,
 ` + passphraseVariable + ` or the terminal gives.`,

@@ -110,7 +110,7 @@ type Store interface {
 	// SealTable makes the table refuse until its keys are asked for again: what is in memory is made durable under the keys
 	// that are still held, the table is closed, and the store forgets its keys. The next use asks the key source anew.
 	SealTable(ctx context.Context, id TableID) error
-	// Tables lists all tables, system tables included, in no order.
+	// Tables lists all tables, system tables included, in no order, and with them what a crash left of tables that were being made.
 	Tables(ctx context.Context) ([]TableID, error)
 
 	// Update runs fn as one transaction. The rows in latches, of any tables, are held against every other Update that names

@@ -48,7 +48,8 @@ func Open(opts Options) (*Store, error) {
 	if opts.BenchmarkWithoutEncryption && !testing.Testing() {
 		return nil, errors.New("storage: BenchmarkWithoutEncryption is for benchmarks alone")
 	}
-	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(), tables: make(map[storage.TableID]*table)}
+	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(), tables: make(map[storage.TableID]*table),
+		begun: make(map[storage.TableID]struct{})}
 	if opts.Memory == nil {
 		s.opts.Memory = lockedmem.NewArena(func(err error) { opts.Logger.Warn("keys of tables", "error", err) })
 		s.ownMemory = s.opts.Memory
@@ -79,7 +80,7 @@ func (s *Store) claim() (err error) {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
 	if s.lock, err = s.opts.FS.Lock(s.path(lockFile)); err != nil {
-		return fmt.Errorf("the data directory %s is in use by another process: %w", s.opts.Dir, err)
+		return fmt.Errorf("the data directory %s %s: %w", s.opts.Dir, whyNotLocked(err), err)
 	}
 	if fresh {
 		if err := s.initialise(); err != nil {
@@ -87,6 +88,15 @@ func (s *Store) claim() (err error) {
 		}
 	}
 	return nil
+}
+
+// whyNotLocked tells a directory that somebody else has from one in which the lock's file cannot be opened.
+func whyNotLocked(err error) string {
+	var opening *os.PathError
+	if errors.As(err, &opening) {
+		return "cannot be locked"
+	}
+	return "is in use by another process"
 }
 
 // readFormat looks at the data directory and changes nothing.
@@ -188,6 +198,8 @@ func (s *Store) findTables() error {
 			s.tables[id] = &table{store: s, id: id}
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return err
+		} else {
+			s.begun[id] = struct{}{}
 		}
 	}
 	return nil

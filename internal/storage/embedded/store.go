@@ -43,6 +43,7 @@ type Store struct {
 	tables map[storage.TableID]*table
 	absent map[storage.TableID]journal.Anchor // of tables that had rows and have no directory
 	admin  sync.Mutex                         // held while a table is made or dropped
+	begun  map[storage.TableID]struct{}       // directories of tables whose making was cut short before there was a store
 
 	awake     tableSet
 	newest    atomic.Uint64 // the latest LSN that a commit returned
@@ -131,6 +132,7 @@ func (s *Store) DropTable(ctx context.Context, id storage.TableID) error {
 	if errors.Is(err, storage.ErrNoTable) {
 		s.mu.Lock()
 		delete(s.absent, id)
+		delete(s.begun, id)
 		s.mu.Unlock()
 		return s.removeTableDir(id)
 	}
@@ -169,6 +171,11 @@ func (s *Store) Tables(ctx context.Context) ([]storage.TableID, error) {
 	ids := make([]storage.TableID, 0, len(s.tables))
 	for id := range s.tables {
 		ids = append(ids, id)
+	}
+	for id := range s.begun {
+		if _, made := s.tables[id]; !made {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }
