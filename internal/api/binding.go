@@ -1,9 +1,6 @@
 package api
 
-import (
-	"strconv"
-	"time"
-)
+import "time"
 
 // Binding says how an operation of a REST service lies on HTTP.
 type Binding[In, Out any] struct {
@@ -96,13 +93,6 @@ func SetTexts(dst *[]string, _ Param, values []string) error {
 func HeaderText(set func(name, value string), name string, v *string) {
 	if v != nil {
 		set(name, *v)
-	}
-}
-
-// HeaderInt calls set unless v is absent.
-func HeaderInt(set func(name, value string), name string, v *int64) {
-	if v != nil {
-		set(name, strconv.FormatInt(*v, 10))
 	}
 }
 
