@@ -130,7 +130,7 @@ var textS3SseKmsKeyId = api.TextRule{Min: 1, Max: 2048}
 
 var textSSEType = api.TextRule{Enum: []string{"AES256", "KMS"}}
 
-var textScalarAttributeType = api.TextRule{Enum: []string{"S", "N", "B"}}
+var textScalarAttributeType = api.TextRule{Enum: []string{"B", "N", "S"}}
 
 var textSelect = api.TextRule{Enum: []string{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"}}
 

@@ -78,6 +78,7 @@ func (p *plan) writeRules(out *source) error {
 func inServiceOrder(enum []string) []string {
 	for _, order := range [][]string{
 		{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"},
+		{"B", "N", "S"},
 		{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"},
 	} {
 		if slices.Equal(slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(enum))) {

@@ -258,7 +258,7 @@ func requireWrites(
 	return op
 }
 
-// requireReads is requireWrites for BatchGetItem, where only an empty map has words of its own.
+// requireReads is requireWrites for BatchGetItem, where only an empty map has words of its own, and too many keys of one table.
 func requireReads(
 	op api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput],
 ) api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput] {
@@ -266,6 +266,12 @@ func requireReads(
 	op.Validate = func(in *dynamodbapi.BatchGetItemInput) error {
 		if in.RequestItems != nil && len(in.RequestItems) == 0 {
 			return invalid("The requestItems parameter is required for BatchGetItem")
+		}
+		for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+			if len(in.RequestItems[name].Keys) > maxBatchReads {
+				return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
+					"Member must have length less than or equal to %d", name, maxBatchReads)
+			}
 		}
 		return validate(in)
 	}

@@ -41,6 +41,8 @@ func TestBatches(t *testing.T) {
 		{"read nothing", "BatchGetItem", `{}`, validation, constraint("null", "requestItems", "Member must not be null")},
 		{"write nothing", "BatchWriteItem", `{}`, validation, "The requestItems parameter is required for BatchWriteItem"},
 		{"write to no table", "BatchWriteItem", `{"RequestItems":{}}`, validation, "The requestItems parameter is required for BatchWriteItem"},
+		{"too many reads of one table", "BatchGetItem", `{"RequestItems":{"plain":{"Keys":[` + many(101, key) + `]}}}`, validation,
+			"1 validation error detected: Value at 'RequestItems.plain.member.Keys' failed to satisfy constraint: Member must have length less than or equal to 100"},
 		{"too many reads", "BatchGetItem", tooMany, validation, "Too many items requested for the BatchGetItem call"},
 		{"too many writes", "BatchWriteItem", `{"RequestItems":{"plain":[` + many(20, put) + `],"nowhere":[` + many(20, put) + `]}}`, validation,
 			"Too many items requested for the BatchWriteItem call"},
@@ -123,17 +125,23 @@ func TestTransactions(t *testing.T) {
 		{"read", "TransactGetItems", `{"TransactItems":[{"Get":{` + key("a") + `}},{"Get":{` + key("b") + `}},{"Get":{` + key("c") + `,"ProjectionExpression":"n"}}],"ReturnConsumedCapacity":"TOTAL"}`,
 			`{"Responses":[{"Item":{"pk":{"S":"a"},"n":{"N":"2"}}},{},{"Item":{"n":{"N":"1"}}}],
 			"ConsumedCapacity":[{"TableName":"plain","CapacityUnits":6,"ReadCapacityUnits":6}]}`},
+		{"placeholders alone", "TransactWriteItems", write(put("e", `,"ExpressionAttributeNames":{"#a":"b"}`), `{"Delete":{`+key("f")+`,"ExpressionAttributeValues":{":a":{"S":"b"}}}}`), `{}`},
+		{"names alone", "TransactGetItems", write(`{"Get":{` + key("f") + `,"ExpressionAttributeNames":{"#a":"b"}}}`), `{"Responses":[{}]}`},
 	})
 	reasons := func(codes, reasons string) string {
 		message := `"Transaction cancelled, please refer cancellation reasons for specific reasons [` + codes + `]"`
 		return `{"__type":"` + cancelled + `","message":` + message + `,"Message":` + message + `,"CancellationReasons":[` + reasons + `]}`
 	}
 	const none, misfit = `{"Code":"None"}`, `{"Code":"ValidationError","Message":"The provided key element does not match the schema"}`
+	const tooLong = `{"Code":"ValidationError","Message":"One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes"}`
+	long := strings.Repeat("k", 2049)
 	cancellations := []answered{
 		{"wrong keys", "TransactWriteItems", write(put("d", ""), `{"Delete":{"TableName":"plain","Key":{"k":{"S":"a"}}}}`, `{"Put":{"TableName":"plain","Item":{"pk":{"N":"1"}}}}`),
 			reasons("None, ValidationError, ValidationError", none+","+misfit+`,{"Code":"ValidationError","Message":"One or more parameter values were invalid: Type mismatch for key pk expected: S actual: N"}`)},
 		{"key attribute", "TransactWriteItems", write(`{"Update":{` + key("a") + `,"UpdateExpression":"REMOVE pk"}}`), reasons("ValidationError",
 			`{"Code":"ValidationError","Message":"One or more parameter values were invalid: Cannot update attribute pk. This attribute is part of the key"}`)},
+		{"long keys", "TransactWriteItems", write(put(long, ""), put("d", ""), `{"Delete":{`+key(long)+`}}`), reasons("ValidationError, None, ValidationError", tooLong+","+none+","+tooLong)},
+		{"read a long key", "TransactGetItems", write(`{"Get":{`+key("a")+`}}`, `{"Get":{`+key(long)+`}}`), reasons("None, ValidationError", none+","+tooLong)},
 		{"read wrong key", "TransactGetItems", write(`{"Get":{`+key("a")+`}}`, `{"Get":{"TableName":"plain","Key":{}}}`), reasons("None, ValidationError", none+","+misfit)},
 		{"conditions", "TransactWriteItems", write(put("d", ""), put("a", absentOnly+`,"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`), `{"ConditionCheck":{`+key("b")+presentOnly+`}}`),
 			reasons("None, ConditionalCheckFailed, ConditionalCheckFailed", none+`,{"Code":"ConditionalCheckFailed","Message":"The conditional request failed",

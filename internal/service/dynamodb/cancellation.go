@@ -44,14 +44,8 @@ func cancelFor(reasons []dynamodbapi.CancellationReason) error {
 }
 
 // isFault says whether a key is wrong by itself, whatever the table: that is refused like any other wrong request. What does not
-// fit the table cancels the transaction.
+// fit the table, and a key that is too long, cancels the transaction.
 func isFault(err error) bool {
-	var key *engine.KeyError
-	return errors.As(err, &key) && (key.Problem == engine.KeyEmpty || key.Problem == engine.KeyTooLong)
-}
-
-// isEmptyKey is the part of isFault that holds of what an update makes of an item too.
-func isEmptyKey(err error) bool {
 	var key *engine.KeyError
 	return errors.As(err, &key) && key.Problem == engine.KeyEmpty
 }
@@ -85,7 +79,7 @@ func cancellation(err error, plan []plannedWrite) error {
 	}
 	reasons := make([]dynamodbapi.CancellationReason, len(plan))
 	for i, reason := range cancelled.Reasons {
-		if isEmptyKey(reason) {
+		if isFault(reason) {
 			return updateRefusal(reason)
 		}
 		code, message, item := explainReason(reason, plan[i].returnItem)

@@ -52,7 +52,7 @@ func TestRefusedTables(t *testing.T) {
 		{"key type", "CreateTable", create(a, element("a", "SORT"), onDemand), validation,
 			constraint("'SORT'", "keySchema.1.member.keyType", "Member must satisfy enum value set: [HASH, RANGE]")},
 		{"attribute type", "CreateTable", create(`{"AttributeName":"a","AttributeType":"BOOL"}`, hash, onDemand), validation,
-			constraint("'BOOL'", "attributeDefinitions.1.member.attributeType", "Member must satisfy enum value set: [S, N, B]")},
+			constraint("'BOOL'", "attributeDefinitions.1.member.attributeType", "Member must satisfy enum value set: [B, N, S]")},
 		{"class", "CreateTable", create(a, hash, onDemand+`,"TableClass":"COLD"`), validation,
 			constraint("'COLD'", "tableClass", "Member must satisfy enum value set: [STANDARD, STANDARD_INFREQUENT_ACCESS]")},
 		{"billing mode", "CreateTable", create(a, hash, `,"BillingMode":"FREE"`), validation,

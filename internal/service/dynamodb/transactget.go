@@ -54,10 +54,13 @@ func (s *Service) places(ctx context.Context, caller *auth.Caller, gets []dynamo
 	return tables, places, cancelMisfits(misfits)
 }
 
-// compileGets compiles the projections; nil is the whole item.
+// compileGets compiles the projections; nil is the whole item. Names without a projection are let pass.
 func compileGets(gets []dynamodbapi.TransactGetItem) ([]*expression.Projection, error) {
 	projections := make([]*expression.Projection, len(gets))
 	for i := range gets {
+		if gets[i].Get.ProjectionExpression == nil {
+			continue
+		}
 		selected := projected{expression: gets[i].Get.ProjectionExpression, names: gets[i].Get.ExpressionAttributeNames}
 		var err error
 		if projections[i], err = selected.compile(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
+	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 )
@@ -118,12 +119,20 @@ func planWrite(item *dynamodbapi.TransactWriteItem) (plannedWrite, error) {
 	return planCheck(item.ConditionCheck)
 }
 
+// transactedCondition compiles the condition of a write. Unlike elsewhere, placeholders without an expression are let pass.
+func transactedCondition(text *string, names map[string]string, values attribute.Item) (engine.Condition, error) {
+	if text == nil {
+		return nil, nil
+	}
+	c := conditioned{expression: text, names: names, values: values}
+	return c.compile()
+}
+
 func planPut(in *dynamodbapi.Put) (plannedWrite, error) {
 	if err := checkItemSize(in.Item); err != nil {
 		return plannedWrite{}, err
 	}
-	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
-	condition, err := c.compile()
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, refusal, func(t *engine.Table) (engine.Write, error) {
 		return engine.PutOf(t, in.Item, condition)
 	}}, err
@@ -142,16 +151,14 @@ func planUpdate(in *dynamodbapi.Update) (plannedWrite, error) {
 }
 
 func planDelete(in *dynamodbapi.Delete) (plannedWrite, error) {
-	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
-	condition, err := c.compile()
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
 		return engine.DeleteOf(t, in.Key, condition)
 	}}, err
 }
 
 func planCheck(in *dynamodbapi.ConditionCheck) (plannedWrite, error) {
-	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
-	condition, err := c.compile()
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
 		return engine.CheckOf(t, in.Key, condition)
 	}}, err
