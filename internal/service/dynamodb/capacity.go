@@ -58,12 +58,13 @@ func addUnits(to, from map[string]float64) map[string]float64 {
 	return to
 }
 
-// costOfWrite is what a change of one item costs, factor times over, with its entries in the table's indexes.
+// costOfWrite is what a change of one item costs: in the table factor times over, with its entries in the table's indexes, which
+// cost the same in a transaction as outside of one.
 func costOfWrite(t *engine.Table, change engine.Change, factor float64) *cost {
 	c := &cost{table: factor * writeUnits(change)}
 	for i := range t.Indexes {
 		for _, size := range t.IndexWrites(&t.Indexes[i], change) {
-			c.charge(&t.Indexes[i], factor*float64(roundUp(max(size, 1), writeUnitBytes)))
+			c.charge(&t.Indexes[i], float64(roundUp(max(size, 1), writeUnitBytes)))
 		}
 	}
 	return c

@@ -150,9 +150,9 @@ func TestIndexKeysOfItems(t *testing.T) {
 		{"in a batch", "BatchWriteItem", `{` + wants + `,"RequestItems":{"scores":[{"PutRequest":{"Item":{"user":{"S":"new"},"game":{"S":"go"},"won":{"S":"no"}}}}]}}`,
 			`{"UnprocessedItems":{},"ConsumedCapacity":[{"TableName":"scores","CapacityUnits":3,"Table":{"CapacityUnits":1},"LocalSecondaryIndexes":{"byWon":{"CapacityUnits":1}},"GlobalSecondaryIndexes":{"winners":{"CapacityUnits":1}}}]}`},
 		{"in a transaction", "TransactWriteItems", `{` + wants + `,"TransactItems":[{"Put":{"TableName":"scores","Item":{"user":{"S":"new"},"game":{"S":"go"},"top":{"N":"1"}}}}]}`,
-			`{"ConsumedCapacity":[{"TableName":"scores","CapacityUnits":10,"WriteCapacityUnits":10,"Table":{"CapacityUnits":2,"WriteCapacityUnits":2},
-				"LocalSecondaryIndexes":{"byTop":{"CapacityUnits":2,"WriteCapacityUnits":2},"byWon":{"CapacityUnits":2,"WriteCapacityUnits":2}},
-				"GlobalSecondaryIndexes":{"games":{"CapacityUnits":2,"WriteCapacityUnits":2},"winners":{"CapacityUnits":2,"WriteCapacityUnits":2}}}]}`},
+			`{"ConsumedCapacity":[{"TableName":"scores","CapacityUnits":6,"WriteCapacityUnits":6,"Table":{"CapacityUnits":2,"WriteCapacityUnits":2},
+				"LocalSecondaryIndexes":{"byTop":{"CapacityUnits":1,"WriteCapacityUnits":1},"byWon":{"CapacityUnits":1,"WriteCapacityUnits":1}},
+				"GlobalSecondaryIndexes":{"games":{"CapacityUnits":1,"WriteCapacityUnits":1},"winners":{"CapacityUnits":1,"WriteCapacityUnits":1}}}]}`},
 	})
 }
 
