@@ -66,6 +66,10 @@ func malformed(err error) error {
 		return refuse(MalformedPolicy, "Invalid principal in policy: %s", problem.Detail)
 	case policy.NoResource:
 		return refuse(MalformedPolicy, "Policy statement must contain resources.")
+	case policy.HasPrincipal:
+		return refuse(MalformedPolicy, "Policy document should not specify a principal.")
+	case policy.HasResource:
+		return refuse(MalformedPolicy, "Has prohibited field Resource")
 	}
 	return refuse(MalformedPolicy, "Syntax errors in policy: %s", problem.Detail)
 }

@@ -36,7 +36,7 @@ func (s *Statement) compilePrincipals(raw *rawStatement, kind Kind, _ bool) erro
 	}
 	if kind == Identity {
 		if element != nil {
-			return syntaxError("a policy of a principal names no principal")
+			return &ParseError{Problem: HasPrincipal, Detail: "a policy of a principal names no principal"}
 		}
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *Statement) compileResources(raw *rawStatement, kind Kind, variables boo
 	}
 	switch {
 	case kind == Trust && raw.hasResource:
-		return syntaxError("a trust policy has no resource")
+		return &ParseError{Problem: HasResource, Detail: "a trust policy has no resource"}
 	case kind == Trust:
 		s.resources = []resourcePattern{{all: true}}
 		return nil

@@ -30,6 +30,8 @@ const (
 	InvalidPrincipal                // a principal that cannot exist
 	NoResource                      // a statement lacks its Resource
 	OverPermissive                  // a condition that also matches requests without the key; see checkSetOperator
+	HasPrincipal                    // a statement has a Principal, which its kind forbids
+	HasResource                     // a statement has a Resource, which its kind forbids
 )
 
 // ParseError says why a document is not a policy of its kind.
