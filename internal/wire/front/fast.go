@@ -86,7 +86,7 @@ func (f *Fast) handle(ctx *fasthttp.RequestCtx) {
 	c, _ := ctx.Conn().(*conn)
 	h := &ctx.Request.Header
 	x.req.Begin(h.Method(), h.RequestURI(), h.Host(), c.ip)
-	wellFormed := true
+	wellFormed := !unframed(h)
 	for name, value := range h.All() {
 		wellFormed = wellFormed && isToken(name)
 		if !bytes.EqualFold(name, []byte("Host")) {
@@ -102,6 +102,21 @@ func (f *Fast) handle(ctx *fasthttp.RequestCtx) {
 	x.res.Body = send(ctx, &x.res)
 	c.answered()
 	f.give(x)
+}
+
+// unframed says whether a request names the encoding identity, which does not say where its body ends: fasthttp would take it for no
+// body, and the body for the next request (RFC 9112 section 6.3).
+func unframed(h *fasthttp.RequestHeader) bool {
+	if h.ContentLength() > 0 {
+		return false
+	}
+	for line := range bytes.Lines(h.RawHeaders()) {
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		if bytes.EqualFold(name, []byte("Transfer-Encoding")) && bytes.EqualFold(bytes.TrimSpace(value), []byte("identity")) {
+			return true
+		}
+	}
+	return false
 }
 
 // isToken says whether a field name is one (RFC 9110 section 5.6.2), which fasthttp does not ask.

@@ -129,6 +129,8 @@ func TestConversations(t *testing.T) {
 		{"bad length", "POST / HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n" + last, []string{"HTTP/1.1 400 "}, "POST"},
 		{"two lengths", "POST / HTTP/1.1\r\n" + host + "Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello", []string{"HTTP/1.1 400 "}, "POST"},
 		{"two hosts", "GET / HTTP/1.1\r\n" + host + host + "\r\n", []string{"HTTP/1.1 400 "}, "GET"},
+		{"no framing", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: identity\r\n\r\n" + last, []string{"HTTP/1.1 "}, "200 OK"},
+		{"no framing, last field", "POST / HTTP/1.1\r\nX-A: 1\r\n" + host + "transfer-encoding:Identity \r\n\r\n" + last, []string{"HTTP/1.1 "}, "200 OK"},
 		{"bad chunk", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", []string{"HTTP/1.1 400 "}, "POST"},
 		{"slow header", "GET / HTTP/1.1\r\nHost", nil, "host="},
 		{"slow body", "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhel", nil, "host="},

@@ -72,7 +72,9 @@ func (fs *FS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, err
 		file, err = newFrameWriter(base, name, header, aead)
 	}
 	if err != nil {
-		return nil, abandon(base, err)
+		err = abandon(base, err)
+		_ = fs.base.Remove(name) // of a file without a header nobody can say whose it was: a full disk would leave many
+		return nil, err
 	}
 	return file, nil
 }
