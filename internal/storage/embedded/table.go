@@ -190,8 +190,17 @@ func (t *table) condemn(err error) {
 	if !t.broken.CompareAndSwap(nil, &err) {
 		return
 	}
-	t.store.log.Error("table refuses service; the others go on", "table", t.id.String(), "error", err)
+	t.store.log.Error("table refuses service; the others go on", "table", t.id.String(), "error", err, "remedy", remedy(err))
 	t.store.reclaim.wake()
+}
+
+// remedy says what an operator does about a table that refuses.
+func remedy(err error) string {
+	var corrupt *storage.CorruptError
+	if errors.As(err, &corrupt) {
+		return "run sealtable inspect, and put back what it names"
+	}
+	return "mend the disk, or make room on it, and start the server anew; what was acknowledged is in the journal"
 }
 
 // rest puts the table to sleep: its rows are made durable, its readers end with the given error, its keys are forgotten. The
