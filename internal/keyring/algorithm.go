@@ -51,6 +51,8 @@ func (s Spec) signatures() []string {
 		return []string{"ECDSA_SHA_512"}
 	case edwards25519:
 		return []string{ed25519Pure, ed25519Prehashed}
+	case "ML_DSA_44", "ML_DSA_65", "ML_DSA_87":
+		return []string{latticeAlgorithm}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (k *Keyring) TryDataKeyPair(key *Key, op Operation, spec Spec) error {
 	if _, err := key.ready(op, op, EncryptDecrypt, SymmetricAlgorithm); err != nil {
 		return err
 	}
-	if !spec.made() || !spec.asymmetric() {
+	if !spec.made() || !spec.asymmetric() || spec.isLattice() {
 		return fail(Unsupported, "KeyPairSpec %s is not supported by this installation.", spec)
 	}
 	return nil

@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"math/big"
 
+	"filippo.io/mldsa"
+	latticex509 "filippo.io/mldsa/x509"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// A private key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey or a *secp256k1.PrivateKey, and a public key its
-// counterpart. At rest the first is a PKCS #8 PrivateKeyInfo (RFC 5208), the second a SubjectPublicKeyInfo (RFC 5280), both in DER.
+// A private key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey, a *secp256k1.PrivateKey or an
+// *mldsa.PrivateKey, and a public key its counterpart. At rest the first is a PKCS #8 PrivateKeyInfo (RFC 5208), the second a SubjectPublicKeyInfo (RFC 5280), both in DER.
 
 // errPair says that bytes hold no key pair of the spec. What is wrong with them is not said: they may hold a secret.
 var errPair = errors.New("not a key pair of this key spec")
@@ -35,6 +37,9 @@ func generatePrivate(spec Spec) (crypto.PrivateKey, error) {
 	}
 	if spec.isRSA() {
 		return rsa.GenerateKey(rand.Reader, spec.modulus())
+	}
+	if spec.isLattice() {
+		return mldsa.GenerateKey(spec.lattice())
 	}
 	return nil, fmt.Errorf("there are no key pairs of KeySpec %s", spec)
 }
@@ -67,13 +72,16 @@ func marshalPrivate(private crypto.PrivateKey) ([]byte, error) {
 	if koblitz, ok := private.(*secp256k1.PrivateKey); ok {
 		return marshalKoblitz(koblitz)
 	}
-	return x509.MarshalPKCS8PrivateKey(private)
+	return latticex509.MarshalPKCS8PrivateKey(private)
 }
 
 // parsePrivate reads a private key of the spec; the caller wipes it. Any failure is errPair.
 func parsePrivate(spec Spec, der []byte) (crypto.PrivateKey, error) {
 	if spec == secgP256K1 {
 		return parseKoblitz(der)
+	}
+	if spec.isLattice() {
+		return parseLattice(spec, der)
 	}
 	private, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
@@ -96,6 +104,8 @@ func publicOf(private crypto.PrivateKey) crypto.PublicKey {
 		return p.Public()
 	case *secp256k1.PrivateKey:
 		return p.PubKey()
+	case *mldsa.PrivateKey:
+		return p.PublicKey()
 	}
 	return nil
 }
@@ -104,13 +114,16 @@ func marshalPublic(public crypto.PublicKey) ([]byte, error) {
 	if koblitz, ok := public.(*secp256k1.PublicKey); ok {
 		return marshalKoblitzPublic(koblitz)
 	}
-	return x509.MarshalPKIXPublicKey(public)
+	return latticex509.MarshalPKIXPublicKey(public)
 }
 
 // parsePublic reads a public key of the spec. Any failure is errPair.
 func parsePublic(spec Spec, der []byte) (crypto.PublicKey, error) {
 	if spec == secgP256K1 {
 		return parseKoblitzPublic(der)
+	}
+	if spec.isLattice() {
+		return parseLatticePublic(spec, der)
 	}
 	public, err := x509.ParsePKIXPublicKey(der)
 	if err != nil || !isOf(spec, public) {
@@ -129,11 +142,13 @@ func isOf(spec Spec, public crypto.PublicKey) bool {
 		return spec == edwards25519
 	case *secp256k1.PublicKey:
 		return spec == secgP256K1
+	case *mldsa.PublicKey:
+		return spec.isLattice() && p.Parameters() == spec.lattice()
 	}
 	return false
 }
 
-// wipePrivate overwrites what can be reached of a private key. What the library keeps of it elsewhere goes with the next
+// wipePrivate overwrites what can be reached of a private key, which is nothing of one of ML-DSA. What the library keeps of it elsewhere goes with the next
 // collection; DESIGN.md says so under its limits.
 func wipePrivate(private crypto.PrivateKey) {
 	switch p := private.(type) {

@@ -5,15 +5,15 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/x509"
 	"encoding/base64"
 	"testing"
 
+	latticex509 "filippo.io/mldsa/x509"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
 // pairSpecs are the specs of key pairs. RSA_3072 and RSA_4096 differ from RSA_2048 in a number, and take seconds to make.
-var pairSpecs = []Spec{"RSA_2048", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", secgP256K1, edwards25519}
+var pairSpecs = []Spec{"RSA_2048", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", secgP256K1, edwards25519, "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"}
 
 func (w *world) newKeyOf(t testing.TB, spec Spec, usage Usage) *Key {
 	t.Helper()
@@ -221,7 +221,7 @@ func standardPublic(t testing.TB, w *world, key *Key) any {
 	t.Helper()
 	der, err := w.PublicKey(key)
 	must(t, err)
-	public, err := x509.ParsePKIXPublicKey(der)
+	public, err := latticex509.ParsePKIXPublicKey(der)
 	must(t, err)
 	return public
 }

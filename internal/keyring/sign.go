@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"cmp"
 	"crypto"
 	stdecdsa "crypto/ecdsa"
 	"crypto/ed25519"
@@ -10,14 +11,25 @@ import (
 	"fmt"
 	"strings"
 
+	"filippo.io/mldsa"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/decred/dcrd/dcrec/secp256k1/v4/ecdsa"
 )
 
-// Message is what is signed: a message of 1 to MaxPlaintext bytes, or its digest.
+// MessageKind says what the bytes of a Message are, in the words of the KMS API.
+type MessageKind string
+
+// The kinds of messages. The zero value is Raw too.
+const (
+	Raw        MessageKind = "RAW"
+	Digest     MessageKind = "DIGEST"      // the message's digest
+	ExternalMu MessageKind = "EXTERNAL_MU" // the message's representative μ for a key of ML-DSA
+)
+
+// Message is what is signed: a message of 1 to MaxPlaintext bytes, or what is made of it first.
 type Message struct {
-	Bytes  []byte
-	Digest bool // Bytes is the message's digest already
+	Bytes []byte
+	Kind  MessageKind
 }
 
 // Sign signs a message with the private key.
@@ -35,7 +47,7 @@ func (k *Keyring) Sign(key *Key, algorithm string, message Message) ([]byte, err
 		return nil, err
 	}
 	defer wipePrivate(private)
-	signature, err := sign(private, algorithm, input)
+	signature, err := sign(private, algorithm, message.Kind, input)
 	if err != nil {
 		return nil, fmt.Errorf("sign with key %s: %w", key.id, err)
 	}
@@ -43,13 +55,13 @@ func (k *Keyring) Sign(key *Key, algorithm string, message Message) ([]byte, err
 	return signature, nil
 }
 
-// Verify says whether a signature is the key's. Every wrong one gets the same answer.
+// Verify says whether a signature is the key's. Every wrong one gets the same answer. The library of ML-DSA cannot verify by a μ.
 func (k *Keyring) Verify(key *Key, algorithm string, message Message, signature []byte) error {
 	m, err := key.ready("Verify", "Verify", SignVerify, algorithm)
 	if err != nil {
 		return err
 	}
-	input, err := message.input(algorithm)
+	input, err := message.verifiable(algorithm)
 	if err != nil {
 		return err
 	}
@@ -69,31 +81,51 @@ func (k *Keyring) TrySign(key *Key, op Operation, algorithm string, message Mess
 	if _, err := key.ready(op, op, SignVerify, algorithm); err != nil {
 		return err
 	}
-	_, err := message.input(algorithm)
+	input := message.input
+	if op == "Verify" {
+		input = message.verifiable
+	}
+	_, err := input(algorithm)
 	return err
 }
 
-// input is what goes into the signature: a digest, except for Ed25519, which takes the message itself ("Sign" in the AWS KMS API
-// Reference names the message types that the two forms of it need).
-func (m Message) input(algorithm string) ([]byte, error) {
-	hash := hashOf(algorithm)
-	switch {
-	case m.Digest && algorithm == ed25519Pure, !m.Digest && algorithm == ed25519Prehashed:
-		kind := map[bool]string{true: "DIGEST", false: "RAW"}[m.Digest]
-		return nil, fail(Invalid, "MessageType %s is not valid for SigningAlgorithm %s.", kind, algorithm)
-	case algorithm == ed25519Pure:
-		return m.Bytes, nil
-	case !m.Digest:
-		h := hash.New()
-		_, _ = h.Write(m.Bytes)
-		return h.Sum(nil), nil
-	case len(m.Bytes) != hash.Size():
-		return nil, fail(Invalid, "Digest is invalid length for algorithm %s.", algorithm)
+// verifiable is input for a signature that is to be verified.
+func (m Message) verifiable(algorithm string) ([]byte, error) {
+	input, err := m.input(algorithm)
+	if err == nil && m.Kind == ExternalMu {
+		return nil, fail(Unsupported, "Verify with MessageType EXTERNAL_MU is not supported by this installation.")
 	}
-	return m.Bytes, nil
+	return input, err
 }
 
-func sign(private crypto.PrivateKey, algorithm string, input []byte) ([]byte, error) {
+// input is what goes into the signature: a digest, except for Ed25519 and ML-DSA, which take the message itself ("Sign" in the AWS KMS
+// API Reference names the message types that they need).
+func (m Message) input(algorithm string) ([]byte, error) {
+	if err := m.fits(algorithm); err != nil {
+		return nil, err
+	}
+	if m.Kind == Digest || m.Kind == ExternalMu || algorithm == ed25519Pure || algorithm == latticeAlgorithm {
+		return m.Bytes, nil
+	}
+	h := hashOf(algorithm).New()
+	_, _ = h.Write(m.Bytes)
+	return h.Sum(nil), nil
+}
+
+func (m Message) fits(algorithm string) error {
+	digest, mu := m.Kind == Digest, m.Kind == ExternalMu
+	switch {
+	case mu && algorithm != latticeAlgorithm:
+		return fail(Invalid, "MessageType EXTERNAL_MU is only valid for ML-DSA keys.")
+	case digest && algorithm == latticeAlgorithm, digest && algorithm == ed25519Pure, !digest && algorithm == ed25519Prehashed:
+		return fail(Invalid, "MessageType %s is not valid for SigningAlgorithm %s.", cmp.Or(m.Kind, Raw), algorithm)
+	case mu && len(m.Bytes) != muSize, digest && len(m.Bytes) != hashOf(algorithm).Size():
+		return fail(Invalid, "Digest is invalid length for algorithm %s.", algorithm)
+	}
+	return nil
+}
+
+func sign(private crypto.PrivateKey, algorithm string, kind MessageKind, input []byte) ([]byte, error) {
 	switch p := private.(type) {
 	case *rsa.PrivateKey:
 		if isPSS(algorithm) {
@@ -106,6 +138,8 @@ func sign(private crypto.PrivateKey, algorithm string, input []byte) ([]byte, er
 		return p.Sign(rand.Reader, input, edwardsOptions(algorithm))
 	case *secp256k1.PrivateKey:
 		return ecdsa.Sign(p, input).Serialize(), nil
+	case *mldsa.PrivateKey:
+		return signLattice(p, kind, input)
 	}
 	return nil, errors.New("a key pair that cannot sign")
 }
@@ -124,6 +158,8 @@ func verify(public crypto.PublicKey, algorithm string, input, signature []byte) 
 	case *secp256k1.PublicKey:
 		parsed, err := ecdsa.ParseDERSignature(signature)
 		return err == nil && parsed.Verify(input, p)
+	case *mldsa.PublicKey:
+		return mldsa.Verify(p, input, signature, nil) == nil
 	}
 	return false
 }

@@ -12,6 +12,8 @@ import (
 	"crypto/sha512"
 	"strings"
 	"testing"
+
+	"filippo.io/mldsa"
 )
 
 // TestSignaturesVerifyElsewhere checks what Sign makes with the standard library, message and digest alike.
@@ -29,7 +31,7 @@ func TestSignaturesVerifyElsewhere(t *testing.T) {
 				signature, err := w.Sign(key, algorithm, m)
 				must(t, err)
 				if !standardVerify(public, algorithm, message, signature) {
-					t.Errorf("%s with %s, digest %v: not a signature", spec, algorithm, m.Digest)
+					t.Errorf("%s with %s, %s: not a signature", spec, algorithm, m.Kind)
 				}
 				must(t, w.Verify(key, algorithm, m, signature))
 			}
@@ -39,9 +41,9 @@ func TestSignaturesVerifyElsewhere(t *testing.T) {
 
 // messagesFor is a message in the forms that an algorithm takes.
 func messagesFor(algorithm string, message []byte) []Message {
-	digest := Message{Bytes: digestFor(algorithm, message), Digest: true}
+	digest := Message{Bytes: digestFor(algorithm, message), Kind: Digest}
 	switch algorithm {
-	case ed25519Pure:
+	case ed25519Pure, latticeAlgorithm:
 		return []Message{{Bytes: message}}
 	case ed25519Prehashed:
 		return []Message{digest}
@@ -78,6 +80,8 @@ func standardVerify(public any, algorithm string, message, signature []byte) boo
 			return ed25519.VerifyWithOptions(p, digest, signature, &ed25519.Options{Hash: crypto.SHA512}) == nil
 		}
 		return ed25519.Verify(p, message, signature)
+	case *mldsa.PublicKey:
+		return mldsa.Verify(p, message, signature, nil) == nil
 	}
 	return false
 }
@@ -127,7 +131,7 @@ func TestSaltIsAsLongAsTheHash(t *testing.T) {
 		}
 		signature, err := rsa.SignPSS(rand.Reader, private.(*rsa.PrivateKey), crypto.SHA256, digest[:], options)
 		must(t, err)
-		err = w.Verify(key, "RSASSA_PSS_SHA_256", Message{Bytes: digest[:], Digest: true}, signature)
+		err = w.Verify(key, "RSASSA_PSS_SHA_256", Message{Bytes: digest[:], Kind: Digest}, signature)
 		if KindOf(err) != want || want == 0 && err != nil {
 			t.Errorf("salt of %d: %v", salt, err)
 		}
@@ -145,16 +149,16 @@ func TestMessageRules(t *testing.T) {
 		kind      Kind
 		text      string
 	}{
-		{p256, "ECDSA_SHA_256", Message{make([]byte, 31), true}, Invalid, "Digest is invalid length for algorithm ECDSA_SHA_256."},
-		{p256, "ECDSA_SHA_384", Message{make([]byte, 48), true}, InvalidUsage,
+		{p256, "ECDSA_SHA_256", Message{make([]byte, 31), Digest}, Invalid, "Digest is invalid length for algorithm ECDSA_SHA_256."},
+		{p256, "ECDSA_SHA_384", Message{make([]byte, 48), Digest}, InvalidUsage,
 			"Algorithm ECDSA_SHA_384 is incompatible with key spec ECC_NIST_P256."},
-		{edwards, ed25519Pure, Message{make([]byte, 64), true}, Invalid,
+		{edwards, ed25519Pure, Message{make([]byte, 64), Digest}, Invalid,
 			"MessageType DIGEST is not valid for SigningAlgorithm ED25519_SHA_512."},
-		{edwards, ed25519Prehashed, Message{make([]byte, 64), false}, Invalid,
+		{edwards, ed25519Prehashed, Message{make([]byte, 64), Raw}, Invalid,
 			"MessageType RAW is not valid for SigningAlgorithm ED25519_PH_SHA_512."},
-		{edwards, ed25519Prehashed, Message{make([]byte, 32), true}, Invalid,
+		{edwards, ed25519Prehashed, Message{make([]byte, 32), Digest}, Invalid,
 			"Digest is invalid length for algorithm ED25519_PH_SHA_512."},
-		{agreeing, "ECDSA_SHA_256", Message{make([]byte, 32), true}, InvalidUsage,
+		{agreeing, "ECDSA_SHA_256", Message{make([]byte, 32), Digest}, InvalidUsage,
 			agreeing.ARN() + " key usage is KEY_AGREEMENT which is not valid for Sign."},
 	} {
 		_, err := w.Sign(c.key, c.algorithm, c.message)
@@ -197,7 +201,7 @@ func TestAsymmetricKeysDoNotRotate(t *testing.T) {
 func BenchmarkSignP256(b *testing.B) {
 	w := newWorld(b)
 	key := w.newKeyOf(b, "ECC_NIST_P256", SignVerify)
-	message := Message{Bytes: make([]byte, 32), Digest: true}
+	message := Message{Bytes: make([]byte, 32), Kind: Digest}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {

@@ -69,10 +69,8 @@ func (s Spec) fits(u Usage) bool {
 	return false
 }
 
-// made says whether this program makes keys of the spec. It has no SM2, and its language's library no ML-DSA.
-func (s Spec) made() bool {
-	return s.usages() != nil && s != "SM2" && !strings.HasPrefix(string(s), "ML_DSA_")
-}
+// made says whether this program makes keys of the spec. It has no SM2.
+func (s Spec) made() bool { return s.usages() != nil && s != "SM2" }
 
 // class groups the specs that an alias may move between.
 func (s Spec) class() string {

@@ -28,7 +28,7 @@ func TestRFC8032(t *testing.T) {
 		input, err := messagesFor(v.algorithm, unhex(t, v.message))[0].input(v.algorithm)
 		must(t, err)
 		private := ed25519.NewKeyFromSeed(unhex(t, v.seed))
-		signature, err := sign(private, v.algorithm, input)
+		signature, err := sign(private, v.algorithm, Raw, input)
 		must(t, err)
 		if !bytes.Equal(signature, unhex(t, v.signature)) {
 			t.Errorf("%s: got %x", v.algorithm, signature)
@@ -69,7 +69,7 @@ func TestECDSAForms(t *testing.T) {
 		private, err := generatePrivate(spec)
 		must(t, err)
 		digest := sha256.Sum256([]byte("a message"))
-		signature, err := sign(private, "ECDSA_SHA_256", digest[:])
+		signature, err := sign(private, "ECDSA_SHA_256", Digest, digest[:])
 		must(t, err)
 		var parts struct{ R, S *big.Int }
 		_, err = asn1.Unmarshal(signature, &parts)
@@ -120,9 +120,9 @@ func TestRSAForms(t *testing.T) {
 	const pkcs, pss = "RSASSA_PKCS1_V1_5_SHA_256", "RSASSA_PSS_SHA_256"
 	unnamed, err := rsa.SignPKCS1v15(rand.Reader, private, crypto.Hash(0), digest[:])
 	must(t, err)
-	byPKCS, err := sign(private, pkcs, digest[:])
+	byPKCS, err := sign(private, pkcs, Digest, digest[:])
 	must(t, err)
-	byPSS, err := sign(private, pss, digest[:])
+	byPSS, err := sign(private, pss, Digest, digest[:])
 	must(t, err)
 	for name, c := range map[string]struct {
 		algorithm string

@@ -26,7 +26,7 @@ func (s *Service) bindSigning() []service.Bound {
 			describe: func(in *kmsapi.VerifyRequest, c *conditions, needs *auth.Needs) {
 				c.describeSignature(in.SigningAlgorithm, in.MessageType, needs)
 			},
-		}, s.verify),
+		}, s.verify).Lacking("MessageType EXTERNAL_MU"),
 		onKey(s, kmsapi.GetPublicKey(), keyRule[kmsapi.GetPublicKeyRequest]{
 			id: func(in *kmsapi.GetPublicKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
 			check: func(in *kmsapi.GetPublicKeyRequest) error { return s.checkTokens(in.GrantTokens) },
@@ -34,14 +34,9 @@ func (s *Service) bindSigning() []service.Bound {
 	}
 }
 
-const (
-	rawMessage    = "RAW"
-	digestMessage = "DIGEST"
-)
-
 func messageType(given *string) string {
 	if given == nil {
-		return rawMessage
+		return string(keyring.Raw)
 	}
 	return *given
 }
@@ -53,24 +48,14 @@ func (c *conditions) describeSignature(algorithm, kind *string, needs *auth.Need
 	needs.Note("messageType", messageType(kind))
 }
 
-// messageOf is what is to be signed. The third type of message belongs to ML-DSA, which no key here has.
-func messageOf(bytes []byte, kind *string) (keyring.Message, error) {
-	switch messageType(kind) {
-	case rawMessage:
-		return keyring.Message{Bytes: bytes}, nil
-	case digestMessage:
-		return keyring.Message{Bytes: bytes, Digest: true}, nil
-	}
-	return keyring.Message{}, invalid("MessageType " + *kind + " is only valid for ML-DSA keys.")
+func messageOf(bytes []byte, kind *string) keyring.Message {
+	return keyring.Message{Bytes: bytes, Kind: keyring.MessageKind(messageType(kind))}
 }
 
 func (s *Service) sign(_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.SignRequest) (*kmsapi.SignResponse, error) {
-	message, err := messageOf(in.Message, in.MessageType)
-	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.keys.TrySign(key, "Sign", *in.SigningAlgorithm, message))
-	}
-	if err != nil {
-		return nil, err
+	message := messageOf(in.Message, in.MessageType)
+	if isTrue(in.DryRun) {
+		return nil, orDryRun(s.keys.TrySign(key, "Sign", *in.SigningAlgorithm, message))
 	}
 	signature, err := s.keys.Sign(key, *in.SigningAlgorithm, message)
 	if err != nil {
@@ -83,14 +68,11 @@ func (s *Service) sign(_ context.Context, _ *auth.Caller, key *keyring.Key, in *
 func (s *Service) verify(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.VerifyRequest,
 ) (*kmsapi.VerifyResponse, error) {
-	message, err := messageOf(in.Message, in.MessageType)
-	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.keys.TrySign(key, "Verify", *in.SigningAlgorithm, message))
+	message := messageOf(in.Message, in.MessageType)
+	if isTrue(in.DryRun) {
+		return nil, orDryRun(s.keys.TrySign(key, "Verify", *in.SigningAlgorithm, message))
 	}
-	if err == nil {
-		err = s.keys.Verify(key, *in.SigningAlgorithm, message, in.Signature)
-	}
-	if err != nil {
+	if err := s.keys.Verify(key, *in.SigningAlgorithm, message, in.Signature); err != nil {
 		return nil, err
 	}
 	return &kmsapi.VerifyResponse{KeyId: new(key.ARN()), SignatureValid: new(true), SigningAlgorithm: in.SigningAlgorithm}, nil
