@@ -106,7 +106,7 @@ var textReturnConsumedCapacity = api.TextRule{Enum: []string{"INDEXES", "TOTAL",
 
 var textReturnItemCollectionMetrics = api.TextRule{Enum: []string{"SIZE", "NONE"}}
 
-var textReturnValue = api.TextRule{Enum: []string{"NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"}}
+var textReturnValue = api.TextRule{Enum: []string{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"}}
 
 var textReturnValuesOnConditionCheckFailure = api.TextRule{Enum: []string{"ALL_OLD", "NONE"}}
 

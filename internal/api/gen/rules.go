@@ -79,6 +79,7 @@ func inServiceOrder(enum []string) []string {
 	for _, order := range [][]string{
 		{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"},
 		{"B", "N", "S"},
+		{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"},
 		{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"},
 	} {
 		if slices.Equal(slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(enum))) {

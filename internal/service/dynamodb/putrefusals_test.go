@@ -97,7 +97,7 @@ func TestRefusedPuts(t *testing.T) {
 
 		{"return values", "PutItem", put(`{"pk":{"S":"a"}}`, `,"ReturnValues":"ALL_NEW"`), validation, "ReturnValues can only be ALL_OLD or NONE"},
 		{"return values enum", "PutItem", put(`{"pk":{"S":"a"}}`, `,"ReturnValues":"SOME"`), validation,
-			constraint("'SOME'", "returnValues", "Member must satisfy enum value set: [NONE, ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATED_NEW]")},
+			constraint("'SOME'", "returnValues", "Member must satisfy enum value set: [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]")},
 		{"capacity enum", "PutItem", put(`{"pk":{"S":"a"}}`, `,"ReturnConsumedCapacity":"ALL"`), validation,
 			constraint("'ALL'", "returnConsumedCapacity", "Member must satisfy enum value set: [INDEXES, TOTAL, NONE]")},
 		{"metrics enum", "PutItem", put(`{"pk":{"S":"a"}}`, `,"ReturnItemCollectionMetrics":"ALL"`), validation,
