@@ -50,6 +50,11 @@ resource "aws_kms_key" "codes" {
   deletion_window_in_days  = 7
 }
 
+# The key that AWS manages: there is an alias of it before there is a key.
+data "aws_kms_alias" "managed" {
+  name = "alias/aws/dynamodb"
+}
+
 output "key" {
   value = aws_kms_key.tables.arn
 }

@@ -2,6 +2,8 @@ package kms
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -122,14 +124,41 @@ func (s *Service) listAliases(
 		}
 	}
 	page, more := s.keys.Aliases(scopeOf(caller), key, after, limit)
+	if key == nil {
+		page, more = withPredefined(page, more, scopeOf(caller), after, limit)
+	}
 	out := &kmsapi.ListAliasesResponse{Aliases: []kmsapi.AliasListEntry{}, Truncated: new(more)}
 	for _, a := range page {
-		out.Aliases = append(out.Aliases, kmsapi.AliasListEntry{
-			AliasName: new(a.Name), AliasArn: new(a.ARN()), TargetKeyId: new(a.Target),
-			CreationDate: new(a.Created), LastUpdatedDate: new(a.Updated),
-		})
+		out.Aliases = append(out.Aliases, aliasEntry(a))
 		after = a.Name
 	}
 	out.NextMarker = marker(after, more)
 	return out, nil
+}
+
+func aliasEntry(a *keyring.Alias) kmsapi.AliasListEntry {
+	entry := kmsapi.AliasListEntry{AliasName: new(a.Name), AliasArn: new(a.ARN())}
+	if a.Target != "" {
+		entry.TargetKeyId, entry.CreationDate, entry.LastUpdatedDate = new(a.Target), new(a.Created), new(a.Updated)
+	}
+	return entry
+}
+
+// predefinedAlias stands for the AWS managed key of DynamoDB, also before there is one.
+const predefinedAlias = "alias/aws/dynamodb"
+
+// withPredefined adds the predefined alias to a page of aliases while no key has it: it has no target then ("ListAliases" in the AWS
+// KMS API Reference).
+func withPredefined(page []*keyring.Alias, more bool, scope keyring.Scope, after string, limit int) ([]*keyring.Alias, bool) {
+	at, found := slices.BinarySearchFunc(page, predefinedAlias, func(a *keyring.Alias, name string) int {
+		return strings.Compare(a.Name, name)
+	})
+	if found || after >= predefinedAlias || at == len(page) && more {
+		return page, more
+	}
+	page = slices.Insert(page, at, &keyring.Alias{Scope: scope, Name: predefinedAlias})
+	if len(page) > limit {
+		return page[:limit], true
+	}
+	return page, more
 }

@@ -151,10 +151,10 @@ func (s *Service) createKey(
 func (s *Service) makeManaged(ctx context.Context, caller *auth.Caller, id string) error {
 	name, ok := strings.CutPrefix(aliasIn(id), "alias/aws/")
 	scope := scopeOf(caller)
-	if !ok || name != "dynamodb" || id != "alias/aws/dynamodb" && id != scope.AliasARN("alias/aws/dynamodb") {
+	if !ok || id != predefinedAlias && id != scope.AliasARN(predefinedAlias) {
 		return nil
 	}
-	if _, err := s.keys.Resolve(scope, "alias/aws/"+name, keyring.KeyOrAlias); err == nil {
+	if _, err := s.keys.Resolve(scope, predefinedAlias, keyring.KeyOrAlias); err == nil {
 		return nil
 	}
 	if err := s.authorizeUnborn(ctx, caller, name); err != nil {
