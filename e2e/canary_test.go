@@ -47,18 +47,20 @@ func forms(canary []byte) map[string][]byte {
 	return out
 }
 
-// A finder looks for many needles in one pass.
-type finder struct {
-	begins  [1 << 16]bool // the first two bytes of each needle
-	needles map[string][]byte
+// A finder looks for many needles in one pass: they are found by their first two bytes.
+type finder [1 << 16][]needle
+
+type needle struct {
+	what  string
+	bytes []byte
 }
 
 func (c *canaries) finder() *finder {
-	f := &finder{needles: map[string][]byte{}}
+	f := &finder{}
 	for place, canary := range c.places {
-		for form, needle := range forms(canary) {
-			f.needles[place+" ("+form+")"] = needle
-			f.begins[uint16(needle[0])<<8|uint16(needle[1])] = true
+		for form, bytes := range forms(canary) {
+			begin := uint16(bytes[0])<<8 | uint16(bytes[1])
+			f[begin] = append(f[begin], needle{place + " (" + form + ")", bytes})
 		}
 	}
 	return f
@@ -67,12 +69,9 @@ func (c *canaries) finder() *finder {
 // find names what is in the content.
 func (f *finder) find(content []byte) (found []string) {
 	for i := 0; i+1 < len(content); i++ {
-		if !f.begins[uint16(content[i])<<8|uint16(content[i+1])] {
-			continue
-		}
-		for what, needle := range f.needles {
-			if bytes.HasPrefix(content[i:], needle) {
-				found = append(found, what)
+		for _, n := range f[uint16(content[i])<<8|uint16(content[i+1])] {
+			if bytes.HasPrefix(content[i:], n.bytes) {
+				found = append(found, n.what)
 			}
 		}
 	}
@@ -182,10 +181,14 @@ func TestCanaries(t *testing.T) {
 			var tables []string
 			for kind, sse := range r.kindsOfKey(t) {
 				tables = append(tables, plantTable(t, r, c, kind, sse))
+				plantSpread(t, r, c, kind, sse)
 			}
 			end(t, s)
 			scanInstallation(t, c, s)
 			inspectInstallation(t, s)
+			if name == "stopped" {
+				checkTrail(t, c, s)
+			}
 			s = startServe(t, s.home)
 			r = newRaw(s)
 			for _, table := range tables {

@@ -47,7 +47,9 @@ func fillLost(t *testing.T, b *boto) (arn string) {
 	t.Helper()
 	arn, _ = b.newKey(t, nil)
 	other, _ := b.newKey(t, nil)
-	b.call(t, "dynamodb.create_table", tableInput("lost", under(arn)))
+	lost := tableInput("lost", under(arn))
+	lost["GlobalSecondaryIndexes"] = []m{{"IndexName": "by-sk", "KeySchema": keyed("sk", "pk"), "Projection": m{"ProjectionType": "ALL"}}}
+	b.call(t, "dynamodb.create_table", lost)
 	b.call(t, "dynamodb.create_table", tableInput("beside", under(other)))
 	for i := range itemsOfLost {
 		item := m{"pk": attributeS("p"), "sk": attributeS(fmt.Sprintf("%03d", i)), "n": attributeN(fmt.Sprint(i))}
@@ -61,18 +63,28 @@ func fillLost(t *testing.T, b *boto) (arn string) {
 func refusesItems(t *testing.T, b *boto, table, text string) {
 	t.Helper()
 	key := m{"pk": attributeS("p"), "sk": attributeS("001")}
-	for operation, more := range map[string]m{
-		"get_item":     {"Key": key},
-		"put_item":     {"Item": key},
-		"delete_item":  {"Key": key},
-		"query":        {"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}},
-		"scan":         {},
-		"update_table": {"SSESpecification": m{"Enabled": false}},
+	for _, c := range []struct {
+		operation string
+		in        m
+	}{
+		{"get_item", m{"TableName": table, "Key": key}},
+		{"get_item", m{"TableName": table, "Key": key, "ConsistentRead": true}},
+		{"put_item", m{"TableName": table, "Item": key}},
+		{"update_item", m{"TableName": table, "Key": key, "UpdateExpression": "REMOVE n"}},
+		{"delete_item", m{"TableName": table, "Key": key}},
+		{"query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}}},
+		{"query", m{"TableName": table, "IndexName": "by-sk", "KeyConditionExpression": "sk = :s", "ExpressionAttributeValues": m{":s": attributeS("001")}}},
+		{"scan", m{"TableName": table}},
+		{"scan", m{"TableName": table, "IndexName": "by-sk"}},
+		{"batch_get_item", m{"RequestItems": m{table: m{"Keys": []m{key}}}}},
+		{"batch_write_item", m{"RequestItems": m{table: []m{{"PutRequest": m{"Item": key}}}}}},
+		{"transact_get_items", m{"TransactItems": []m{{"Get": m{"TableName": table, "Key": key}}}}},
+		{"transact_write_items", m{"TransactItems": []m{{"Put": m{"TableName": table, "Item": key}}}}},
+		{"execute_statement", m{"Statement": "SELECT * FROM " + table}},
+		{"update_table", m{"TableName": table, "SSESpecification": m{"Enabled": false}}},
 	} {
-		more["TableName"] = table
-		b.refuse(t, "ValidationException", text, "dynamodb."+operation, more)
+		b.refuse(t, "ValidationException", text, "dynamodb."+c.operation, c.in)
 	}
-	b.refuse(t, "ValidationException", text, "dynamodb.get_item", m{"TableName": table, "Key": key, "ConsistentRead": true})
 }
 
 func holdsItems(t *testing.T, b *boto, table string) {
