@@ -16,11 +16,13 @@ const trimmedAtOnce = 500
 // streams that were disabled that long ago. What a stop of the server leaves is taken away by the next call.
 func (e *Engine) TrimStreams(ctx context.Context, t *Table, now time.Time) error {
 	for _, s := range t.Streams {
-		end := e.trimStream
-		if !s.readable(now) {
-			end = e.dropStream
+		var err error
+		if s.readable(now) {
+			err = e.trimStream(ctx, t, s, now)
+		} else {
+			err = e.dropStream(ctx, t, s)
 		}
-		if err := end(ctx, t, s, now); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -67,12 +69,12 @@ func (e *Engine) trimStream(ctx context.Context, t *Table, s Stream, now time.Ti
 	}
 }
 
-// noteOldest remembers when the oldest record that is left was made; later is when none is left.
-func (q *sequence) noteOldest(next time.Time, none time.Time) {
+// noteOldest remembers when the oldest record that is left was made; where none is left, no record is older than now.
+func (q *sequence) noteOldest(made, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.oldest = next; next.IsZero() {
-		q.oldest = none
+	if q.oldest = made; made.IsZero() {
+		q.oldest = now
 	}
 }
 
@@ -150,7 +152,7 @@ func (q *sequence) raised(to horizon) {
 }
 
 // dropStream takes away a stream that nobody may read any more, and then its description.
-func (e *Engine) dropStream(ctx context.Context, t *Table, gone Stream, _ time.Time) error {
+func (e *Engine) dropStream(ctx context.Context, t *Table, gone Stream) error {
 	for _, c := range []storage.Collection{streamRecords, streamShards} {
 		if err := e.dropPartition(ctx, t, c, streamPartition(gone.Number)); err != nil {
 			return err
