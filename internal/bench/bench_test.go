@@ -24,7 +24,7 @@ func TestSignaturesAreGood(t *testing.T) {
 	s := signer{id: "AKIAEXAMPLE", secret: "secret", region: "eu-central-1", host: "127.0.0.1:8000"}
 	for given, good := range map[string]bool{"secret": true, "other": false} {
 		verifier := sigv4.New(oneSecret{s.id, given}, clock.New(), sigv4.Strict())
-		scope, _, err := verifier.Verify(parseRequest(s.request("PutItem", putBody(1))))
+		scope, _, err := verifier.Verify(parseRequest(s.request("PutItem", []byte(putBody(1)))))
 		if (err == nil) != good {
 			t.Errorf("with the secret %q: %v", given, err)
 		}

@@ -9,21 +9,21 @@ import (
 )
 
 // latency compares one durable PutItem at rest with what the disk takes to sync one page, in turns.
-func (b *bench) latency(in *installation, dir string) (err error) {
-	in.prepare()
+func (b *bench) latency(in *installation) (err error) {
 	c, err := dial(in.address)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	disk, err := newSyncer(filepath.Join(dir, "syncs"))
+	disk, err := newSyncer(filepath.Join(in.dir, "syncs"))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, disk.close()) }()
+	requests := in.puts()()
 	var puts, syncs []float64
 	for range b.rounds {
-		each, err := c.latencies(in.puts, 300)
+		each, err := c.latencies(requests, 300)
 		if err != nil {
 			return err
 		}

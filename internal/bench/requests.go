@@ -14,15 +14,14 @@ import (
 
 const (
 	tableName   = "Benchmark"
-	itemCount   = 4096
 	connections = 64
 )
 
 // itemPadding makes items of 1 KB.
 const itemPadding = 900
 
-func putBody(i int) []byte {
-	return fmt.Appendf(nil, `{"TableName":"%s","Item":{"Id":{"S":"customer-%06d"},"Number":{"N":"%d"},"Active":{"BOOL":true},`+
+func putBody(i int) string {
+	return fmt.Sprintf(`{"TableName":"%s","Item":{"Id":{"S":"customer-%06d"},"Number":{"N":"%d"},"Active":{"BOOL":true},`+
 		`"Tags":{"SS":["one","two","three"]},"Where":{"M":{"City":{"S":"Basel"},"Zip":{"N":"4051"}}},"Text":{"S":"%s"}}}`,
 		tableName, i, i*7, padding(i))
 }
@@ -36,8 +35,8 @@ func padding(i int) string {
 	return b.String()[:itemPadding]
 }
 
-func getBody(i int) []byte {
-	return fmt.Appendf(nil, `{"TableName":"%s","Key":{"Id":{"S":"customer-%06d"}}}`, tableName, i)
+func getBody(i int) string {
+	return fmt.Sprintf(`{"TableName":"%s","Key":{"Id":{"S":"customer-%06d"}}}`, tableName, i)
 }
 
 // installation is a server on a directory of its own, with one table of items.
@@ -45,8 +44,7 @@ type installation struct {
 	*server
 	sign  signer
 	admin string
-	puts  [][]byte
-	gets  [][]byte
+	dir   string
 }
 
 func (b *bench) install(dir string) (*installation, error) {
@@ -62,7 +60,7 @@ func (b *bench) install(dir string) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := &installation{server: s, admin: admin, sign: signer{region: "us-east-1", host: s.address}}
+	in := &installation{server: s, dir: dir, admin: admin, sign: signer{region: "us-east-1", host: s.address}}
 	if in.sign.id, in.sign.secret, err = readCredentials(dir); err == nil {
 		err = in.fill()
 	}
@@ -82,8 +80,7 @@ func (in *installation) fill() error {
 	if _, err := c.roundTrip(in.sign.request("CreateTable", createBody(tableName, true))); err != nil {
 		return err
 	}
-	in.prepare()
-	for _, request := range in.puts {
+	for _, request := range in.puts()() {
 		if _, err := c.roundTrip(request); err != nil {
 			return err
 		}
@@ -91,40 +88,19 @@ func (in *installation) fill() error {
 	return nil
 }
 
-// prepare signs the requests anew: a signature is good for five minutes.
-func (in *installation) prepare() {
-	in.puts, in.gets = make([][]byte, itemCount), make([][]byte, itemCount)
-	for i := range itemCount {
-		in.puts[i] = in.sign.request("PutItem", putBody(i))
-		in.gets[i] = in.sign.request("GetItem", getBody(i))
-	}
-}
+func (in *installation) puts() func() [][]byte { return in.calls("PutItem", putBody) }
 
 // requests compares the server with one that answers a constant.
-func (b *bench) requests() (err error) {
-	dir, remove, err := b.workDir()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, remove()) }()
-	in, err := b.install(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.stop()) }()
-	answers, err := in.answers(map[string][]byte{"GetItem": in.gets[0], "PutItem": in.puts[0]})
-	if err != nil {
-		return err
-	}
-	reference, err := startReference(answers)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, reference.stop()) }()
-	if err := b.compare(in, reference); err != nil {
-		return err
-	}
-	return b.latency(in, dir)
+func (b *bench) requests() error {
+	return b.withInstallation(func(in *installation) error {
+		get := &workload{operation: "GetItem", title: "GetItem of 1 KB", target: 60, requests: in.calls("GetItem", getBody)}
+		put := &workload{operation: "PutItem", title: "PutItem of 1 KB, durable", target: 40, requests: in.puts()}
+		if err := b.measure(in, []*workload{get, put}); err != nil {
+			return err
+		}
+		b.getCost, b.putCost = get.ours.cost(), put.ours.cost()
+		return b.latency(in)
+	})
 }
 
 // answers is how long the answers to these requests are.
@@ -180,44 +156,6 @@ func (s *side) share(reference *side) float64 {
 // bestShare compares the best turns of both: closer to what a machine at rest would show.
 func (s *side) bestShare(reference *side) float64 {
 	return 100 * slices.Max(s.rates) / slices.Max(reference.rates)
-}
-
-func (b *bench) compare(in *installation, reference *server) (err error) {
-	toUs, err := newLoad(in.address, connections)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, toUs.close()) }()
-	toReference, err := newLoad(reference.address, connections)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, toReference.close()) }()
-	in.prepare()
-	constantGet := &side{"constant-get", reference, in.gets, toReference, nil, 0, 0}
-	get := &side{"GetItem", in.server, in.gets, toUs, nil, 0, 0}
-	constantPut := &side{"constant-put", reference, in.puts, toReference, nil, 0, 0}
-	put := &side{"PutItem", in.server, in.puts, toUs, nil, 0, 0}
-	for range b.rounds {
-		for _, s := range []*side{constantGet, get, constantPut, put} {
-			if err := b.profiled(in, s); err != nil {
-				return err
-			}
-		}
-	}
-	r := &b.results
-	r.atLeast("GetItem of 1 KB, 64 clients, against a constant answer", "%", 60, get.share(constantGet))
-	r.atLeast("PutItem of 1 KB, durable, 64 clients, against a constant answer", "%", 40, put.share(constantPut))
-	r.note("  GetItem: best turn against best turn", "%", get.bestShare(constantGet))
-	r.note("  PutItem: best turn against best turn", "%", put.bestShare(constantPut))
-	r.note("  GetItem: requests per second", "/s", median(get.rates))
-	r.note("  PutItem: requests per second", "/s", median(put.rates))
-	r.note("  GetItem: CPU of the server per request", "µs", get.cost())
-	r.note("  PutItem: CPU of the server per request", "µs", put.cost())
-	r.note("  constant answer to GetItem: CPU per request", "µs", constantGet.cost())
-	r.note("  constant answer to PutItem: CPU per request", "µs", constantPut.cost())
-	b.putCost, b.getCost = put.cost(), get.cost()
-	return nil
 }
 
 // profiled gives a side its turn, and with -profile takes a profile of ours meanwhile.

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -244,38 +243,26 @@ func (s *Service) gatherWrites(ctx context.Context, caller *auth.Caller, in *dyn
 	return b, nil
 }
 
-// requireWrites gives BatchWriteItem words of its own for a request without any writes, instead of the model's.
-func requireWrites(
-	op api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput],
-) api.Operation[dynamodbapi.BatchWriteItemInput, dynamodbapi.BatchWriteItemOutput] {
-	validate := op.Validate
-	op.Validate = func(in *dynamodbapi.BatchWriteItemInput) error {
-		if len(in.RequestItems) == 0 {
-			return invalid("The requestItems parameter is required for BatchWriteItem")
-		}
-		return validate(in)
+// requireWrites refuses a BatchWriteItem without any writes.
+func requireWrites(in *dynamodbapi.BatchWriteItemInput) error {
+	if len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchWriteItem")
 	}
-	return op
+	return nil
 }
 
-// requireReads is requireWrites for BatchGetItem, where only an empty map has words of its own, and too many keys of one table.
-func requireReads(
-	op api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput],
-) api.Operation[dynamodbapi.BatchGetItemInput, dynamodbapi.BatchGetItemOutput] {
-	validate := op.Validate
-	op.Validate = func(in *dynamodbapi.BatchGetItemInput) error {
-		if in.RequestItems != nil && len(in.RequestItems) == 0 {
-			return invalid("The requestItems parameter is required for BatchGetItem")
-		}
-		for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
-			if len(in.RequestItems[name].Keys) > maxBatchReads {
-				return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
-					"Member must have length less than or equal to %d", name, maxBatchReads)
-			}
-		}
-		return validate(in)
+// requireReads refuses a BatchGetItem of an empty map, and one of too many keys of one table.
+func requireReads(in *dynamodbapi.BatchGetItemInput) error {
+	if in.RequestItems != nil && len(in.RequestItems) == 0 {
+		return invalid("The requestItems parameter is required for BatchGetItem")
 	}
-	return op
+	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
+		if len(in.RequestItems[name].Keys) > maxBatchReads {
+			return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
+				"Member must have length less than or equal to %d", name, maxBatchReads)
+		}
+	}
+	return nil
 }
 
 // checkBatchWrite checks what needs no table.

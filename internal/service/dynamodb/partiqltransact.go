@@ -70,19 +70,12 @@ func (s *Service) readTogether(
 			return nil, inTransaction(i, lookupRefusal(err))
 		}
 	}
-	if engine.SamePlaces(places) {
-		return nil, transactionRefusal(engine.ErrSameItem)
-	}
-	if err := s.limits.admitTogether(tables, reading); err != nil {
-		return nil, err
-	}
-	items, err := s.engine.GetTogether(ctx, places)
+	items, err := s.getTogether(ctx, tables, places)
 	if err != nil {
-		return nil, transactionRefusal(err)
+		return nil, err
 	}
 	cost, responses := &tally{}, make([]dynamodbapi.ItemResponse, len(items))
 	for i, item := range items {
-		s.limits.chargeRead(tables[i], item, true, transactionFactor)
 		cost.add(statements[i].Table, transactionFactor*readUnits(item.Size(), true))
 		responses[i].Item = statements[i].Columns.Apply(item)
 	}

@@ -83,7 +83,7 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(checksNewTags(dynamodbapi.CreateTable()), s.createTableAccess, s.createTable).Without(
+		service.Bind(checkedFirst(dynamodbapi.CreateTable(), checkNewTags), s.createTableAccess, s.createTable).Without(
 			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
@@ -96,16 +96,16 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
 		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query),
 		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan),
-		service.Bind(reads(requireReads(dynamodbapi.BatchGetItem())), s.batchGetItemAccess, s.batchGetItem),
-		service.Bind(reads(requireWrites(dynamodbapi.BatchWriteItem())), s.batchWriteItemAccess, s.batchWriteItem),
+		service.Bind(reads(checkedFirst(dynamodbapi.BatchGetItem(), requireReads)), s.batchGetItemAccess, s.batchGetItem),
+		service.Bind(reads(checkedFirst(dynamodbapi.BatchWriteItem(), requireWrites)), s.batchWriteItemAccess, s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
 		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
 		service.Bind(reads(dynamodbapi.ExecuteStatement()), s.executeStatementAccess, s.executeStatement),
 		service.BindParts(reads(dynamodbapi.BatchExecuteStatement()), batchExecuteStatementAccess,
 			service.Parts[dynamodbapi.BatchExecuteStatementInput]{Count: countStatements, Access: s.batchedStatementAccess}, s.batchExecuteStatement),
 		service.Bind(reads(dynamodbapi.ExecuteTransaction()), s.executeTransactionAccess, s.executeTransaction),
-		service.Bind(checksTags(dynamodbapi.TagResource()), s.tagResourceAccess, s.tagResource),
-		service.Bind(checksTagKeys(dynamodbapi.UntagResource()), s.untagResourceAccess, s.untagResource),
+		service.Bind(checkedFirst(dynamodbapi.TagResource(), checkAddedTags), s.tagResourceAccess, s.tagResource),
+		service.Bind(checkedFirst(dynamodbapi.UntagResource(), checkTagKeys), s.untagResourceAccess, s.untagResource),
 		service.Bind(dynamodbapi.ListTagsOfResource(), s.listTagsAccess, s.listTags),
 		service.Bind(dynamodbapi.PutResourcePolicy(), s.putResourcePolicyAccess, s.putResourcePolicy),
 		service.Bind(dynamodbapi.GetResourcePolicy(), s.getResourcePolicyAccess, s.getResourcePolicy),

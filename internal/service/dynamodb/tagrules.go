@@ -5,7 +5,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 )
 
@@ -15,57 +14,31 @@ const (
 	maxTagValue = 256
 )
 
-// checksTags gives TagResource the words of DynamoDB for tags that break a rule, in place of the model's.
-func checksTags(
-	op api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput],
-) api.Operation[dynamodbapi.TagResourceInput, dynamodbapi.TagResourceOutput] {
-	validate := op.Validate
-	op.Validate = func(in *dynamodbapi.TagResourceInput) error {
-		if in.Tags != nil && len(in.Tags) == 0 {
-			return invalid("Atleast one Tag needs to be provided as Input.")
-		}
-		if err := checkTags(in.Tags); err != nil {
-			return err
-		}
-		return validate(in)
+// checkAddedTags refuses tags of TagResource that break a rule.
+func checkAddedTags(in *dynamodbapi.TagResourceInput) error {
+	if in.Tags != nil && len(in.Tags) == 0 {
+		return invalid("Atleast one Tag needs to be provided as Input.")
 	}
-	return op
+	return checkTags(in.Tags)
 }
 
-// checksNewTags is checksTags for the tags that come with a table.
-func checksNewTags(
-	op api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput],
-) api.Operation[dynamodbapi.CreateTableInput, dynamodbapi.CreateTableOutput] {
-	validate := op.Validate
-	op.Validate = func(in *dynamodbapi.CreateTableInput) error {
-		if err := checkTags(in.Tags); err != nil {
-			return err
-		}
-		return validate(in)
-	}
-	return op
-}
+// checkNewTags refuses tags that come with a table and break a rule.
+func checkNewTags(in *dynamodbapi.CreateTableInput) error { return checkTags(in.Tags) }
 
-// checksTagKeys is checksTags for UntagResource.
-func checksTagKeys(
-	op api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput],
-) api.Operation[dynamodbapi.UntagResourceInput, dynamodbapi.UntagResourceOutput] {
-	validate := op.Validate
-	op.Validate = func(in *dynamodbapi.UntagResourceInput) error {
-		switch {
-		case in.TagKeys != nil && len(in.TagKeys) == 0:
-			return invalid("Atleast one Tag Key needs to be provided as Input.")
-		case len(in.TagKeys) > maxTags:
-			return tooManyTags()
-		}
-		for _, key := range in.TagKeys {
-			if !isTagText(key, 1, maxTagKey) {
-				return invalid("The Tag Key provided is invalid, Key: %s", key)
-			}
-		}
-		return validate(in)
+// checkTagKeys refuses keys of UntagResource that no tag can have.
+func checkTagKeys(in *dynamodbapi.UntagResourceInput) error {
+	switch {
+	case in.TagKeys != nil && len(in.TagKeys) == 0:
+		return invalid("Atleast one Tag Key needs to be provided as Input.")
+	case len(in.TagKeys) > maxTags:
+		return tooManyTags()
 	}
-	return op
+	for _, key := range in.TagKeys {
+		if !isTagText(key, 1, maxTagKey) {
+			return invalid("The Tag Key provided is invalid, Key: %s", key)
+		}
+	}
+	return nil
 }
 
 func tooManyTags() error {

@@ -21,6 +21,15 @@ func (s *Service) transactGetItems(
 	if err != nil {
 		return nil, err
 	}
+	items, err := s.getTogether(ctx, tables, places)
+	if err != nil {
+		return nil, err
+	}
+	return transactionAnswer(in, items, projections), nil
+}
+
+// getTogether reads the items of a transaction at one moment, and charges their tables.
+func (s *Service) getTogether(ctx context.Context, tables []*engine.Table, places []engine.Place) ([]attribute.Item, error) {
 	if engine.SamePlaces(places) {
 		return nil, transactionRefusal(engine.ErrSameItem)
 	}
@@ -34,7 +43,7 @@ func (s *Service) transactGetItems(
 	for i, item := range items {
 		s.limits.chargeRead(tables[i], item, true, transactionFactor)
 	}
-	return transactionAnswer(in, items, projections), nil
+	return items, nil
 }
 
 // places finds the tables and the places of the items. A key that does not fit its table cancels the transaction.

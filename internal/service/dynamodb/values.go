@@ -9,6 +9,18 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
+// checkedFirst gives an operation a check that goes before the model's, where DynamoDB has words of its own for what breaks the model.
+func checkedFirst[In, Out any](op api.Operation[In, Out], check func(in *In) error) api.Operation[In, Out] {
+	validate := op.Validate
+	op.Validate = func(in *In) error {
+		if err := check(in); err != nil {
+			return err
+		}
+		return validate(in)
+	}
+	return op
+}
+
 // reads gives an operation DynamoDB's words for attribute values that break a rule, and DynamoDB's order: what is malformed goes
 // first, then members that break the model, then the values, although they are checked while the request is read.
 func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
