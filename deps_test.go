@@ -141,7 +141,8 @@ func TestImportsFollowTheDirection(t *testing.T) {
 			if !ours {
 				continue
 			}
-			if to = relative(strings.TrimPrefix(to, "/")); to != from && !allowed.allows(from, to) {
+			to = relative(strings.TrimPrefix(to, "/"))
+			if to != from && !allowed.allows(from, to) {
 				t.Errorf("%s imports %s, which the direction in deps_test.go does not allow", path, imported)
 			}
 		}

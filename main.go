@@ -1,4 +1,5 @@
-// Command sealtable is a self-hosted database that speaks DynamoDB and whose encryption at rest under KMS keys is real.
+// Command sealtable is a self-hosted database that speaks DynamoDB and whose encryption at rest under KMS
+// keys is real.
 package main
 
 import (

@@ -1,10 +1,10 @@
-// Package api holds what every service has in common on the wire: operations, errors, and the small functions that the shapes
-// generated from the service models, in the packages below it, are built on.
+// Package api holds what every service has in common on the wire: operations, errors, and the small functions
+// that the shapes generated from the service models, in the packages below it, are built on.
 //
-// Callers may rely on this: a generated input that was read from JSON, a form or HTTP parameters holds only members that the
-// model knows, each of the model's type and each at most once, and one that Validate accepted also keeps the model's
-// constraints. An output is written with its members in the model's order; absent members (nil) are left out, and empty lists
-// and maps that are not nil are written.
+// Callers may rely on this: a generated input that was read from JSON, a form or HTTP parameters holds only
+// members that the model knows, each of the model's type and each at most once, and one that Validate
+// accepted also keeps the model's constraints. An output is written with its members in the model's order;
+// absent members (nil) are left out, and empty lists and maps that are not nil are written.
 package api
 
 import (
@@ -13,8 +13,9 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
-// Operation is one operation of one service, as the model declares it. In and Out are its generated shapes; where the model has
-// none, they are empty structures. A function that does not belong to the service's protocol is nil.
+// Operation is one operation of one service, as the model declares it. In and Out are its generated shapes;
+// where the model has none, they are empty structures. A function that does not belong to the service's
+// protocol is nil.
 type Operation[In, Out any] struct {
 	Service    string // the name in credential scopes and IAM actions: dynamodb, kms, sts, …
 	Name       string // as in X-Amz-Target, and in IAM actions unless the service says otherwise
@@ -23,13 +24,17 @@ type Operation[In, Out any] struct {
 
 	// Read reads the JSON body of the JSON protocols.
 	Read func(r *strictjson.Reader, in *In) error
-	// ReadForm reads the parameters of the query protocol, from which the caller has taken Action, Version and the like.
+	// ReadForm reads the parameters of the query protocol, from which the caller has taken Action, Version
+	// and the like.
 	ReadForm func(form *Form, in *In) error
-	// Validate checks the model's constraints. Its error is an *Error that lists the violations in AWS's words.
+	// Validate checks the model's constraints. Its error is an *Error that lists the violations in AWS's
+	// words.
 	Validate func(in *In) error
-	// Present lists the dotted paths of the members that are set, in the model's spelling: SSESpecification.KMSMasterKeyId.
+	// Present lists the dotted paths of the members that are set, in the model's spelling:
+	// SSESpecification.KMSMasterKeyId.
 	Present func(in *In) []string
-	// Append writes the JSON body. It writes nothing for an operation without an output: clients expect an empty body.
+	// Append writes the JSON body. It writes nothing for an operation without an output: clients expect an
+	// empty body.
 	Append func(dst []byte, out *Out) []byte
 	// AppendXML writes the whole response of the query protocol.
 	AppendXML func(dst []byte, out *Out, requestID string) []byte
@@ -37,13 +42,14 @@ type Operation[In, Out any] struct {
 	HTTP *Binding[In, Out]
 }
 
-// Error is an error that a client may see. Everything else that a handler returns is an internal error to the client and goes to
-// the log.
+// Error is an error that a client may see. Everything else that a handler returns is an internal error to the
+// client and goes to the log.
 type Error struct {
 	Code    string // the bare name: ValidationException, ResourceNotFoundException, …
 	Message string
 	Status  int // HTTP; 0 means 400
-	// Detail appends further members of a modelled error shape, each led by a comma, such as Item or CancellationReasons.
+	// Detail appends further members of a modelled error shape, each led by a comma, such as Item or
+	// CancellationReasons.
 	Detail func(dst []byte) []byte
 	// Cause is for the operator's log only.
 	Cause error
@@ -86,10 +92,12 @@ type OperationInfo struct {
 	members       string
 }
 
-// DescribeOperation is for the generated code, which keeps the names of the input's members as one space-separated string.
+// DescribeOperation is for the generated code, which keeps the names of the input's members as one
+// space-separated string.
 func DescribeOperation(name, input, output, method, path, members string, readOnly bool) OperationInfo {
 	return OperationInfo{
-		Name: name, Input: input, Output: output, Method: method, Path: path, ReadOnly: readOnly, members: members,
+		Name: name, Input: input, Output: output, Method: method, Path: path, ReadOnly: readOnly,
+		members: members,
 	}
 }
 

@@ -84,8 +84,8 @@ func AppendMap[T any](dst []byte, name string, entries map[string]T, one func(*T
 	return append(dst, '}')
 }
 
-// ListOut appends a list. Long ones find room at once for what they will take if they go on as they began: a page of items is up to a
-// megabyte, and would otherwise be moved each time that dst is full.
+// ListOut appends a list. Long ones find room at once for what they will take if they go on as they began: a
+// page of items is up to a megabyte, and would otherwise be moved each time that dst is full.
 func ListOut[T any](list []T, dst []byte, one func(*T, []byte) []byte) []byte {
 	dst = append(dst, '[')
 	begin := len(dst)

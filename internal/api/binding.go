@@ -5,16 +5,16 @@ import "time"
 // Binding says how an operation of a REST service lies on HTTP.
 type Binding[In, Out any] struct {
 	Method string
-	// Path is the template, such as /2015-03-31/functions/{FunctionName}. Query, when not empty, is a fixed query string that
-	// belongs to it, such as find=LayerVersion.
+	// Path is the template, such as /2015-03-31/functions/{FunctionName}. Query, when not empty, is a fixed
+	// query string that belongs to it, such as find=LayerVersion.
 	Path, Query string
 	Status      int // of a success, unless StatusOf says otherwise
 	// Params are the members that come from the path, the query string and headers.
 	Params []Param
 	// Set sets the member that comes from p. values are unescaped; a path segment and a header have one.
 	Set func(in *In, p Param, values []string) error
-	// ReadBody takes the body as it is. When it is nil and Operation.Read is not, the body is JSON; an empty body is read as
-	// no members. When both are nil, the operation takes no body.
+	// ReadBody takes the body as it is. When it is nil and Operation.Read is not, the body is JSON; an empty
+	// body is read as no members. When both are nil, the operation takes no body.
 	ReadBody func(in *In, body []byte)
 	// Headers calls set for every member of the output that is sent as a header. It may be nil.
 	Headers func(out *Out, set func(name, value string))

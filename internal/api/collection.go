@@ -31,15 +31,19 @@ func BrokenSizes[T any](entries map[string][]T, rule *SizeRule) *SizeRule {
 	return nil
 }
 
-// List visits a list of n elements and says whether to go into it: then each element is visited between Element and Leave, and
-// the list ends with LeaveList. A list that is itself the value of a map entry has no name.
+// List visits a list of n elements and says whether to go into it: then each element is visited between
+// Element and Leave, and the list ends with LeaveList. A list that is itself the value of a map entry has no
+// name.
 func (w *Walk) List(name string, present bool, n int, rule *SizeRule, required bool) bool {
 	return w.collection(name, present, n, required, "[", rule.demand(n))
 }
 
-// Map visits a map of n entries and says whether to go into it: then each entry is visited between Entry and Leave, and the map
-// ends with LeaveMap. keys and values are the rules that some key, or some list among the values, breaks.
-func (w *Walk) Map(name string, present bool, n int, rule *SizeRule, required bool, keys *TextRule, values *SizeRule) bool {
+// Map visits a map of n entries and says whether to go into it: then each entry is visited between Entry and
+// Leave, and the map ends with LeaveMap. keys and values are the rules that some key, or some list among the
+// values, breaks.
+func (w *Walk) Map(
+	name string, present bool, n int, rule *SizeRule, required bool, keys *TextRule, values *SizeRule,
+) bool {
 	demand := rule.demand(n)
 	switch {
 	case demand != "":
@@ -64,7 +68,8 @@ func (w *Walk) collection(name string, present bool, n int, required bool, openi
 		w.display.label(name)
 	}
 	if demand != "" && !listing {
-		if next.owed = w.violate(name, "", demand); next.owed > 0 {
+		next.owed = w.violate(name, "", demand)
+		if next.owed > 0 {
 			next.start = w.beginDisplay()
 		}
 	}
@@ -102,7 +107,9 @@ func (w *Walk) leaveCollection(closing string) {
 }
 
 // flat visits a list or map of scalars, which show displays.
-func (w *Walk) flat(name string, present bool, n int, required, hidden bool, demand string, show func(*display)) {
+func (w *Walk) flat(
+	name string, present bool, n int, required, hidden bool, demand string, show func(*display),
+) {
 	if w.paths != nil && n == 0 || w.absent(name, present, required, hidden) {
 		return
 	}
@@ -146,7 +153,9 @@ func (w *Walk) texts(name string, list []string, required, hidden bool, demand s
 }
 
 // TextMap visits a map of strings.
-func (w *Walk) TextMap(name string, entries map[string]string, rule *SizeRule, key, value *TextRule, required bool) {
+func (w *Walk) TextMap(
+	name string, entries map[string]string, rule *SizeRule, key, value *TextRule, required bool,
+) {
 	demand := ""
 	if entries != nil {
 		demand = rule.demand(len(entries))
@@ -160,7 +169,8 @@ func (w *Walk) TextMap(name string, entries map[string]string, rule *SizeRule, k
 		}
 	}
 	if entries == nil || demand != "" || w.display.active() || w.paths != nil {
-		w.textMap(name, entries, required, (rule != nil && rule.Sensitive) || key.hidden() || value.hidden(), demand)
+		w.textMap(name, entries, required, (rule != nil && rule.Sensitive) || key.hidden() || value.hidden(),
+			demand)
 	}
 }
 
@@ -180,7 +190,9 @@ func (w *Walk) textMap(name string, entries map[string]string, required, hidden 
 }
 
 // FloatMap visits a map of numbers.
-func (w *Walk) FloatMap(name string, entries map[string]float64, key *TextRule, value *NumberRule, required bool) {
+func (w *Walk) FloatMap(
+	name string, entries map[string]float64, key *TextRule, value *NumberRule, required bool,
+) {
 	demand := ""
 	if BrokenKeys(entries, key) != nil {
 		demand = "Map keys must satisfy constraint: " + key.demands()

@@ -6,8 +6,8 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// attributeText stands for every attribute value. The service prints the identity of a Java object here, which says as little;
-// item data never enters an error.
+// attributeText stands for every attribute value. The service prints the identity of a Java object here,
+// which says as little; item data never enters an error.
 const attributeText = "com.amazonaws.dynamodb.v20120810.AttributeValue@0"
 
 // bufferText is what the services print for a blob.
@@ -16,7 +16,8 @@ func bufferText(n int) string {
 	return "java.nio.HeapByteBuffer[pos=0 lim=" + length + " cap=" + length + "]"
 }
 
-// display writes values the way that the services' messages show them: KeySchemaElement(attributeName=pk, keyType=HASH).
+// display writes values the way that the services' messages show them: KeySchemaElement(attributeName=pk,
+// keyType=HASH).
 type display struct {
 	on    int // how many values are being displayed, one inside the other
 	text  []byte

@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// UnknownMemberError says that a request has a member which the model does not know. It is never dropped in silence.
+// UnknownMemberError says that a request has a member which the model does not know. It is never dropped in
+// silence.
 type UnknownMemberError struct {
 	Shape  string // the structure that it was found in
 	Member string // as sent, cut to a sane length
@@ -26,7 +27,8 @@ func (e *DuplicateMemberError) Error() string {
 	return "member " + strconv.Quote(e.Member) + " appears twice in " + e.Shape
 }
 
-// BlobError says that a blob is not standard base64 with padding (RFC 4648 section 4). It never holds the blob.
+// BlobError says that a blob is not standard base64 with padding (RFC 4648 section 4). It never holds the
+// blob.
 type BlobError struct {
 	Cause error
 }
@@ -48,8 +50,8 @@ func (e *ParameterError) Error() string {
 	return "malformed parameter " + strconv.Quote(e.Name) + ": " + e.Reason
 }
 
-// RefuseUnsupported returns an error with the given code that names the first of the present members which is listed as
-// unsupported, itself or through a structure above it. present comes from an Operation's Present.
+// RefuseUnsupported returns an error with the given code that names the first of the present members which is
+// listed as unsupported, itself or through a structure above it. present comes from an Operation's Present.
 func RefuseUnsupported(code string, present, unsupported []string) error {
 	for _, path := range present {
 		for _, refused := range unsupported {

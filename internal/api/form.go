@@ -16,15 +16,16 @@ const (
 	maxFormDepth  = 32     // names between dots
 )
 
-// Form is the parameters of the query protocol as a tree: Tags.member.1.Key is the parameter Key in the form 1 in the form
-// member in the form Tags. A leaf holds a value.
+// Form is the parameters of the query protocol as a tree: Tags.member.1.Key is the parameter Key in the form
+// 1 in the form member in the form Tags. A leaf holds a value.
 type Form struct {
 	text     string
 	set      bool // it holds a value, perhaps the empty one
 	children map[string]*Form
 }
 
-// ParseForm reads a body of type application/x-www-form-urlencoded. A parameter may appear once; names and values are UTF-8.
+// ParseForm reads a body of type application/x-www-form-urlencoded. A parameter may appear once; names and
+// values are UTF-8.
 func ParseForm(body []byte) (*Form, error) {
 	root := &Form{}
 	count := 0
@@ -32,7 +33,8 @@ func ParseForm(body []byte) (*Form, error) {
 		if len(pair) == 0 {
 			continue
 		}
-		if count++; count > maxParameters {
+		count++
+		if count > maxParameters {
 			return nil, &ParameterError{Reason: "more than " + strconv.Itoa(maxParameters) + " parameters"}
 		}
 		rawName, rawValue, _ := strings.Cut(string(pair), "=")
@@ -51,7 +53,8 @@ func ParseForm(body []byte) (*Form, error) {
 func (f *Form) add(name, value string) error {
 	leaf, depth := f, 0
 	for part := range strings.SplitSeq(name, ".") {
-		if depth++; part == "" || depth > maxFormDepth {
+		depth++
+		if part == "" || depth > maxFormDepth {
 			return &ParameterError{Name: clip(name, 255), Reason: "not a name of this protocol"}
 		}
 		leaf = leaf.child(part)
@@ -75,8 +78,9 @@ func (f *Form) child(name string) *Form {
 	return next
 }
 
-// Take removes the parameter called name from the top of the form and returns its value. ok is false when there is none. The
-// wire takes Action, Version and what belongs to a signature, so that the rest is the operation's.
+// Take removes the parameter called name from the top of the form and returns its value. ok is false when
+// there is none. The wire takes Action, Version and what belongs to a signature, so that the rest is the
+// operation's.
 func (f *Form) Take(name string) (value string, ok bool) {
 	leaf := f.children[name]
 	if leaf == nil || !leaf.set || leaf.children != nil {
@@ -86,8 +90,8 @@ func (f *Form) Take(name string) (value string, ok bool) {
 	return leaf.text, true
 }
 
-// FormObject walks the members of one structure in a form, in the order of their names. The generated ReadForm methods use it
-// as the generated ReadJSON methods use Object.
+// FormObject walks the members of one structure in a form, in the order of their names. The generated
+// ReadForm methods use it as the generated ReadJSON methods use Object.
 type FormObject struct {
 	Name  string // of the member just met
 	Value *Form  // of that member
@@ -175,8 +179,8 @@ func FormText(v *string, f *Form) (err error) {
 	return err
 }
 
-// FormList reads the member just met as a list: Name.member.1, Name.member.2 and so on. Gaps in the numbers close up. An empty
-// value (Name=) is the empty list. The result is never nil without an error.
+// FormList reads the member just met as a list: Name.member.1, Name.member.2 and so on. Gaps in the numbers
+// close up. An empty value (Name=) is the empty list. The result is never nil without an error.
 func FormList[T any](o *FormObject, one func(*T, *Form) error) []T {
 	numbered, err := o.Value.numbered("member")
 	if err != nil {
@@ -185,7 +189,8 @@ func FormList[T any](o *FormObject, one func(*T, *Form) error) []T {
 	}
 	list := make([]T, len(numbered))
 	for i, f := range numbered {
-		if o.Err = one(&list[i], f); o.Err != nil {
+		o.Err = one(&list[i], f)
+		if o.Err != nil {
 			return nil
 		}
 	}

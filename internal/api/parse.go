@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// The functions of this file read the single values of forms and of HTTP parameters. Their errors never repeat the value.
+// The functions of this file read the single values of forms and of HTTP parameters. Their errors never
+// repeat the value.
 
 func parseText(s string) (string, error) { return s, nil }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
-// Object walks the members of one structure in a JSON document. The generated ReadJSON methods use it like this:
+// Object walks the members of one structure in a JSON document. The generated ReadJSON methods use it like
+// this:
 //
 //	o := api.OpenObject(r, "Tag")
 //	for o.Next() {
@@ -48,8 +49,8 @@ func (o *Object) Next() bool {
 	return ok && o.Err == nil
 }
 
-// Take notes that the structure's member number i was met, which may happen once, and says whether it has a value to read: null
-// means that the member is absent.
+// Take notes that the structure's member number i was met, which may happen once, and says whether it has a
+// value to read: null means that the member is absent.
 func (o *Object) Take(i uint) bool {
 	if o.seen&(1<<i) != 0 {
 		o.Err = &DuplicateMemberError{Shape: o.shape, Member: clip(o.Name, 255)}
@@ -183,7 +184,8 @@ func ItemIn(v *attribute.Item, r *strictjson.Reader) (err error) {
 	return err
 }
 
-// ReadList reads an array whose elements one reads. null is not an element. The result is never nil without an error.
+// ReadList reads an array whose elements one reads. null is not an element. The result is never nil without
+// an error.
 func ReadList[T any](r *strictjson.Reader, one func(*T, *strictjson.Reader) error) ([]T, error) {
 	if err := r.BeginArray(); err != nil {
 		return nil, err
@@ -202,7 +204,8 @@ func ReadList[T any](r *strictjson.Reader, one func(*T, *strictjson.Reader) erro
 	}
 }
 
-// ReadMap reads an object as a map whose values one reads. null is not a value. The result is never nil without an error.
+// ReadMap reads an object as a map whose values one reads. null is not a value. The result is never nil
+// without an error.
 func ReadMap[T any](r *strictjson.Reader, one func(*T, *strictjson.Reader) error) (map[string]T, error) {
 	if err := r.BeginObject(); err != nil {
 		return nil, err

@@ -122,8 +122,8 @@ func (n *NumberRule) demand(v float64) string {
 	return ""
 }
 
-// OnlyASCII says whether s consists of the ASCII characters in the set: character c is in it when bit c of low (c < 64) or bit
-// c-64 of high is set.
+// OnlyASCII says whether s consists of the ASCII characters in the set: character c is in it when bit c of
+// low (c < 64) or bit c-64 of high is set.
 func OnlyASCII(s string, low, high uint64) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -134,8 +134,9 @@ func OnlyASCII(s string, low, high uint64) bool {
 	return true
 }
 
-// Pattern is a regular expression that is compiled when it is first needed. Absent, if not empty, is a second expression that
-// must not match: it stands for the look-around of the model's pattern, which Go's expressions do not have.
+// Pattern is a regular expression that is compiled when it is first needed. Absent, if not empty, is a second
+// expression that must not match: it stands for the look-around of the model's pattern, which Go's
+// expressions do not have.
 type Pattern struct {
 	Text, Absent string
 	once         sync.Once
@@ -153,7 +154,8 @@ func (p *Pattern) Match(s string) bool {
 	return p.text.MatchString(s) && (p.absent == nil || !p.absent.MatchString(s))
 }
 
-// OnlyRunes says whether s consists of characters in the ranges, which are pairs of a first and a last character.
+// OnlyRunes says whether s consists of characters in the ranges, which are pairs of a first and a last
+// character.
 func OnlyRunes(s string, ranges ...rune) bool {
 	for _, r := range s {
 		in := false

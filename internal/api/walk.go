@@ -12,9 +12,10 @@ import (
 // maxViolations is how many violations one message lists.
 const maxViolations = 10
 
-// Walk visits the members of an input through its generated walk method. The zero value checks the model's constraints and
-// collects the violations for Err; one from NewListing collects the paths of the members that are set for Paths. A check that
-// finds nothing wrong allocates nothing, unless structures are nested in lists or maps.
+// Walk visits the members of an input through its generated walk method. The zero value checks the model's
+// constraints and collects the violations for Err; one from NewListing collects the paths of the members that
+// are set for Paths. A check that finds nothing wrong allocates nothing, unless structures are nested in
+// lists or maps.
 type Walk struct {
 	steps   []step
 	found   []violation
@@ -27,7 +28,8 @@ type step struct {
 	name  string
 	index int // of a list element, from 1
 	kind  stepKind
-	// owed is 1 + the index of a violation whose value is displayed while the members below are visited, 0 for none.
+	// owed is 1 + the index of a violation whose value is displayed while the members below are visited, 0
+	// for none.
 	owed  int
 	start int
 }
@@ -47,15 +49,15 @@ type violation struct {
 // NewListing returns a Walk that collects paths.
 func NewListing() Walk { return Walk{paths: make([]string, 0, 8)} }
 
-// Paths are the dotted paths of the members that are set, sorted, in the model's spelling. Elements of lists and maps share the
-// path of their list or map. An empty list or map counts as not set.
+// Paths are the dotted paths of the members that are set, sorted, in the model's spelling. Elements of lists
+// and maps share the path of their list or map. An empty list or map counts as not set.
 func (w *Walk) Paths() []string {
 	slices.Sort(w.paths)
 	return slices.Compact(w.paths)
 }
 
-// Err is nil when no constraint was violated, and otherwise an *Error with the given code that lists the violations in the order
-// in which the members stand in the model, at most ten of them.
+// Err is nil when no constraint was violated, and otherwise an *Error with the given code that lists the
+// violations in the order in which the members stand in the model, at most ten of them.
 func (w *Walk) Err(code string) error {
 	if len(w.found) == 0 {
 		return nil
@@ -92,8 +94,8 @@ func quoted(value string, hidden bool) string {
 	return "'" + clip(value, maxEcho) + "' "
 }
 
-// path is the path of the member called name of the structure being visited, as in AWS's messages; an empty name is the path of
-// what is being visited itself.
+// path is the path of the member called name of the structure being visited, as in AWS's messages; an empty
+// name is the path of what is being visited itself.
 func (w *Walk) path(name string) string {
 	var b []byte
 	for _, s := range w.steps {

@@ -24,8 +24,8 @@ func XMLClose(dst []byte, name string) []byte {
 	return append(dst, '>')
 }
 
-// XMLEscape appends s as character data that an XML parser reads back unchanged, whatever it does about line ends. What XML 1.0
-// cannot hold (most control characters, broken UTF-8) becomes U+FFFD.
+// XMLEscape appends s as character data that an XML parser reads back unchanged, whatever it does about line
+// ends. What XML 1.0 cannot hold (most control characters, broken UTF-8) becomes U+FFFD.
 func XMLEscape(dst []byte, s string) []byte {
 	for _, r := range s {
 		switch {
@@ -116,8 +116,8 @@ func XMLMap[T any](dst []byte, name string, entries map[string]T, one func(*T, [
 	return XMLClose(dst, name)
 }
 
-// XMLResponse appends a whole response of the query protocol. result appends the members of the output; it is nil for an
-// operation without one.
+// XMLResponse appends a whole response of the query protocol. result appends the members of the output; it is
+// nil for an operation without one.
 func XMLResponse(dst []byte, namespace, operation, requestID string, result func([]byte) []byte) []byte {
 	dst = append(dst, '<')
 	dst = append(dst, operation...)

@@ -1,7 +1,8 @@
 // Package arn reads and writes Amazon Resource Names.
 //
-// Callers may rely on this: Parse accepts exactly the strings of six parts that start with "arn:" and whose partition, service and
-// resource are not empty, and String gives back what was parsed, byte for byte. What the parts mean is for others to check.
+// Callers may rely on this: Parse accepts exactly the strings of six parts that start with "arn:" and whose
+// partition, service and resource are not empty, and String gives back what was parsed, byte for byte. What
+// the parts mean is for others to check.
 package arn
 
 import "strings"
@@ -9,7 +10,8 @@ import "strings"
 // Partition is the only partition that this installation answers for.
 const Partition = "aws"
 
-// ARN is arn:Partition:Service:Region:Account:Resource. Region and Account are empty where a service has none.
+// ARN is arn:Partition:Service:Region:Account:Resource. Region and Account are empty where a service has
+// none.
 type ARN struct {
 	Partition, Service, Region, Account, Resource string
 }
@@ -41,7 +43,8 @@ func (a ARN) String() string {
 	return "arn:" + a.Partition + ":" + a.Service + ":" + a.Region + ":" + a.Account + ":" + a.Resource
 }
 
-// Child is what follows "kind/" in the resource, as in table/NAME or key/ID. ok is false for another kind of resource.
+// Child is what follows "kind/" in the resource, as in table/NAME or key/ID. ok is false for another kind of
+// resource.
 func (a ARN) Child(kind string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(a.Resource, kind+"/")
 	return name, ok && name != ""

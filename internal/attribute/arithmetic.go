@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Add is a + b, exactly. A sum out of DynamoDB's range or with more than 38 significant digits is a ValidationError; DynamoDB
-// rounds nothing.
+// Add is a + b, exactly. A sum out of DynamoDB's range or with more than 38 significant digits is a
+// ValidationError; DynamoDB rounds nothing.
 func Add(a, b Number) (Number, error) { return sum(a.split(), b.split()) }
 
 // Subtract is a - b, with the errors of Add.
@@ -16,13 +16,15 @@ func Subtract(a, b Number) (Number, error) {
 	return sum(a.split(), q)
 }
 
-// The columns of a sum: the pair of weight 100^i lies in column topWeight-i. A carry can reach one weight above the range.
+// The columns of a sum: the pair of weight 100^i lies in column topWeight-i. A carry can reach one weight
+// above the range.
 const (
 	topWeight = 63
 	columns   = topWeight + 64 + maxPairs + 1
 )
 
-// sum adds column by column. The columns used are few unless the numbers are far apart, and then the sum has too many digits.
+// sum adds column by column. The columns used are few unless the numbers are far apart, and then the sum has
+// too many digits.
 func sum(a, b parts) (Number, error) {
 	if a.count == 0 || b.count > 0 && smaller(&a, &b) {
 		a, b = b, a
@@ -45,7 +47,8 @@ func sum(a, b parts) (Number, error) {
 		if j := i - (topWeight - b.x) - 1; j >= 0 && j < b.count {
 			v += sign * int16(b.pairs[j])
 		}
-		if carry = 0; v >= 100 {
+		carry = 0
+		if v >= 100 {
 			v, carry = v-100, 1
 		} else if v < 0 {
 			v, carry = v+100, -1

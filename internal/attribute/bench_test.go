@@ -11,9 +11,13 @@ import (
 // orderJSON is an item of about 1.1 KB (1.3 KB of JSON) as an application has them, in no order.
 func orderJSON() []byte {
 	var b strings.Builder
-	b.WriteString(`{"pk":{"S":"CUSTOMER#0000004711"},"sk":{"S":"ORDER#2026-04-01T12:34:56.789Z"},"total":{"N":"1234.56"},"paid":{"BOOL":true},`)
+	b.WriteString(
+		`{"pk":{"S":"CUSTOMER#0000004711"},"sk":{"S":"ORDER#2026-04-01T12:34:56.789Z"},"total":{"N":"1234.56"},"paid":{"BOOL":true},`,
+	)
 	b.WriteString(`"note":{"S":"` + strings.Repeat("Leave it with the neighbours. ", 12) + `"},"version":{"N":"17"},`)
-	b.WriteString(`"address":{"M":{"street":{"S":"Königsallee 1"},"city":{"S":"Düsseldorf"},"zip":{"S":"40212"},"geo":{"L":[{"N":"51.2254"},{"N":"6.7763"}]}}},`)
+	b.WriteString(
+		`"address":{"M":{"street":{"S":"Königsallee 1"},"city":{"S":"Düsseldorf"},"zip":{"S":"40212"},"geo":{"L":[{"N":"51.2254"},{"N":"6.7763"}]}}},`,
+	)
 	b.WriteString(`"tags":{"SS":["gift","fragile","express"]},"lines":{"L":[`)
 	for i := range 4 {
 		if i > 0 {
@@ -21,7 +25,8 @@ func orderJSON() []byte {
 		}
 		fmt.Fprintf(&b, `{"M":{"sku":{"S":"SKU-%08d"},"qty":{"N":"%d"},"price":{"N":"%d.99"}}}`, i*7919, i+1, 20*i)
 	}
-	b.WriteString(`]},"digest":{"B":"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="},"deleted":{"NULL":true},"blob":{"S":"` + strings.Repeat("x", 220) + `"}}`)
+	b.WriteString(`]},"digest":{"B":"q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="},"deleted":{"NULL":true},"blob":{"S":"` +
+		strings.Repeat("x", 220) + `"}}`)
 	return []byte(b.String())
 }
 

@@ -2,8 +2,8 @@ package attribute
 
 import "slices"
 
-// Builder makes an item, or a map, of attributes given in any order. The zero Builder is empty and ready. It keeps the values
-// that it was given and copies them into the item.
+// Builder makes an item, or a map, of attributes given in any order. The zero Builder is empty and ready. It
+// keeps the values that it was given and copies them into the item.
 type Builder struct{ fields []field }
 
 type field struct {

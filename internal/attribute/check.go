@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// CheckItem says whether b is exactly one canonical item, so that every accessor gives a meaningful answer. It wraps ErrCorrupt.
+// CheckItem says whether b is exactly one canonical item, so that every accessor gives a meaningful answer.
+// It wraps ErrCorrupt.
 func CheckItem(b []byte) error {
 	if Value(b).Kind() != M {
 		return corrupt("no item of format 1")

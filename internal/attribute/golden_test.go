@@ -138,8 +138,14 @@ func deep(n int) Item {
 // touch calls every accessor. None may panic, whatever the bytes.
 func touch(b []byte) {
 	v := Value(b)
-	_, _, _, _ = v.Text(), v.Bool(), v.Number().String(), v.Len()
-	_, _, _, _ = v.Size(), v.Depth(), v.Index(1), v.Item().Get("x")
+	_ = v.Text()
+	_ = v.Bool()
+	_ = v.Number().String()
+	_ = v.Len()
+	_ = v.Size()
+	_ = v.Depth()
+	_ = v.Index(1)
+	_ = v.Item().Get("x")
 	_, _ = v.At([]Step{{Name: "x"}, {Index: 1, IsIndex: true}}), v.Contains(String("x"))
 	_, _ = AppendJSON(nil, v), Item(v).AppendJSON(nil)
 	_, _ = Compare(v, String("x")), Equal(v, v)

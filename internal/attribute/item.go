@@ -6,11 +6,12 @@ import (
 	"unsafe"
 )
 
-// Item is an attribute map in the same bytes as an M value: the tag of M, the number of entries, the entries in the order of
-// their names. nil is no item (absent); an empty item is not nil.
+// Item is an attribute map in the same bytes as an M value: the tag of M, the number of entries, the entries
+// in the order of their names. nil is no item (absent); an empty item is not nil.
 type Item []byte
 
-// Get is the value of the attribute, aliasing it. nil when there is none. It walks the entries and stops where the name would be.
+// Get is the value of the attribute, aliasing it. nil when there is none. It walks the entries and stops
+// where the name would be.
 func (it Item) Get(name string) Value {
 	rest := it.entries()
 	for len(rest) > 0 {
@@ -40,8 +41,8 @@ func (it Item) entries() []byte {
 // Len is the number of attributes.
 func (it Item) Len() int { return Value(it).Len() }
 
-// All walks the attributes in the order of their names. Names and values alias it: copy (strings.Clone, Clone) what must outlive
-// a buffer that is used again.
+// All walks the attributes in the order of their names. Names and values alias it: copy (strings.Clone,
+// Clone) what must outlive a buffer that is used again.
 func (it Item) All() iter.Seq2[string, Value] {
 	return func(yield func(string, Value) bool) {
 		rest := it.entries()

@@ -208,7 +208,9 @@ func TestKeys(t *testing.T) {
 			}
 			return append(Value{kind.tag()}, text.Draw(t, name)...)
 		}
-		a, b, c := draw("a"), draw("b"), draw("c")
+		a := draw("a")
+		b := draw("b")
+		c := draw("c")
 		if got, want := bytes.Compare(AppendKey(nil, a), AppendKey(nil, b)), Compare(a, b); got != want {
 			t.Fatalf("keys of %x and %x compare %d, want %d", a, b, got, want)
 		}

@@ -5,8 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// AppendKey appends a key attribute, an S, N or B, so that the order of the bytes is the order of the values: UTF-8 bytes,
-// numbers, unsigned bytes. Nothing marks the type or the end. A value of another kind appends nothing.
+// AppendKey appends a key attribute, an S, N or B, so that the order of the bytes is the order of the values:
+// UTF-8 bytes, numbers, unsigned bytes. Nothing marks the type or the end. A value of another kind appends
+// nothing.
 func AppendKey(dst []byte, v Value) []byte {
 	switch v.Kind() {
 	case S, N, B:
@@ -24,8 +25,9 @@ func ReadKey(kind Kind, b []byte) (Value, error) {
 	return nil, corrupt("key is not of its type")
 }
 
-// AppendKeyPart appends a key attribute so that its end can be found and the order of several parts, one after the other, is the
-// order of the first that differs: an S or B with 00 written as 00 FF, or an N as it is, then 00 01.
+// AppendKeyPart appends a key attribute so that its end can be found and the order of several parts, one
+// after the other, is the order of the first that differs: an S or B with 00 written as 00 FF, or an N as it
+// is, then 00 01.
 func AppendKeyPart(dst []byte, v Value) []byte {
 	switch v.Kind() {
 	case N:

@@ -2,8 +2,8 @@ package attribute
 
 import "bytes"
 
-// The range of DynamoDB's numbers ("Supported data types and naming rules" of the Developer Guide): 38 significant digits,
-// magnitudes 1E-130 to 9.9999999999999999999999999999999999999E+125, and 0.
+// The range of DynamoDB's numbers ("Supported data types and naming rules" of the Developer Guide): 38
+// significant digits, magnitudes 1E-130 to 9.9999999999999999999999999999999999999E+125, and 0.
 const (
 	maxDigits   = 38
 	maxExponent = 125
@@ -11,8 +11,8 @@ const (
 	maxPairs    = 20 // 38 digits that start in the middle of a pair
 )
 
-// Number is a number in canonical bytes whose order (bytes.Compare) is the order of the numbers. It is a fraction in base 100,
-// 0.PPP… · 100^x with x from -64 to 63, whose first and last pair P are not zero:
+// Number is a number in canonical bytes whose order (bytes.Compare) is the order of the numbers. It is a
+// fraction in base 100, 0.PPP… · 100^x with x from -64 to 63, whose first and last pair P are not zero:
 //
 //	0         80
 //	positive  (C0 + x) (P+1)…
@@ -27,8 +27,9 @@ const (
 	terminator = 0xFF
 )
 
-// ParseNumber reads a number as DynamoDB does: an optional sign, decimal digits with at most one point, and an optional exponent.
-// Any number of zeros at either end is allowed. The errors are ValidationErrors in DynamoDB's words.
+// ParseNumber reads a number as DynamoDB does: an optional sign, decimal digits with at most one point, and
+// an optional exponent. Any number of zeros at either end is allowed. The errors are ValidationErrors in
+// DynamoDB's words.
 func ParseNumber(text []byte) (Number, error) {
 	out, err := appendParsed(make([]byte, 0, maxPairs+2), text)
 	if err != nil {
@@ -37,7 +38,8 @@ func ParseNumber(text []byte) (Number, error) {
 	return out, nil
 }
 
-// appendParsed appends the Number that text spells. Its time and memory are those of the length of text, whatever the exponent.
+// appendParsed appends the Number that text spells. Its time and memory are those of the length of text,
+// whatever the exponent.
 func appendParsed(dst, text []byte) ([]byte, error) {
 	var d decimal
 	if !d.parse(text) {
@@ -84,7 +86,8 @@ func (d *decimal) parse(text []byte) bool {
 	return ok
 }
 
-// mantissa reads digits and the point from i on. point is where the decimal point lies, counted from the first significant digit.
+// mantissa reads digits and the point from i on. point is where the decimal point lies, counted from the
+// first significant digit.
 func (d *decimal) mantissa(text []byte, i int) (end int, seen bool, point int) {
 	dotted := false
 	for ; i < len(text); i++ {
@@ -259,7 +262,8 @@ func (p *parts) append(dst []byte) []byte {
 	return dst
 }
 
-// AppendText appends the number as DynamoDB prints it: plain decimal, without an exponent, a plus sign or needless zeros.
+// AppendText appends the number as DynamoDB prints it: plain decimal, without an exponent, a plus sign or
+// needless zeros.
 func (n Number) AppendText(dst []byte) []byte {
 	p := n.split()
 	if p.count == 0 {

@@ -50,8 +50,8 @@ func NewList(elements ...Value) Value {
 	return out
 }
 
-// NewSet makes a set of kind SS, NS or BS of the members, which may come in any order. The ValidationErrors are those of reading
-// such a set. Members of another kind than the set's are an error too.
+// NewSet makes a set of kind SS, NS or BS of the members, which may come in any order. The ValidationErrors
+// are those of reading such a set. Members of another kind than the set's are an error too.
 func NewSet(kind Kind, members ...Value) (Value, error) {
 	out := []byte{kind.tag(), 0}
 	entries := make([]entry, 0, len(members))
@@ -69,7 +69,8 @@ func NewSet(kind Kind, members ...Value) (Value, error) {
 // Union is a set of the members of a and b, which are sets of one kind. nil when they are not.
 func Union(a, b Value) Value { return combine(a, b, true) }
 
-// Difference is the set of those members of a that b has not, nil when none is left: DynamoDB knows no empty sets.
+// Difference is the set of those members of a that b has not, nil when none is left: DynamoDB knows no empty
+// sets.
 func Difference(a, b Value) Value { return combine(a, b, false) }
 
 // combine merges two sets. Members only in a are kept; members of b are kept too or taken away.
@@ -85,10 +86,13 @@ func combine(a, b Value, keep bool) Value {
 		other, restRight := cut(right)
 		order := bytes.Compare(mine, other)
 		if len(right) == 0 || len(left) > 0 && order < 0 {
-			out, left, count = appendSized(out, mine), restLeft, count+1
+			out = appendSized(out, mine)
+			left = restLeft
+			count = count + 1
 			continue
 		}
-		if right = restRight; len(left) > 0 && order == 0 {
+		right = restRight
+		if len(left) > 0 && order == 0 {
 			left = restLeft
 		}
 		if keep {
@@ -125,7 +129,8 @@ func closeLength(buf []byte, mark, n int) []byte {
 	return buf
 }
 
-// entry is where one entry of a map or set lies in a buffer, and what it is ordered by: the name, or the member itself.
+// entry is where one entry of a map or set lies in a buffer, and what it is ordered by: the name, or the
+// member itself.
 type entry struct{ start, key, keyEnd, end int }
 
 // ordered says whether the last entry follows the one before it.
@@ -140,7 +145,9 @@ func ordered(buf []byte, entries []entry) bool {
 
 // sortEntries orders entries by key and says whether two of them share one.
 func sortEntries(buf []byte, entries []entry) (twice bool) {
-	slices.SortFunc(entries, func(a, b entry) int { return bytes.Compare(buf[a.key:a.keyEnd], buf[b.key:b.keyEnd]) })
+	slices.SortFunc(entries, func(a, b entry) int {
+		return bytes.Compare(buf[a.key:a.keyEnd], buf[b.key:b.keyEnd])
+	})
 	for i := 1; i < len(entries); i++ {
 		if !ordered(buf, entries[:i+1]) {
 			return true
@@ -160,7 +167,8 @@ func permute(buf []byte, start int, entries []entry) []byte {
 	return buf
 }
 
-// closeSet finishes the set whose tag is at start in buf, followed by a free byte for the count and the members as they came.
+// closeSet finishes the set whose tag is at start in buf, followed by a free byte for the count and the
+// members as they came.
 func closeSet(buf []byte, start int, entries []entry) ([]byte, error) {
 	kind := Value(buf[start:]).Kind()
 	if len(entries) == 0 {
@@ -189,7 +197,8 @@ func emptySet(kind Kind) error {
 	return invalid(textEmptyBS)
 }
 
-// duplicates is DynamoDB's error for a set, in the order of the request, which differs between the three kinds.
+// duplicates is DynamoDB's error for a set, in the order of the request, which differs between the three
+// kinds.
 func duplicates(set Value) error {
 	if set.Kind() == NS {
 		return invalid(textDuplicateNS)

@@ -14,9 +14,10 @@ const maxNameLength = 65535
 // strictBase64 refuses stray bits at the end. It never changes.
 var strictBase64 = base64.StdEncoding.Strict()
 
-// ReadValue reads one AttributeValue ({"S":"x"}) and appends it to dst; the result is the part appended. It keeps nothing of r.
-// After a ValidationError the Reader stands behind the value, which was well-formed JSON, so that a caller can go on and report
-// it when its turn comes. After any other error the Reader is of no more use.
+// ReadValue reads one AttributeValue ({"S":"x"}) and appends it to dst; the result is the part appended. It
+// keeps nothing of r. After a ValidationError the Reader stands behind the value, which was well-formed JSON,
+// so that a caller can go on and report it when its turn comes. After any other error the Reader is of no
+// more use.
 func ReadValue(r *strictjson.Reader, dst []byte) (Value, error) {
 	before := *r
 	d := decoder{r: r, buf: dst}
@@ -26,8 +27,8 @@ func ReadValue(r *strictjson.Reader, dst []byte) (Value, error) {
 	return d.buf[len(dst):], nil
 }
 
-// ReadItem reads a map of AttributeValues ({"a":{"S":"x"}}) and appends it to dst; the result is the part appended. Errors are as
-// those of ReadValue.
+// ReadItem reads a map of AttributeValues ({"a":{"S":"x"}}) and appends it to dst; the result is the part
+// appended. Errors are as those of ReadValue.
 func ReadItem(r *strictjson.Reader, dst []byte) (Item, error) {
 	before := *r
 	d := decoder{r: r, buf: dst}
@@ -37,7 +38,8 @@ func ReadItem(r *strictjson.Reader, dst []byte) (Item, error) {
 	return d.buf[len(dst):], nil
 }
 
-// skipInvalid puts r behind the value that it stood at before. JSON that is malformed goes before a value that is invalid.
+// skipInvalid puts r behind the value that it stood at before. JSON that is malformed goes before a value
+// that is invalid.
 func skipInvalid(r *strictjson.Reader, before strictjson.Reader, err error) error {
 	var validation *ValidationError
 	if !errors.As(err, &validation) {
@@ -180,7 +182,8 @@ func (d *decoder) scalar(kind Kind) error {
 	return err
 }
 
-// appendBase64 decodes text. encoding/base64 passes over line ends, which DynamoDB does not, hence the look at the length.
+// appendBase64 decodes text. encoding/base64 passes over line ends, which DynamoDB does not, hence the look
+// at the length.
 func appendBase64(dst, text []byte) ([]byte, error) {
 	if len(text)%4 != 0 {
 		return dst, &SerializationError{Message: textBase64Length + strconv.Itoa(len(text))}

@@ -133,15 +133,17 @@ func TestReadValueInvalid(t *testing.T) {
 
 func TestReadValueUnreadable(t *testing.T) {
 	for json, want := range map[string]string{
-		`{"B":"AAE"}`:                       "*attribute.SerializationError Base64 encoded length is expected a multiple of 4 bytes but found: 3",
-		`{"B":"AA*="}`:                      "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"AAF="}`:                      "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"A==="}`:                      "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"===="}`:                      "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"AA\r\n\r\n=="}`:              "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"AA==AA=="}`:                  "*attribute.SerializationError Invalid Base64 character",
-		`{"B":"-_-_"}`:                      "*attribute.SerializationError Invalid Base64 character",
-		`{"BS":["AA==","A"]}`:               "*attribute.SerializationError Base64 encoded length is expected a multiple of 4 bytes but found: 1",
+		`{"B":"AAE"}`: "*attribute.SerializationError Base64 encoded length is expected a multiple of 4 bytes but " +
+			"found: 3",
+		`{"B":"AA*="}`:         "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"AAF="}`:         "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"A==="}`:         "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"===="}`:         "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"AA\r\n\r\n=="}`: "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"AA==AA=="}`:     "*attribute.SerializationError Invalid Base64 character",
+		`{"B":"-_-_"}`:         "*attribute.SerializationError Invalid Base64 character",
+		`{"BS":["AA==","A"]}`: "*attribute.SerializationError Base64 encoded length is expected a multiple of 4 bytes but " +
+			"found: 1",
 		`{"M":{"a":{"S":""},"a":{"S":""}}}`: "*attribute.SerializationError A map names an attribute more than once",
 		`{"S":1}`:                           "*strictjson.TypeError byte 5: found 0 where a String was expected",
 		`{"N":1}`:                           "*strictjson.TypeError byte 5: found 0 where a String was expected",
@@ -155,10 +157,11 @@ func TestReadValueUnreadable(t *testing.T) {
 		`"a"`:                               "*strictjson.TypeError byte 0: found \" where a Structure was expected",
 		`null`:                              "*attribute.ValidationError " + textNoType,
 		`{"B":1}`:                           "*strictjson.TypeError byte 5: found 0 where a Blob was expected",
-		`{"S":"a"`:                          "*strictjson.SyntaxError malformed JSON at byte 8: expected a comma or the end of the object or array",
-		`{"S":"a","N":"1"`:                  "*strictjson.SyntaxError malformed JSON at byte 16: expected a comma or the end of the object or array",
-		`{"S":"\ud800"}`:                    "*strictjson.SyntaxError malformed JSON at byte 6: a surrogate has no partner",
-		nested(100, true):                   "*strictjson.SyntaxError malformed JSON at byte 384: nested too deep",
+		`{"S":"a"`: "*strictjson.SyntaxError malformed JSON at byte 8: expected a comma or the end of the " +
+			"object or array",
+		`{"S":"a","N":"1"`: "*strictjson.SyntaxError malformed JSON at byte 16: expected a comma or the end of the object or array",
+		`{"S":"\ud800"}`:   "*strictjson.SyntaxError malformed JSON at byte 6: a surrogate has no partner",
+		nested(100, true):  "*strictjson.SyntaxError malformed JSON at byte 384: nested too deep",
 	} {
 		v, err := ReadValue(strictjson.NewReader([]byte(json)), nil)
 		if got := fmt.Sprintf("%T %v", err, err); got != want {
@@ -250,7 +253,8 @@ func TestCanonical(t *testing.T) {
 		var builder Builder
 		tree, i := Item(nil).Tree(), 0
 		for name, value := range it.All() {
-			if i++; !bytes.Equal(it.Get(name), value) {
+			i++
+			if !bytes.Equal(it.Get(name), value) {
 				t.Fatalf("Get(%q) is %x, not %x", name, []byte(it.Get(name)), []byte(value))
 			}
 			builder.Set(name, value)

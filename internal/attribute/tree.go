@@ -12,8 +12,9 @@ type Step struct {
 	IsIndex bool
 }
 
-// Tree is the mutable form of an item, for one update. It keeps DynamoDB's rule that all paths of an update speak of the item as
-// it was before: removing an element leaves the indexes of the others as they are, and Item closes the gaps.
+// Tree is the mutable form of an item, for one update. It keeps DynamoDB's rule that all paths of an update
+// speak of the item as it was before: removing an element leaves the indexes of the others as they are, and
+// Item closes the gaps.
 type Tree struct{ root node }
 
 // node is a value that is still encoded (children unread), or an M or L whose children are at hand.
@@ -106,8 +107,8 @@ func (t *Tree) Get(path []Step) Value {
 	return n.append(nil)
 }
 
-// Set puts v at the path. An index behind the end of a list appends; several such are appended in the order of their indexes.
-// ErrPath when there is no map or list to put it in. The Tree keeps v. Setting nil removes.
+// Set puts v at the path. An index behind the end of a list appends; several such are appended in the order
+// of their indexes. ErrPath when there is no map or list to put it in. The Tree keeps v. Setting nil removes.
 func (t *Tree) Set(path []Step, v Value) error {
 	if v == nil {
 		return t.Remove(path)
@@ -126,7 +127,8 @@ func (t *Tree) Set(path []Step, v Value) error {
 	return nil
 }
 
-// Remove takes away what is at the path; nothing there is no error. ErrPath when there is no map or list that it could be in.
+// Remove takes away what is at the path; nothing there is no error. ErrPath when there is no map or list that
+// it could be in.
 func (t *Tree) Remove(path []Step) error {
 	parent, step, err := t.parent(path)
 	if err != nil {

@@ -57,13 +57,14 @@ func (k Kind) member() Kind {
 	return k - SS + S
 }
 
-// formatTag is the high half of the first byte of every value: version 1 of the format of docs/format/item.md.
+// formatTag is the high half of the first byte of every value: version 1 of the format of
+// docs/format/item.md.
 const formatTag = 0x10
 
 func (k Kind) tag() byte { return formatTag | byte(k) }
 
-// Value is one value in canonical compact form: a tag byte, then the payload to the end of the slice. nil is no value (absent).
-// A Value that was taken out of another aliases it.
+// Value is one value in canonical compact form: a tag byte, then the payload to the end of the slice. nil is
+// no value (absent). A Value that was taken out of another aliases it.
 type Value []byte
 
 // Kind is the type of the value, Invalid for nil.
@@ -116,7 +117,8 @@ func (v Value) entries() []byte {
 	return rest
 }
 
-// Elements walks an L, SS, NS or BS in order, with the index of each element. Members of sets are given as S, N or B.
+// Elements walks an L, SS, NS or BS in order, with the index of each element. Members of sets are given as S,
+// N or B.
 func (v Value) Elements() iter.Seq2[int, Value] {
 	return func(yield func(int, Value) bool) {
 		if v.Kind() < L {
@@ -125,14 +127,16 @@ func (v Value) Elements() iter.Seq2[int, Value] {
 		rest := v.entries()
 		for i := 0; len(rest) > 0; i++ {
 			var element []byte
-			if element, rest = cut(rest); element == nil || !yield(i, element) {
+			element, rest = cut(rest)
+			if element == nil || !yield(i, element) {
 				return
 			}
 		}
 	}
 }
 
-// Index is element i of an L, counted from 0. nil when there is none. It costs a step for each element before.
+// Index is element i of an L, counted from 0. nil when there is none. It costs a step for each element
+// before.
 func (v Value) Index(i int) Value {
 	if v.Kind() != L || i < 0 || i >= v.Len() {
 		return nil
@@ -170,15 +174,16 @@ func (v Value) At(path []Step) Value {
 // Clone is a copy that shares no memory with v. The clone of nil is nil.
 func (v Value) Clone() Value { return bytes.Clone(v) }
 
-// Equal says whether a and b are the same value in DynamoDB's sense: of one type, with equal numbers, elements, and members.
+// Equal says whether a and b are the same value in DynamoDB's sense: of one type, with equal numbers,
+// elements, and members.
 func Equal(a, b Value) bool { return bytes.Equal(a, b) }
 
-// Compare orders two S by UTF-8 bytes, two N by number, two B by unsigned bytes: negative, 0 or positive. For any other pair the
-// result is only a total order that agrees with Equal; callers look at the kinds first.
+// Compare orders two S by UTF-8 bytes, two N by number, two B by unsigned bytes: negative, 0 or positive. For
+// any other pair the result is only a total order that agrees with Equal; callers look at the kinds first.
 func Compare(a, b Value) int { return bytes.Compare(a, b) }
 
-// cutLength reads the canonical length at the start of b: seven bits to a byte, low bits first, the top bit on all but the last.
-// ok is false for what no writer writes.
+// cutLength reads the canonical length at the start of b: seven bits to a byte, low bits first, the top bit
+// on all but the last. ok is false for what no writer writes.
 func cutLength(b []byte) (n int, rest []byte, ok bool) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return int(b[0]), b[1:], true

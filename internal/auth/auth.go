@@ -1,8 +1,8 @@
 // Package auth says who calls and asks whether they may.
 //
-// Callers may rely on this: a Caller exists only for a request whose signature was verified (or that `dev` admits by its rule),
-// and every operation of every service passes Authorizer with its Needs before it runs (P6), whether it came over the wire or
-// from another service of this installation (P10).
+// Callers may rely on this: a Caller exists only for a request whose signature was verified (or that `dev`
+// admits by its rule), and every operation of every service passes Authorizer with its Needs before it runs
+// (P6), whether it came over the wire or from another service of this installation (P10).
 package auth
 
 import (
@@ -21,7 +21,8 @@ const (
 	IAMUser     PrincipalType = "IAMUser"
 	AssumedRole PrincipalType = "AssumedRole"
 	Service     PrincipalType = "AWSService"
-	// WebIdentity is somebody whom an identity provider vouches for, before there is a session. The ARN is the provider's.
+	// WebIdentity is somebody whom an identity provider vouches for, before there is a session. The ARN is
+	// the provider's.
 	WebIdentity PrincipalType = "WebIdentityUser"
 )
 
@@ -37,8 +38,9 @@ type Caller struct {
 	SourceIP    string
 	UserAgent   string
 	Host        string // the address of this server as the client wrote it, with its port if it did
-	// Via is the service that calls on the principal's behalf, such as dynamodb.us-east-1.amazonaws.com; empty for a direct
-	// call. It is what policies see as kms:ViaService and what the trail records as invokedBy.
+	// Via is the service that calls on the principal's behalf, such as dynamodb.us-east-1.amazonaws.com;
+	// empty for a direct call. It is what policies see as kms:ViaService and what the trail records as
+	// invokedBy.
 	Via string
 	// RequestID is the id that the response carries and that the trail and the log name.
 	RequestID string
@@ -61,10 +63,12 @@ func (c *Caller) For(via string) *Caller {
 type Need struct {
 	Action   string // such as kms:Decrypt
 	Resource string // an ARN, or "*" where the action has no resource
-	// Unnamed says that a refusal does not name the resource, as AWS leaves it out where it is still to be made.
+	// Unnamed says that a refusal does not name the resource, as AWS leaves it out where it is still to be
+	// made.
 	Unnamed bool
-	// Policy is the resource's own policy, nil where it has none. Gate says that this policy must allow, by naming the
-	// principal or by delegating to the account, before identity policies count: the rule of KMS keys.
+	// Policy is the resource's own policy, nil where it has none. Gate says that this policy must allow, by
+	// naming the principal or by delegating to the account, before identity policies count: the rule of KMS
+	// keys.
 	Policy *policy.Policy
 	Gate   bool
 	// Granted says that a grant on the resource allows this action for the caller.
@@ -73,16 +77,16 @@ type Need struct {
 	Context policy.Context
 }
 
-// Needs collects the permissions of one call, and what the trail may show of its request. The zero value is ready; Reset keeps
-// its memory.
+// Needs collects the permissions of one call, and what the trail may show of its request. The zero value is
+// ready; Reset keeps its memory.
 type Needs struct {
 	list  []Need
 	noted []Parameter
 	kept  Kept
 }
 
-// Kept is memory that a service keeps with Needs from one call to the next, so that what it adds costs none of its own. Reset lets go of
-// everything in it.
+// Kept is memory that a service keeps with Needs from one call to the next, so that what it adds costs none
+// of its own. Reset lets go of everything in it.
 type Kept interface{ Reset() }
 
 // Kept is what was given to Keep, in this call or an earlier one, by whatever service; nil if nothing was.
@@ -91,8 +95,8 @@ func (n *Needs) Kept() Kept { return n.kept }
 // Keep keeps k for later calls. Reset resets it too.
 func (n *Needs) Keep(k Kept) { n.kept = k }
 
-// Parameter is one member of a request as the trail shows it. Value is a string, a number, a bool, or a map or slice of those;
-// never item data, never key bytes (P9).
+// Parameter is one member of a request as the trail shows it. Value is a string, a number, a bool, or a map
+// or slice of those; never item data, never key bytes (P9).
 type Parameter struct {
 	Name  string // as in CloudTrail: lower camel case
 	Value any
@@ -133,11 +137,12 @@ func (e *DeniedError) Error() string {
 	if e.Need.Resource != "" && !e.Need.Unnamed {
 		on = " on resource: " + e.Need.Resource
 	}
-	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action + on + " " + e.Decision.Explain(e.Need.Action)
+	return "User: " + e.Caller.ARN + " is not authorized to perform: " + e.Need.Action + on + " " +
+		e.Decision.Explain(e.Need.Action)
 }
 
-// Authorizer decides. It returns nil when every need is granted, a *DeniedError for the first that is not, and another error when it
-// could not decide, which denies too.
+// Authorizer decides. It returns nil when every need is granted, a *DeniedError for the first that is not,
+// and another error when it could not decide, which denies too.
 type Authorizer interface {
 	Authorize(ctx context.Context, caller *Caller, needs *Needs) error
 }

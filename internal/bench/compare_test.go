@@ -78,7 +78,9 @@ func BenchmarkSealingJournal(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	row, out, nonce := value(1), make([]byte, 0, 2*valueSize), make([]byte, 12)
+	row := value(1)
+	out := make([]byte, 0, 2*valueSize)
+	nonce := make([]byte, 12)
 	for b.Loop() {
 		const n = 100_000
 		before := processCPU()
@@ -172,7 +174,9 @@ func BenchmarkManyTables(b *testing.B) {
 		for range turns {
 			a := work(b, 64, func(g, n int) error { return put(store, rowAt(0, g*1000+n%1000), data) })
 			c := work(b, 64, func(g, n int) error { return put(store, rowAt(1+(g*31+n*67)%tables, n%1000), data) })
-			one, many, share = append(one, a.perSecond), append(many, c.perSecond), append(share, 100*c.perSecond/a.perSecond)
+			one = append(one, a.perSecond)
+			many = append(many, c.perSecond)
+			share = append(share, 100*c.perSecond/a.perSecond)
 		}
 		b.ReportMetric(median(one), "one/s")
 		b.ReportMetric(median(many), "many/s")

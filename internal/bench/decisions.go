@@ -9,8 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// documents are policies as deployments have them: of a key that everybody of the account may use through the database, of a key that names
-// its users, and of a role that may do nothing but write to one table.
+// documents are policies as deployments have them: of a key that everybody of the account may use through the
+// database, of a key that names its users, and of a role that may do nothing but write to one table.
 //
 //go:embed testdata/*.json
 var documents embed.FS
@@ -51,7 +51,8 @@ func (b *bench) decisions() error {
 }
 
 func readQuestions() ([]question, error) {
-	const account, key, table = "123456789012", "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+	const account, key, table = "123456789012",
+		"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
 		"arn:aws:dynamodb:us-east-1:123456789012:table/orders"
 	role, err := readPolicy("role-policy.json", policy.Identity)
 	if err != nil {
@@ -66,17 +67,22 @@ func readQuestions() ([]question, error) {
 		return nil, err
 	}
 	who := policy.Principal{
-		Account: account, ARN: "arn:aws:sts::123456789012:assumed-role/writer/1", RoleARN: "arn:aws:iam::123456789012:role/writer",
-		UserID: "AROAAAAAAAAAAAWRITER:1",
+		Account: account, ARN: "arn:aws:sts::123456789012:assumed-role/writer/1",
+		RoleARN: "arn:aws:iam::123456789012:role/writer",
+		UserID:  "AROAAAAAAAAAAAWRITER:1",
 	}
-	context := conditions{"kms:calleraccount": {account}, "kms:viaservice": {"dynamodb.us-east-1.amazonaws.com"}}
+	context := conditions{"kms:calleraccount": {account},
+		"kms:viaservice": {"dynamodb.us-east-1.amazonaws.com"}}
 	own := []policy.Attached{{Name: "writer", Policy: role}}
 	return []question{
-		{"PutItem by a role", policy.Request{Principal: who, Action: "dynamodb:PutItem", Resource: table, Context: context},
+		{"PutItem by a role", policy.Request{Principal: who, Action: "dynamodb:PutItem", Resource: table,
+			Context: context},
 			policy.Policies{Identity: own, ResourceAccount: account}},
-		{"Decrypt through the database", policy.Request{Principal: who, Action: "kms:Decrypt", Resource: key, Context: context},
+		{"Decrypt through the database",
+			policy.Request{Principal: who, Action: "kms:Decrypt", Resource: key, Context: context},
 			policy.Policies{Identity: own, OnResource: through, ResourceAccount: account, Gate: true}},
-		{"Decrypt by a role that the key names", policy.Request{Principal: who, Action: "kms:Decrypt", Resource: key, Context: context},
+		{"Decrypt by a role that the key names",
+			policy.Request{Principal: who, Action: "kms:Decrypt", Resource: key, Context: context},
 			policy.Policies{Identity: own, OnResource: named, ResourceAccount: account, Gate: true}},
 	}, nil
 }

@@ -20,7 +20,8 @@ const (
 
 // shortItem is an item of 400 B.
 func shortItem(partition string, n int) string {
-	return fmt.Sprintf(`{"Id":{"S":%q},"At":{"N":"%d"},"Kind":{"S":"reading"},"Text":{"S":"%s"}}`, partition, n, padding(n)[:shortPadding])
+	return fmt.Sprintf(`{"Id":{"S":%q},"At":{"N":"%d"},"Kind":{"S":"reading"},"Text":{"S":"%s"}}`, partition,
+		n, padding(n)[:shortPadding])
 }
 
 func partition(i int) string { return fmt.Sprintf("series-%06d", i) }
@@ -51,7 +52,8 @@ func transactTable(i int) string { return fmt.Sprintf("Transact-%d", i%transactO
 func transaction(n int) string {
 	parts := make([]string, transactItems)
 	for i := range parts {
-		parts[i] = fmt.Sprintf(`{"Put":{"TableName":%q,"Item":%s}}`, transactTable(i), shortItem(partition(n), i))
+		parts[i] = fmt.Sprintf(`{"Put":{"TableName":%q,"Item":%s}}`, transactTable(i),
+			shortItem(partition(n), i))
 	}
 	return `{"TransactItems":[` + strings.Join(parts, ",") + `]}`
 }
@@ -66,7 +68,9 @@ func indexedBody() string {
 	attributes, list := `{"AttributeName":"Id","AttributeType":"S"}`, ""
 	for i := range indexes {
 		attributes += fmt.Sprintf(`,{"AttributeName":"G%d","AttributeType":"S"}`, i)
-		list += fmt.Sprintf(`,{"IndexName":"by-%d","KeySchema":[{"AttributeName":"G%d","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}}`, i, i)
+		list += fmt.Sprintf(
+			`,{"IndexName":"by-%d","KeySchema":[{"AttributeName":"G%d","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}}`, i, i,
+		)
 	}
 	return fmt.Sprintf(`{"TableName":%q,"BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[%s],"KeySchema":[{"AttributeName":"Id",`+
 		`"KeyType":"HASH"}],"GlobalSecondaryIndexes":[%s],"SSESpecification":{"Enabled":true,"SSEType":"KMS"}}`, indexedTable, attributes, list[1:])
@@ -75,7 +79,8 @@ func indexedBody() string {
 // indexedPut writes an item of 400 B that stands in all indexes.
 func indexedPut(i int) string {
 	return fmt.Sprintf(`{"TableName":%q,"Item":{"Id":{"S":%q},"G0":{"S":"a%d"},"G1":{"S":"b%d"},"G2":{"S":"c%d"},"G3":{"S":"d%d"},"G4":{"S":"e%d"},`+
-		`"Text":{"S":"%s"}}}`, indexedTable, partition(i), i, i%2, i%16, i%128, i%256, padding(i)[:shortPadding])
+		`"Text":{"S":"%s"}}}`, indexedTable, partition(i), i, i%2, i%16, i%128, i%256,
+		padding(i)[:shortPadding])
 }
 
 // fillSeries makes the tables and the items that are read.
@@ -109,23 +114,29 @@ func (b *bench) items() error {
 			return err
 		}
 		return b.measure(in, []*workload{
-			{operation: "UpdateItem", title: "UpdateItem with a condition, of an item of 1 KB", requests: in.calls("UpdateItem", func(i int) string {
-				return fmt.Sprintf(`{"TableName":%q,"Key":{"Id":{"S":"customer-%06d"}},"UpdateExpression":"SET #c = #c + :one",`+
-					`"ConditionExpression":"attribute_exists(Id) AND Active = :yes","ExpressionAttributeNames":{"#c":"Number"},`+
-					`"ExpressionAttributeValues":{":one":{"N":"1"},":yes":{"BOOL":true}}}`, tableName, i)
-			})},
-			{operation: "Query", title: "Query of 100 items of 400 B", target: 25, items: seriesLength, requests: in.calls("Query", func(i int) string {
-				return fmt.Sprintf(`{"TableName":%q,"KeyConditionExpression":"Id = :id","ExpressionAttributeValues":{":id":{"S":%q}}}`,
-					seriesTable, partition(i%seriesCount))
-			})},
-			{operation: "Scan", title: "Scan of a quarter of 6400 items of 400 B", bytes: true, requests: in.calls("Scan", func(i int) string {
-				return fmt.Sprintf(`{"TableName":%q,"Segment":%d,"TotalSegments":4}`, seriesTable, i%4)
-			})},
-			{operation: "BatchWriteItem", title: "BatchWriteItem of 25 items of 400 B", items: batchLength, itemsAim: 100_000, requests: in.calls("BatchWriteItem",
-				func(i int) string { return batch("Batches", partition(i), 0) })},
-			{operation: "TransactWriteItems", title: "TransactWriteItems of 10 items over 5 tables", items: transactItems,
+			{operation: "UpdateItem", title: "UpdateItem with a condition, of an item of 1 KB",
+				requests: in.calls("UpdateItem", func(i int) string {
+					return fmt.Sprintf(`{"TableName":%q,"Key":{"Id":{"S":"customer-%06d"}},"UpdateExpression":"SET #c = #c + :one",`+
+						`"ConditionExpression":"attribute_exists(Id) AND Active = :yes","ExpressionAttributeNames":{"#c":"Number"},`+
+						`"ExpressionAttributeValues":{":one":{"N":"1"},":yes":{"BOOL":true}}}`, tableName, i)
+				})},
+			{operation: "Query", title: "Query of 100 items of 400 B", target: 25, items: seriesLength,
+				requests: in.calls("Query", func(i int) string {
+					return fmt.Sprintf(`{"TableName":%q,"KeyConditionExpression":"Id = :id","ExpressionAttributeValues":{":id":{"S":%q}}}`,
+						seriesTable, partition(i%seriesCount))
+				})},
+			{operation: "Scan", title: "Scan of a quarter of 6400 items of 400 B", bytes: true,
+				requests: in.calls("Scan", func(i int) string {
+					return fmt.Sprintf(`{"TableName":%q,"Segment":%d,"TotalSegments":4}`, seriesTable, i%4)
+				})},
+			{operation: "BatchWriteItem", title: "BatchWriteItem of 25 items of 400 B", items: batchLength,
+				itemsAim: 100_000, requests: in.calls("BatchWriteItem",
+					func(i int) string { return batch("Batches", partition(i), 0) })},
+			{operation: "TransactWriteItems", title: "TransactWriteItems of 10 items over 5 tables",
+				items:    transactItems,
 				requests: in.calls("TransactWriteItems", transaction)},
-			{operation: "PutItem", title: "PutItem of 400 B into a table with 5 indexes", requests: in.calls("PutItem", indexedPut)},
+			{operation: "PutItem", title: "PutItem of 400 B into a table with 5 indexes",
+				requests: in.calls("PutItem", indexedPut)},
 		})
 	})
 }

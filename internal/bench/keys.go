@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// The key service under load: keys with the default policy, plaintexts as long as a data key, encryption contexts as the database's.
+// The key service under load: keys with the default policy, plaintexts as long as a data key, encryption
+// contexts as the database's.
 
 const encryptionContext = `{"aws:dynamodb:tableName":"Benchmark","aws:dynamodb:subscriberId":"123456789012"}`
 
@@ -27,22 +28,29 @@ func (b *bench) keys() error {
 			return base64.StdEncoding.EncodeToString([]byte(fmt.Sprintf("%032d", i)))
 		}
 		encrypt := func(i int) string {
-			return fmt.Sprintf(`{"KeyId":%q,"Plaintext":%q,"EncryptionContext":%s}`, symmetric, text(i), encryptionContext)
+			return fmt.Sprintf(`{"KeyId":%q,"Plaintext":%q,"EncryptionContext":%s}`, symmetric, text(i),
+				encryptionContext)
 		}
 		blobs, err := in.encryptAll(encrypt)
 		if err != nil {
 			return err
 		}
 		return b.measure(in, []*workload{
-			{operation: "Encrypt", title: "Encrypt of 32 B", target: 50, requests: in.calls("Encrypt", encrypt)},
-			{operation: "Decrypt", title: "Decrypt of 32 B", target: 50, requests: in.calls("Decrypt", func(i int) string {
-				return fmt.Sprintf(`{"CiphertextBlob":%q,"EncryptionContext":%s}`, blobs[i%len(blobs)], encryptionContext)
-			})},
-			{operation: "GenerateDataKey", title: "GenerateDataKey of 32 B", target: 50, requests: in.calls("GenerateDataKey", func(int) string {
-				return fmt.Sprintf(`{"KeyId":%q,"KeySpec":"AES_256","EncryptionContext":%s}`, symmetric, encryptionContext)
-			})},
+			{operation: "Encrypt", title: "Encrypt of 32 B", target: 50,
+				requests: in.calls("Encrypt", encrypt)},
+			{operation: "Decrypt", title: "Decrypt of 32 B", target: 50,
+				requests: in.calls("Decrypt", func(i int) string {
+					return fmt.Sprintf(`{"CiphertextBlob":%q,"EncryptionContext":%s}`, blobs[i%len(blobs)],
+						encryptionContext)
+				})},
+			{operation: "GenerateDataKey", title: "GenerateDataKey of 32 B", target: 50,
+				requests: in.calls("GenerateDataKey", func(int) string {
+					return fmt.Sprintf(`{"KeyId":%q,"KeySpec":"AES_256","EncryptionContext":%s}`, symmetric,
+						encryptionContext)
+				})},
 			{operation: "Sign", title: "Sign with P-256", requests: in.calls("Sign", func(i int) string {
-				return fmt.Sprintf(`{"KeyId":%q,"Message":%q,"SigningAlgorithm":"ECDSA_SHA_256"}`, pair, text(i))
+				return fmt.Sprintf(`{"KeyId":%q,"Message":%q,"SigningAlgorithm":"ECDSA_SHA_256"}`, pair,
+					text(i))
 			})},
 		})
 	})

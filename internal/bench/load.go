@@ -26,13 +26,15 @@ func dial(address string) (*connection, error) {
 	return &connection{Conn: conn, buf: make([]byte, 16<<10)}, nil
 }
 
-// roundTrip sends a request and returns the body of its answer, which lives until the next call. An answer that is not 200 is an
-// error.
+// roundTrip sends a request and returns the body of its answer, which lives until the next call. An answer
+// that is not 200 is an error.
 func (c *connection) roundTrip(request []byte) ([]byte, error) {
 	if _, err := c.Write(request); err != nil {
 		return nil, err
 	}
-	have, end, length := 0, -1, 0
+	have := 0
+	end := -1
+	length := 0
 	for end < 0 || have < end+length {
 		if have == len(c.buf) {
 			c.buf = append(c.buf, make([]byte, max(have, end+length-have))...)
@@ -41,7 +43,8 @@ func (c *connection) roundTrip(request []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if have += n; end < 0 {
+		have += n
+		if end < 0 {
 			if end, length, err = readHead(c.buf[:have]); err != nil {
 				return nil, err
 			}
@@ -109,7 +112,8 @@ func (l *load) run(requests [][]byte, d time.Duration) (perSecond float64, answe
 		wait.Go(func() {
 			own := int64(0)
 			for at := i * 61; !stop.Load() && failed[i] == nil; at++ {
-				if own++; own%256 == 0 {
+				own++
+				if own%256 == 0 {
 					next.Add(1) // keeps connections from walking the requests in step
 				}
 				_, failed[i] = c.roundTrip(requests[(at+int(next.Load()))%len(requests)])

@@ -1,9 +1,9 @@
-// Command bench measures the figures of the design and prints each beside its target. `make bench` runs it; docs/benchmarks.md says
-// what every row is and how to read it.
+// Command bench measures the figures of the design and prints each beside its target. `make bench` runs it;
+// docs/benchmarks.md says what every row is and how to read it.
 //
-// Readers may rely on this: all figures of a table come from one run; what is compared was measured in turns, and the median of
-// the turns is shown; and the server that is measured is the one that is shipped, with encryption, signatures, policies and the
-// trail at work.
+// Readers may rely on this: all figures of a table come from one run; what is compared was measured in turns,
+// and the median of the turns is shown; and the server that is measured is the one that is shipped, with
+// encryption, signatures, policies and the trail at work.
 package main
 
 import (
@@ -23,11 +23,13 @@ func main() {
 	var only string
 	flag.StringVar(&b.binary, "sealtable", "bin/sealtable", "the program to measure")
 	flag.StringVar(&b.dir, "dir", ".", "a directory on the disk to measure; it is left as it was")
-	flag.StringVar(&only, "run", "", "measure only the groups whose name this regular expression matches: "+groupNames())
+	flag.StringVar(&only, "run", "", "measure only the groups whose name this regular expression matches: "+
+		groupNames())
 	flag.IntVar(&b.rounds, "rounds", 5, "how many turns each side of a comparison gets")
 	flag.DurationVar(&b.turn, "turn", time.Second, "how long a turn lasts")
 	flag.IntVar(&b.tables, "tables", 10_000, "how many empty tables the group tables makes")
-	flag.StringVar(&b.profile, "profile", "", "write CPU profiles of the server under load into this directory")
+	flag.StringVar(&b.profile, "profile", "", "write CPU profiles of the server under load into this "+
+		"directory")
 	flag.Parse()
 	exit(b.run(only))
 }

@@ -40,7 +40,8 @@ func (p *process) await(wanted func(line string) bool) error {
 	for {
 		line, err := p.output.ReadString('\n')
 		if err != nil {
-			return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), strings.Join(append(seen, line), " "))
+			return fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path),
+				strings.Join(append(seen, line), " "))
 		}
 		if wanted(line) {
 			go func() { _, _ = io.Copy(io.Discard, p.output) }()

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// referenceArgument makes this program the reference: a server on net/http that does nothing but read a request and answer with
-// as many constant bytes as the product does.
+// referenceArgument makes this program the reference: a server on net/http that does nothing but read a
+// request and answer with as many constant bytes as the product does.
 const referenceArgument = "reference-server"
 
 // lengths are how long the answer to each operation is.
@@ -25,7 +25,8 @@ func serveReference(args []string) error {
 		operation, length, _ := strings.Cut(arg, "=")
 		n, err := strconv.Atoi(length)
 		if err != nil {
-			return fmt.Errorf("%s needs the length of the answer to each operation: %w", referenceArgument, err)
+			return fmt.Errorf("%s needs the length of the answer to each operation: %w", referenceArgument,
+				err)
 		}
 		answers[operation] = []byte(strings.Repeat("x", n))
 	}

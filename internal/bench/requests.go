@@ -93,8 +93,10 @@ func (in *installation) puts() func() [][]byte { return in.calls("PutItem", putB
 // requests compares the server with one that answers a constant.
 func (b *bench) requests() error {
 	return b.withInstallation(func(in *installation) error {
-		get := &workload{operation: "GetItem", title: "GetItem of 1 KB", target: 60, requests: in.calls("GetItem", getBody)}
-		put := &workload{operation: "PutItem", title: "PutItem of 1 KB, durable", target: 40, requests: in.puts()}
+		get := &workload{operation: "GetItem", title: "GetItem of 1 KB", target: 60,
+			requests: in.calls("GetItem", getBody)}
+		put := &workload{operation: "PutItem", title: "PutItem of 1 KB, durable", target: 40,
+			requests: in.puts()}
 		if err := b.measure(in, []*workload{get, put}); err != nil {
 			return err
 		}
@@ -169,7 +171,8 @@ func (b *bench) profiled(in *installation, s *side) error {
 }
 
 func (in *installation) saveProfile(path string, d time.Duration) (err error) {
-	answer, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", in.admin, max(1, int(d.Seconds()))))
+	answer, err := http.Get(fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", in.admin,
+		max(1, int(d.Seconds()))))
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,8 @@ func (f figure) ratio() float64 {
 }
 
 func (r *results) print(w io.Writer) {
-	fmt.Fprintf(w, "%s/%s, %d CPUs, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	fmt.Fprintf(w, "%s/%s, %d CPUs, %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(),
+		runtime.Version())
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "figure\ttarget\tmeasured\tratio\treached")
 	for _, f := range r.figures {
@@ -51,7 +52,8 @@ func (r *results) print(w io.Writer) {
 		if f.ratio() < 1 {
 			reached = "NO"
 		}
-		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\n", f.name, f.bound, show(f.target, f.unit), show(f.measured, f.unit), showRatio(f.ratio()), reached)
+		fmt.Fprintf(table, "%s\t%s %s\t%s\t%s\t%s\n", f.name, f.bound, show(f.target, f.unit),
+			show(f.measured, f.unit), showRatio(f.ratio()), reached)
 	}
 	_ = table.Flush()
 }

@@ -16,7 +16,8 @@ type signer struct {
 	service                  string // empty: dynamodb
 }
 
-// target is the service as the scope of a signature names it, and how its operations' names begin in a request.
+// target is the service as the scope of a signature names it, and how its operations' names begin in a
+// request.
 func (s signer) target() (service, prefix string) {
 	if s.service == "kms" {
 		return "kms", "TrentService."
@@ -42,7 +43,8 @@ func (s signer) request(operation string, body []byte) []byte {
 	var names []string
 	canonical := "POST\n/\n\n"
 	var request bytes.Buffer
-	request.WriteString("POST / HTTP/1.1\r\nUser-Agent: aws-sdk-go-v2/1.47.7 ua/2.1 os/linux lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/dynamodb#1.73.1 m/E,n\r\n")
+	request.WriteString("POST / HTTP/1.1\r\nUser-Agent: aws-sdk-go-v2/1.47.7 ua/2.1 os/linux " +
+		"lang/go#1.26.8 md/GOOS#linux md/GOARCH#amd64 api/dynamodb#1.73.1 m/E,n\r\n")
 	for _, h := range headers {
 		names = append(names, h[0])
 		canonical += h[0] + ":" + h[1] + "\n"
@@ -52,7 +54,8 @@ func (s signer) request(operation string, body []byte) []byte {
 	canonical += "\n" + signed + "\n" + hexSum(body)
 	scope := date + "/" + s.region + "/" + service + "/aws4_request"
 	signature := s.sign(date, service, "AWS4-HMAC-SHA256\n"+stamp+"\n"+scope+"\n"+hexSum([]byte(canonical)))
-	fmt.Fprintf(&request, "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, Signature=%s\r\n\r\n", s.id, scope, signed, signature)
+	fmt.Fprintf(&request, "Authorization: AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=%s, "+
+		"Signature=%s\r\n\r\n", s.id, scope, signed, signature)
 	request.Write(body)
 	return request.Bytes()
 }

@@ -59,7 +59,8 @@ func (b *bench) manyTables() (err error) {
 	}
 	begin := time.Now()
 	err = createTables(s.address, dir, b.tables)
-	b.results.note(fmt.Sprintf("  making %d tables, each", b.tables), "ms", milliseconds(time.Since(begin))/float64(b.tables))
+	b.results.note(fmt.Sprintf("  making %d tables, each", b.tables), "ms",
+		milliseconds(time.Since(begin))/float64(b.tables))
 	if err := errors.Join(err, s.stop()); err != nil {
 		return err
 	}
@@ -138,11 +139,13 @@ func createTables(address, dir string, n int) error {
 	return errors.Join(failed...)
 }
 
-// createBody is a request for a table, under the managed KMS key of the account or under the installation's own.
+// createBody is a request for a table, under the managed KMS key of the account or under the installation's
+// own.
 func createBody(name string, managed bool) []byte {
 	var body bytes.Buffer
-	fmt.Fprintf(&body, `{"TableName":"%s","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"Id","AttributeType":"S"}],`+
-		`"KeySchema":[{"AttributeName":"Id","KeyType":"HASH"}]`, name)
+	fmt.Fprintf(&body,
+		`{"TableName":"%s","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"Id","AttributeType":"S"}],`+
+			`"KeySchema":[{"AttributeName":"Id","KeyType":"HASH"}]`, name)
 	if managed {
 		body.WriteString(`,"SSESpecification":{"Enabled":true,"SSEType":"KMS"}`)
 	}

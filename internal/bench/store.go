@@ -10,14 +10,16 @@ import (
 	"strings"
 )
 
-// store runs the benchmarks of the store, which are tests because only a test can open one without encryption.
+// store runs the benchmarks of the store, which are tests because only a test can open one without
+// encryption.
 func (b *bench) store() (err error) {
 	dir, remove, err := b.workDir()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, remove()) }()
-	cmd := exec.Command("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x", "github.com/sealtable/sealtable/internal/bench")
+	cmd := exec.Command("go", "test", "-run", "^$", "-bench", ".", "-benchtime", "1x",
+		"github.com/sealtable/sealtable/internal/bench")
 	cmd.Env = append(os.Environ(), "TMPDIR="+absolute(dir))
 	output, err := cmd.CombinedOutput()
 	if err != nil {
@@ -56,9 +58,11 @@ func (b *bench) reportStore(m metrics) {
 		r.atMost("encryption: CPU of a durable PutItem", "%", 5, share(putMore, b.putCost))
 		r.atMost("encryption: CPU of a cached GetItem", "%", 5, share(getMore, b.getCost))
 	}
-	r.note("  encryption: CPU of a durable write, in the store alone", "%", share(putMore, m["SealingPut/plain-us"]))
+	r.note("  encryption: CPU of a durable write, in the store alone", "%",
+		share(putMore, m["SealingPut/plain-us"]))
 	r.note("  encryption: CPU of a durable write", "µs", putMore)
-	r.note("  encryption: CPU of a cached read, in the store alone", "%", share(getMore, m["SealingCached/plain-us"]))
+	r.note("  encryption: CPU of a cached read, in the store alone", "%",
+		share(getMore, m["SealingCached/plain-us"]))
 	r.atMost("encryption: CPU of a read that misses the block cache", "µs", 6, m["SealingMiss/more-us"])
 	r.atLeast("64 writers over 1000 tables, against one table", "%", 70, m["ManyTables/share-%"])
 	r.note("  64 writers over 1000 tables: durable writes", "/s", m["ManyTables/many/s"])

@@ -1,7 +1,9 @@
-// Package catalog keeps the installation's own records (descriptions of tables, keys, principals) in a system table.
+// Package catalog keeps the installation's own records (descriptions of tables, keys, principals) in a system
+// table.
 //
-// Callers may rely on this: a Write is durable when it returns and happens whole or not at all, and records reach a disk only
-// sealed under the installation's own keys, because they are rows of the store like any other (P1, P3, P4).
+// Callers may rely on this: a Write is durable when it returns and happens whole or not at all, and records
+// reach a disk only sealed under the installation's own keys, because they are rows of the store like any
+// other (P1, P3, P4).
 package catalog
 
 import (
@@ -13,8 +15,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Catalog is one kind of record in one system table. It is safe for concurrent use; writes of overlapping names are the
-// caller's to order.
+// Catalog is one kind of record in one system table. It is safe for concurrent use; writes of overlapping
+// names are the caller's to order.
 type Catalog struct {
 	store      storage.Store
 	table      storage.TableID
@@ -35,7 +37,8 @@ func Open(ctx context.Context, store storage.Store, system byte, kind storage.Co
 
 // Load visits every record in order of name. The data lives only during the visit.
 func (c *Catalog) Load(ctx context.Context, visit func(name string, data []byte) error) (err error) {
-	rows := c.store.Read(ctx, storage.PartitionRead{Table: c.table, Collection: c.collection, Partition: []byte(partition)})
+	rows := c.store.Read(ctx, storage.PartitionRead{Table: c.table, Collection: c.collection,
+		Partition: []byte(partition)})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := visit(string(rows.Sort()), rows.Value()); err != nil {
@@ -73,5 +76,6 @@ func write(tx storage.Tx, row storage.Row, data []byte) error {
 }
 
 func (c *Catalog) row(name string) storage.Row {
-	return storage.Row{Table: c.table, Collection: c.collection, Partition: []byte(partition), Sort: []byte(name)}
+	return storage.Row{Table: c.table, Collection: c.collection, Partition: []byte(partition),
+		Sort: []byte(name)}
 }

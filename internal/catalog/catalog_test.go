@@ -52,7 +52,9 @@ func load(t *testing.T, c *Catalog) (names []string, records map[string]string) 
 }
 
 func TestRecordsLastAndAreSealed(t *testing.T) {
-	ctx, fs, keys := context.Background(), vfs.NewCrashableMem(), storagetest.NewKeys()
+	ctx := context.Background()
+	fs := vfs.NewCrashableMem()
+	keys := storagetest.NewKeys()
 	store := openStore(t, fs, keys)
 	tables, principals := openCatalog(t, store, 1), openCatalog(t, store, 2)
 	if err := errors.Join(
@@ -70,7 +72,8 @@ func TestRecordsLastAndAreSealed(t *testing.T) {
 	again := openStore(t, after, keys)
 	defer again.Close()
 	names, records := load(t, openCatalog(t, again, 1))
-	if !slices.Equal(names, []string{"a", "b", "empty"}) || records["a"] != "CanaryOne" || records["b"] != "CanaryTwo" || records["empty"] != "" {
+	if !slices.Equal(names, []string{"a", "b", "empty"}) || records["a"] != "CanaryOne" || records["b"] != "CanaryTwo" ||
+		records["empty"] != "" {
 		t.Errorf("%v %v", names, records)
 	}
 	if names, records := load(t, openCatalog(t, again, 2)); len(names) != 1 || records["a"] != "another kind" {
@@ -147,7 +150,8 @@ func TestAgreesWithAMap(t *testing.T) {
 			for range rapid.IntRange(0, 4).Draw(rt, "changes") {
 				name := rapid.SampledFrom([]string{"a", "a/b", "b", "é", "\x00", "zz"}).Draw(rt, "name")
 				changes[name] = nil
-				if delete(want, name); rapid.IntRange(0, 2).Draw(rt, "put") > 0 {
+				delete(want, name)
+				if rapid.IntRange(0, 2).Draw(rt, "put") > 0 {
 					changes[name] = []byte(fmt.Sprint(rapid.Int().Draw(rt, "data")))
 					want[name] = string(changes[name])
 				}
@@ -168,7 +172,8 @@ func TestPlaceOfARecord(t *testing.T) {
 	store := openStore(t, vfs.NewMem(), storagetest.NewKeys())
 	defer store.Close()
 	row := openCatalog(t, store, 1).row("123456789012/eu-west-1/Orders")
-	if row.Table != storage.System(1) || row.Collection != 1 || string(row.Partition) != "records" || string(row.Sort) != "123456789012/eu-west-1/Orders" {
+	if row.Table != storage.System(1) || row.Collection != 1 || string(row.Partition) != "records" ||
+		string(row.Sort) != "123456789012/eu-west-1/Orders" {
 		t.Errorf("%+v", row)
 	}
 }

@@ -43,13 +43,15 @@ own account does. A server that runs is told at once.`,
 
 func (f *accountsFlags) add(cmd *cobra.Command) *cobra.Command {
 	addConfigFlag(cmd.Flags(), &f.config)
-	cmd.Flags().StringVar(&f.account, "account", defaultAccount, "id of the installation's own account, as sealtable serve was told")
+	cmd.Flags().StringVar(&f.account, "account", defaultAccount,
+		"id of the installation's own account, as sealtable serve was told")
 	return cmd
 }
 
 func oneAccount(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError(fmt.Errorf("%s takes one account; see %s --help", cmd.CommandPath(), cmd.CommandPath()))
+		return usageError(fmt.Errorf("%s takes one account; see %s --help", cmd.CommandPath(),
+			cmd.CommandPath()))
 	}
 	return nil
 }
@@ -62,7 +64,8 @@ func (f *accountsFlags) newAdd() *cobra.Command {
   sealtable accounts add 111122223333 --alias staging`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if args[0] == f.account {
-				return fmt.Errorf("%s is the installation's own account: its access key is in the file credentials", args[0])
+				return fmt.Errorf("%s is the installation's own account: its access key is in the file "+
+					"credentials", args[0])
 			}
 			if err := f.isInstallation(); err != nil {
 				return err
@@ -75,20 +78,24 @@ func (f *accountsFlags) newAdd() *cobra.Command {
 				return err
 			}
 			if err := f.tell(); err != nil {
-				return fmt.Errorf("the account was added, but the server that runs does not know it: %w: start it anew", err)
+				return fmt.Errorf("the account was added, but the server that runs does not know it: %w: "+
+					"start it anew", err)
 			}
-			return say(cmd, "the root user of %s has the access key %s; its secret is in %s\n", added.ID, added.Key.ID, added.Path)
+			return say(cmd, "the root user of %s has the access key %s; its secret is in %s\n", added.ID,
+				added.Key.ID, added.Path)
 		},
 	}
 	cmd.Flags().StringVar(&alias, "alias", "", "another name for it")
 	return f.add(cmd)
 }
 
-// isInstallation refuses a configuration directory without a keyring: one that was mistyped would get a key that opens nothing.
+// isInstallation refuses a configuration directory without a keyring: one that was mistyped would get a key
+// that opens nothing.
 func (f *accountsFlags) isInstallation() error {
 	_, err := os.Stat(filepath.Join(f.config, "keyring"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s is not the configuration directory of an installation: give --config, or start sealtable serve first", f.config)
+		return fmt.Errorf("%s is not the configuration directory of an installation: give --config, or "+
+			"start sealtable serve first", f.config)
 	}
 	return err
 }
@@ -107,7 +114,8 @@ and a new root access key can be made with accounts add.`,
 				return err
 			}
 			if err := f.tell(); err != nil {
-				return fmt.Errorf("the access key was removed, but the server that runs still takes it: %w: start it anew", err)
+				return fmt.Errorf("the access key was removed, but the server that runs still takes it: "+
+					"%w: start it anew", err)
 			}
 			return say(cmd, "the root user of %s has no access key any more\n", removed.ID)
 		},
@@ -152,8 +160,8 @@ func (f *accountsFlags) tell() (err error) {
 	return client.Do(control.Accounts, nil, nil, nil)
 }
 
-// rootKeyOf is the access key of an account's root user, by its id or alias. An id that is not among the further accounts is taken
-// for the installation's own, which has its own file.
+// rootKeyOf is the access key of an account's root user, by its id or alias. An id that is not among the
+// further accounts is taken for the installation's own, which has its own file.
 func rootKeyOf(config, account string) (credentials.Key, error) {
 	further, err := credentials.Find(config, account)
 	if errors.Is(err, credentials.ErrNoAccount) && strings.Trim(account, "0123456789") == "" {

@@ -45,18 +45,23 @@ could not be made, 2 wrong use.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&f.source.EndpointURL, "endpoint-url", "", "audit the server at this URL instead of AWS")
-	flags.StringVar(&f.source.Profile, "profile", "", "profile of the AWS configuration to take credentials from")
-	flags.StringSliceVar(&f.source.Regions, "region", nil, "region to audit; may be given several times; all by default")
+	flags.StringVar(&f.source.Profile, "profile", "", "profile of the AWS configuration to take "+
+		"credentials from")
+	flags.StringSliceVar(&f.source.Regions, "region", nil, "region to audit; may be given several times; "+
+		"all by default")
 	commandLineOnly(flags, "region") // SEALTABLE_REGION is where a server is: an audit is of all regions
-	flags.BoolVar(&f.rules.RequireCMK, "require-cmk", false, "ask for customer managed keys: AWS managed ones fail")
+	flags.BoolVar(&f.rules.RequireCMK, "require-cmk", false,
+		"ask for customer managed keys: AWS managed ones fail")
 	flags.StringVar(&f.format, "format", "table", "table or json")
-	flags.StringVar(&f.failOn, "fail-on", "high", "lowest severity that makes the exit code 3: critical, high, medium, low, or none")
+	flags.StringVar(&f.failOn, "fail-on", "high", "lowest severity that makes the exit code 3: critical, "+
+		"high, medium, low, or none")
 	return cmd
 }
 
 func noTemplates(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError(fmt.Errorf("auditing templates is not available yet: %s takes no argument %q", cmd.CommandPath(), args[0]))
+		return usageError(fmt.Errorf("auditing templates is not available yet: %s takes no argument %q",
+			cmd.CommandPath(), args[0]))
 	}
 	return nil
 }
@@ -94,7 +99,9 @@ func (f *auditFlags) audit(ctx context.Context, stderr io.Writer) (*audit.Report
 	if err != nil {
 		return nil, err
 	}
-	result.Version, result.Started, result.Finished = version(), started, time.Now().UTC()
+	result.Version = version()
+	result.Started = started
+	result.Finished = time.Now().UTC()
 	result.Parameters, result.Rules = f.rules, rule.Catalogue()
 	return result, nil
 }
@@ -106,13 +113,15 @@ func (f *auditFlags) print(stdout io.Writer, result *audit.Report) error {
 	return report.Text(stdout, result, report.Style{Color: isTerminal(stdout) && os.Getenv("NO_COLOR") == ""})
 }
 
-// judgement turns an outcome into an exit code. Findings come first: they are certain, and stay when the rest becomes readable.
+// judgement turns an outcome into an exit code. Findings come first: they are certain, and stay when the rest
+// becomes readable.
 func judgement(s *audit.Summary, failOn audit.Severity) error {
 	if n := s.FailuresFrom(failOn); n > 0 {
 		return &exitError{exitFindings, fmt.Errorf("findings of severity %s or above: %d", failOn, n)}
 	}
 	if !s.Complete {
-		return &exitError{exitIncomplete, fmt.Errorf("the audit is incomplete: checks that could not be made: %d", s.Findings[audit.Error])}
+		return &exitError{exitIncomplete,
+			fmt.Errorf("the audit is incomplete: checks that could not be made: %d", s.Findings[audit.Error])}
 	}
 	return nil
 }

@@ -84,7 +84,8 @@ func (i *installation) createKeyAndTable(region, name string) string {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	i.createTable(region, name, &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms, KMSMasterKeyId: out.KeyMetadata.Arn})
+	i.createTable(region, name, &types.SSESpecification{Enabled: aws.Bool(true), SSEType: types.SSETypeKms,
+		KMSMasterKeyId: out.KeyMetadata.Arn})
 	return *out.KeyMetadata.KeyId
 }
 
@@ -240,7 +241,8 @@ func TestAuditForPeople(t *testing.T) {
 	for _, want := range []string{
 		"Account 123456789012, as arn:aws:iam::123456789012:root, at " + i.endpoint, "Regions: 2 of 2 audited",
 		"aws dynamodb update-table --region us-east-1 --table-name owned --sse-specification Enabled=true,SSEType=KMS",
-		"aws kms enable-key --region us-east-1 --key-id arn:aws:kms:us-east-1:123456789012:key/", "aws kms cancel-key-deletion --region eu-west-1",
+		"aws kms enable-key --region us-east-1 --key-id arn:aws:kms:us-east-1:123456789012:key/",
+		"aws kms cancel-key-deletion --region eu-west-1",
 		"CRITICAL  DDB-010", "HIGH  DynamoDB-004", "5 tables: 2 PASS, 3 FAIL, 0 ERROR",
 	} {
 		if !strings.Contains(stdout, want) {

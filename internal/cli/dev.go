@@ -46,7 +46,8 @@ func (f *serverFlags) dev(cmd *cobra.Command) (err error) {
 	f.config.DataDir, f.config.ConfigDir = filepath.Join(dir, "data"), filepath.Join(dir, "config")
 	return f.run(cmd.Context(), func(s *server.Server) error {
 		return printExports(cmd.OutOrStdout(), exports{
-			endpoint: f.endpoint(s.Addresses()[0]), region: f.config.Region, keyID: s.RootCredentials().ID, secret: s.RootCredentials().Secret,
+			endpoint: f.endpoint(s.Addresses()[0]), region: f.config.Region, keyID: s.RootCredentials().ID,
+			secret: s.RootCredentials().Secret,
 		})
 	})
 }

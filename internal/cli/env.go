@@ -29,19 +29,21 @@ func newEnv() *cobra.Command {
 				}
 			}
 			return printExports(cmd.OutOrStdout(), exports{
-				endpoint: f.endpoint(f.config.Listen[0]), region: f.config.Region, keyID: key.ID, secret: key.Secret,
+				endpoint: f.endpoint(f.config.Listen[0]), region: f.config.Region, keyID: key.ID,
+				secret: key.Secret,
 			})
 		},
 	}
 	f.add(cmd.Flags())
-	hideFlags(cmd.Flags(), "admin-listen", "archive-after", "enforce-throughput", "insecure-listen", "key-cache-ttl", "key-sweep", "log-format",
+	hideFlags(cmd.Flags(), "admin-listen", "archive-after", "enforce-throughput", "insecure-listen",
+		"key-cache-ttl", "key-sweep", "log-format",
 		"oidc-issuer", "tls-key", "trail-files", "transition")
 	cmd.Flags().BoolVar(&dev, "dev", false, "for a server started with sealtable dev")
 	return cmd
 }
 
-// hideFlags leaves flags of the server out of the help of a command that takes them, so that both can be given the same, and does not
-// look at them.
+// hideFlags leaves flags of the server out of the help of a command that takes them, so that both can be
+// given the same, and does not look at them.
 func hideFlags(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		flags.Lookup(name).Hidden = true

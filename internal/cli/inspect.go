@@ -48,7 +48,8 @@ Exit code 0 says that every byte is accounted for and authentic; 1 that somethin
 	}
 	addConfigFlag(cmd.Flags(), &f.options.ConfigDir)
 	addSealFlags(cmd.Flags(), &f.seal, &f.passphraseFile)
-	cmd.Flags().Lookup("seal").Usage = "how the root key has to be locked: file, passphrase, awskms or pkcs11; any way by default"
+	cmd.Flags().Lookup("seal").Usage = "how the root key has to be locked: file, passphrase, awskms or " +
+		"pkcs11; any way by default"
 	f.external.add(cmd.Flags())
 	cmd.Flags().BoolVar(&f.json, "json", false, "print the report as JSON")
 	return cmd
@@ -56,7 +57,8 @@ Exit code 0 says that every byte is accounted for and authentic; 1 that somethin
 
 func oneDirectory(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError(fmt.Errorf("%s takes one directory; see %s --help", cmd.CommandPath(), cmd.CommandPath()))
+		return usageError(fmt.Errorf("%s takes one directory; see %s --help", cmd.CommandPath(),
+			cmd.CommandPath()))
 	}
 	return nil
 }
@@ -143,7 +145,8 @@ func (p *printer) line(format string, args ...any) {
 	}
 }
 
-// section writes rows below their heading, the first row being the names of the columns. Without further rows it writes nothing.
+// section writes rows below their heading, the first row being the names of the columns. Without further rows
+// it writes nothing.
 func (p *printer) section(title string, rows [][]string) {
 	if len(rows) < 2 || p.err != nil {
 		return
@@ -163,7 +166,8 @@ func (p *printer) section(title string, rows [][]string) {
 			return
 		}
 	}
-	if p.err = aligned.Flush(); p.err == nil {
+	p.err = aligned.Flush()
+	if p.err == nil {
 		p.line("")
 	}
 }
@@ -198,7 +202,8 @@ func keyRows(report *inspect.Report) [][]string {
 	const day = "2006-01-02 15:04"
 	if root := report.RootKey; root != nil {
 		for _, v := range root.Versions {
-			rows = append(rows, []string{"root key", fmt.Sprint(v.Version), v.Created.Format(day), root.Seal + " seal", v.ID})
+			rows = append(rows, []string{"root key", fmt.Sprint(v.Version), v.Created.Format(day),
+				root.Seal + " seal", v.ID})
 		}
 	}
 	for _, key := range report.KMSKeys {
@@ -208,7 +213,8 @@ func keyRows(report *inspect.Report) [][]string {
 		}
 		for _, v := range key.Versions {
 			state := strings.TrimSpace(key.State + " " + strings.ToLower(key.Manager))
-			rows = append(rows, []string{name, fmt.Sprint(v.Version), v.Created.Format(day), fmt.Sprintf("root key %d", v.RootKeyVersion), state})
+			rows = append(rows, []string{name, fmt.Sprint(v.Version), v.Created.Format(day),
+				fmt.Sprintf("root key %d", v.RootKeyVersion), state})
 		}
 	}
 	return rows
@@ -225,7 +231,8 @@ func tableRows(report *inspect.Report) [][]string {
 			chain = fmt.Sprintf("root key %d > KMS key version %d > table key %d > data keys %s",
 				t.RootVersion, t.KMSKeyVersion, t.TableKey, strings.Trim(fmt.Sprint(t.DataKeys), "[]"))
 		}
-		rows = append(rows, []string{orID(t.Name, t.ID), orDash(t.ARN), fmt.Sprint(t.Bytes), orDash(t.Encryption), orDash(t.KMSKey), orDash(t.KMSKeyState), chain})
+		rows = append(rows, []string{orID(t.Name, t.ID), orDash(t.ARN), fmt.Sprint(t.Bytes),
+			orDash(t.Encryption), orDash(t.KMSKey), orDash(t.KMSKeyState), chain})
 	}
 	return rows
 }
@@ -237,7 +244,8 @@ func fileRows(report *inspect.Report) [][]string {
 		if len(f.Keys) > 0 {
 			key = f.Keys[len(f.Keys)-1]
 		}
-		rows = append(rows, []string{f.Path, f.Kind, orDash(orID(f.TableName, f.Table)), fmt.Sprint(f.Bytes), f.Algorithm, key, string(f.Status), f.Detail})
+		rows = append(rows, []string{f.Path, f.Kind, orDash(orID(f.TableName, f.Table)), fmt.Sprint(f.Bytes),
+			f.Algorithm, key, string(f.Status), f.Detail})
 	}
 	return rows
 }
@@ -252,12 +260,14 @@ func problemRows(report *inspect.Report) [][]string {
 
 func summaryLine(report *inspect.Report) string {
 	s := report.Summary
-	text := fmt.Sprintf("%s, %s, %s: ", count(s.Files, "file"), count(s.Bytes, "byte"), count(s.Tables, "table"))
+	text := fmt.Sprintf("%s, %s, %s: ", count(s.Files, "file"), count(s.Bytes, "byte"),
+		count(s.Tables, "table"))
 	switch report.Verdict {
 	case inspect.Authentic:
 		return text + "every byte is accounted for and authentic"
 	case inspect.Sealed:
-		return text + fmt.Sprintf("sealed; without the root key none of %s can be read", count(s.Sealed, "sealed file"))
+		return text + fmt.Sprintf("sealed; without the root key none of %s can be read",
+			count(s.Sealed, "sealed file"))
 	}
 	return text + "WRONG in " + count(s.Problems, "place")
 }

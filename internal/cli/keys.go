@@ -35,10 +35,12 @@ systemd, the environment, or the terminal, never from the command line.`,
   sealtable keys rewrap`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return usageError(fmt.Errorf("say which: status, rotate, rewrap, seal, unseal, export or restore; see %s --help", cmd.CommandPath()))
+			return usageError(fmt.Errorf("say which: status, rotate, rewrap, seal, unseal, export or "+
+				"restore; see %s --help", cmd.CommandPath()))
 		},
 	}
-	cmd.AddCommand(newKeysStatus(), newKeysRotate(), newKeysRewrap(), newKeysSeal(), newKeysExport(), newKeysRestore(), newKeysUnseal())
+	cmd.AddCommand(newKeysStatus(), newKeysRotate(), newKeysRewrap(), newKeysSeal(), newKeysExport(),
+		newKeysRestore(), newKeysUnseal())
 	return cmd
 }
 
@@ -152,7 +154,8 @@ func (f *keysFlags) status(root *seal.Root) (*keysStatus, error) {
 		return nil, err
 	}
 	status := &keysStatus{
-		Keyring: found.Path, Mode: fmt.Sprintf("%04o", info.Mode().Perm()), Installation: found.Installation.String(), Seal: found.Seal.String(),
+		Keyring: found.Path, Mode: fmt.Sprintf("%04o", info.Mode().Perm()),
+		Installation: found.Installation.String(), Seal: found.Seal.String(),
 		Generation: found.Generation, Data: f.data, HasData: !id.IsZero(),
 	}
 	for n, v := range found.Versions {
@@ -181,7 +184,8 @@ func (s *keysStatus) print(w io.Writer, asJSON bool) error {
 		if v.Current {
 			current = ", current"
 		}
-		fmt.Fprintf(aligned, "root key %d\t%s, made %s%s\n", v.Version, v.ID, v.Created.Format(time.RFC3339), current)
+		fmt.Fprintf(aligned, "root key %d\t%s, made %s%s\n", v.Version, v.ID, v.Created.Format(time.RFC3339),
+			current)
 	}
 	return aligned.Flush()
 }
@@ -228,7 +232,9 @@ Table keys and data keys are under the KMS keys and need no change; no row is wr
 keyring, because backups of the data directory are still under them. When it is cut short, start it again.`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return f.with(cmd, func(root *seal.Root, arena *lockedmem.Arena) error { return f.rewrapAnywhere(cmd, root, arena) })
+			return f.with(cmd, func(root *seal.Root, arena *lockedmem.Arena) error {
+				return f.rewrapAnywhere(cmd, root, arena)
+			})
 		},
 	}
 	f.add(cmd)
@@ -251,13 +257,17 @@ func (f *keysFlags) rewrap(cmd *cobra.Command, root *seal.Root, arena *lockedmem
 	}
 	n, err := dir.Rewrap(cmd.Context())
 	if err != nil {
-		return fmt.Errorf("%w: what was done is kept and everything still opens; start keys rewrap again", err)
+		return fmt.Errorf("%w: what was done is kept and everything still opens; start keys rewrap again",
+			err)
 	}
-	return say(cmd, "root key %d wraps the material of %s; export the keyring anew\n", newestVersion(root), count(n, "KMS key"))
+	return say(cmd, "root key %d wraps the material of %s; export the keyring anew\n", newestVersion(root),
+		count(n, "KMS key"))
 }
 
 func newKeysSeal() *cobra.Command {
-	f, kind, newFile := &keysFlags{}, "", ""
+	f := &keysFlags{}
+	kind := ""
+	newFile := ""
 	cmd := &cobra.Command{
 		Use:   "seal --seal KIND",
 		Short: "Lock the root key in another way, or with another passphrase",
@@ -287,7 +297,8 @@ matters.`,
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&kind, "seal", "", "the new seal: file, passphrase, awskms or pkcs11")
-	cmd.Flags().StringVar(&newFile, "new-passphrase-file", "", passphraseHelp("file that holds the new passphrase or PIN", newPassphraseVariable))
+	cmd.Flags().StringVar(&newFile, "new-passphrase-file", "",
+		passphraseHelp("file that holds the new passphrase or PIN", newPassphraseVariable))
 	return cmd
 }
 
@@ -322,7 +333,8 @@ func addRecoveryFlag(cmd *cobra.Command, file *string) {
 
 func oneFile(cmd *cobra.Command, args []string) error {
 	if len(args) != 1 {
-		return usageError(fmt.Errorf("%s takes one file; see %s --help", cmd.CommandPath(), cmd.CommandPath()))
+		return usageError(fmt.Errorf("%s takes one file; see %s --help", cmd.CommandPath(),
+			cmd.CommandPath()))
 	}
 	return nil
 }
@@ -382,7 +394,9 @@ func syncDirectory(path string) error {
 }
 
 func newKeysRestore() *cobra.Command {
-	f, kind, recoveryFile := &keysFlags{}, "", ""
+	f := &keysFlags{}
+	kind := ""
+	recoveryFile := ""
 	cmd := &cobra.Command{
 		Use:   "restore FILE",
 		Short: "Make the keyring again from an export",
@@ -401,7 +415,8 @@ there is never overwritten. With --seal passphrase the new keyring is locked by 
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&kind, "seal", "", "how the new keyring is locked: file (the default), passphrase, awskms or pkcs11")
+	cmd.Flags().StringVar(&kind, "seal", "", "how the new keyring is locked: file (the default), "+
+		"passphrase, awskms or pkcs11")
 	addRecoveryFlag(cmd, &recoveryFile)
 	return cmd
 }
@@ -411,7 +426,8 @@ func (f *keysFlags) restore(cmd *cobra.Command, path string, kind seal.Kind, rec
 	if err != nil {
 		return err
 	}
-	if _, err := os.Lstat(filepath.Join(f.config, "keyring")); err == nil { // before anybody types a passphrase in vain
+	// before anybody types a passphrase in vain
+	if _, err := os.Lstat(filepath.Join(f.config, "keyring")); err == nil {
 		return fmt.Errorf("%s holds a keyring already: it is not overwritten", f.config)
 	}
 	arena := newArena(cmd)
@@ -434,7 +450,8 @@ func (f *keysFlags) restore(cmd *cobra.Command, path string, kind seal.Kind, rec
 		return classify(err)
 	}
 	status := root.Status()
-	return errors.Join(root.Close(), say(cmd, "%s is the keyring of installation %s, sealed by %s\n", status.Path, status.Installation, status.Seal))
+	return errors.Join(root.Close(), say(cmd, "%s is the keyring of installation %s, sealed by %s\n",
+		status.Path, status.Installation, status.Seal))
 }
 
 // maxExport is more than any export has.

@@ -16,7 +16,8 @@ import (
 func credentialScope(account, operation string) map[string]string {
 	now := time.Now().UTC()
 	return map[string]string{
-		"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810." + operation, "X-Amz-Date": now.Format("20060102T150405Z"),
+		"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "DynamoDB_20120810." + operation,
+		"X-Amz-Date": now.Format("20060102T150405Z"),
 		"Authorization": "AWS4-HMAC-SHA256 Credential=" + account + "/" + now.Format("20060102") +
 			"/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-date;x-amz-target, Signature=" + strings.Repeat("0", 64),
 	}

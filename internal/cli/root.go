@@ -1,8 +1,8 @@
 // Package cli is the command line.
 //
-// Callers may rely on this: data goes to standard output, progress and logs to standard error; exit codes are those in exit.go;
-// and every flag can also be given by the environment (SEALTABLE_DATA for --data) and by config.yaml in the configuration
-// directory, in this order of precedence.
+// Callers may rely on this: data goes to standard output, progress and logs to standard error; exit codes are
+// those in exit.go; and every flag can also be given by the environment (SEALTABLE_DATA for --data) and by
+// config.yaml in the configuration directory, in this order of precedence.
 package cli
 
 import (
@@ -35,7 +35,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return exitCode(err)
 }
 
-// endings are the signals that end a command in good order. A terminal that is closed is one, unless nohup has it ignored.
+// endings are the signals that end a command in good order. A terminal that is closed is one, unless nohup
+// has it ignored.
 func endings() []os.Signal {
 	all := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
@@ -66,7 +67,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newInspect(), newKeys(), newAccounts(), newTrail(), newVersion())
+	root.AddCommand(newDev(), newServe(), newEnv(), newAudit(), newInspect(), newKeys(), newAccounts(),
+		newTrail(), newVersion())
 	return root
 }
 
@@ -76,7 +78,8 @@ func knownCommand(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if similar := cmd.SuggestionsFor(args[0]); len(similar) > 0 {
-		return usageError(fmt.Errorf("unknown command %q; did you mean %s?", args[0], strings.Join(similar, " or ")))
+		return usageError(fmt.Errorf("unknown command %q; did you mean %s?", args[0],
+			strings.Join(similar, " or ")))
 	}
 	return usageError(fmt.Errorf("unknown command %q; see %s help", args[0], cmd.CommandPath()))
 }
@@ -99,7 +102,8 @@ func knownSettings() []string {
 // noArguments refuses arguments with a usage error.
 func noArguments(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usageError(fmt.Errorf("%s takes no argument %q; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath()))
+		return usageError(fmt.Errorf("%s takes no argument %q; see %s --help", cmd.CommandPath(), args[0],
+			cmd.CommandPath()))
 	}
 	return nil
 }

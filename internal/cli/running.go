@@ -11,8 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/server"
 )
 
-// ask has the server that runs on the configuration directory do something, and proves with the keyring that it may. False means
-// that no server runs there.
+// ask has the server that runs on the configuration directory do something, and proves with the keyring that
+// it may. False means that no server runs there.
 func (f *keysFlags) ask(root *seal.Root, operation string, body []byte, result any) (asked bool, err error) {
 	client, err := control.Dial(f.config)
 	if errors.Is(err, control.ErrNotRunning) {
@@ -65,12 +65,17 @@ func (f *keysFlags) rewrapAnywhere(cmd *cobra.Command, root *seal.Root, arena *l
 	if !asked {
 		return f.rewrap(cmd, root, arena)
 	}
-	return say(cmd, "root key %d wraps the material of %s; export the keyring anew\n", change.Version, count(change.Keys, "KMS key"))
+	return say(cmd, "root key %d wraps the material of %s; export the keyring anew\n", change.Version,
+		count(change.Keys, "KMS key"))
 }
 
-// reseal makes the new seal here, where passphrases are typed and credentials lie, and hands it to the server if one runs.
-func (f *keysFlags) reseal(cmd *cobra.Command, root *seal.Root, kind seal.Kind, passphrase func() ([]byte, error)) error {
-	made, err := root.MakeSeal(seal.Options{Seal: kind, Passphrase: passphrase, External: f.external.wrappers(passphrase)})
+// reseal makes the new seal here, where passphrases are typed and credentials lie, and hands it to the server
+// if one runs.
+func (f *keysFlags) reseal(
+	cmd *cobra.Command, root *seal.Root, kind seal.Kind, passphrase func() ([]byte, error),
+) error {
+	made, err := root.MakeSeal(seal.Options{Seal: kind, Passphrase: passphrase,
+		External: f.external.wrappers(passphrase)})
 	if err != nil {
 		return err
 	}
@@ -111,12 +116,13 @@ A server whose seal is a KMS unseals itself when that is back.`,
 		},
 	}
 	addConfigFlag(cmd.Flags(), &config)
-	cmd.Flags().StringVar(&file, "passphrase-file", "", passphraseHelp("file that holds the passphrase or PIN", passphraseVariable))
+	cmd.Flags().StringVar(&file, "passphrase-file", "",
+		passphraseHelp("file that holds the passphrase or PIN", passphraseVariable))
 	return cmd
 }
 
-// unseal asks for the state first, so that nobody types a passphrase in vain. The server gives a connection ten seconds: typing may
-// take longer, so the request is made over one of its own.
+// unseal asks for the state first, so that nobody types a passphrase in vain. The server gives a connection
+// ten seconds: typing may take longer, so the request is made over one of its own.
 func unseal(cmd *cobra.Command, config string, source func() ([]byte, error)) (err error) {
 	client, err := control.Dial(config)
 	if err != nil {

@@ -49,7 +49,8 @@ func TestScripts(t *testing.T) {
 
 func serve(ts *testscript.TestScript) *server.Server {
 	s, err := server.Open(context.Background(), server.Config{
-		DataDir: ts.MkAbs("data"), ConfigDir: ts.MkAbs("config"), Listen: []string{"127.0.0.1:0"}, Account: "123456789012", Region: "us-east-1",
+		DataDir: ts.MkAbs("data"), ConfigDir: ts.MkAbs("config"), Listen: []string{"127.0.0.1:0"}, Account: "123456789012",
+		Region:           "us-east-1",
 		KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour, Open: true, Log: slog.New(slog.DiscardHandler),
 	})
 	ts.Check(err)

@@ -32,7 +32,8 @@ func newSealedWorld(t *testing.T) *sealedWorld {
 	t.Helper()
 	dir := t.TempDir()
 	w := &sealedWorld{
-		t: t, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config"), right: filepath.Join(dir, "right"), wrong: filepath.Join(dir, "wrong"),
+		t: t, data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config"), right: filepath.Join(dir, "right"),
+		wrong:          filepath.Join(dir, "wrong"),
 		passphraseFile: filepath.Join(dir, "given"),
 	}
 	w.write(w.right, "correct horse\n")
@@ -203,7 +204,8 @@ func TestClosingWhileSealed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := server.Open(context.Background(), server.Config{
-		DataDir: w.data, ConfigDir: w.config, Listen: []string{"127.0.0.1:0"}, Account: "123456789012", WaitForUnseal: true, Log: slog.New(slog.DiscardHandler),
+		DataDir: w.data, ConfigDir: w.config, Listen: []string{"127.0.0.1:0"}, Account: "123456789012", WaitForUnseal: true,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err == nil || !strings.Contains(err.Error(), "damaged") {
 		t.Errorf("a damaged keyring: %v", err)

@@ -29,14 +29,17 @@ type externalFlags struct {
 }
 
 func (f *externalFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.kms.KeyARN, "seal-kms-key", "", "ARN of the KMS key of the awskms seal, when it is made")
-	flags.StringVar(&f.kms.Endpoint, "seal-kms-endpoint", "", "URL of the KMS of the awskms seal; AWS by default")
+	flags.StringVar(&f.kms.KeyARN, "seal-kms-key", "", "ARN of the KMS key of the awskms seal, when it "+
+		"is made")
+	flags.StringVar(&f.kms.Endpoint, "seal-kms-endpoint", "",
+		"URL of the KMS of the awskms seal; AWS by default")
 	flags.StringVar(&f.hsm.Module, "pkcs11-module", "", "library of the HSM of the pkcs11 seal")
 	flags.StringVar(&f.hsm.Token, "pkcs11-token", "", "label of the token, when a pkcs11 seal is made")
 	flags.StringVar(&f.hsm.Key, "pkcs11-key", "", "label of an AES key in it, when a pkcs11 seal is made")
 }
 
-// wrappers gives what seals need that are outside of this machine. The PIN of a token comes from where passphrases come from.
+// wrappers gives what seals need that are outside of this machine. The PIN of a token comes from where
+// passphrases come from.
 func (f *externalFlags) wrappers(pin func() ([]byte, error)) func(seal.Kind) (seal.Wrapper, error) {
 	return func(kind seal.Kind) (seal.Wrapper, error) { return f.wrapper(kind, pin) }
 }

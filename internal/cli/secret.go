@@ -16,7 +16,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// The variables that may hold passphrases. They are no flags' variables: a passphrase has no place on a command line.
+// The variables that may hold passphrases. They are no flags' variables: a passphrase has no place on a
+// command line.
 const (
 	passphraseVariable    = "SEALTABLE_PASSPHRASE"
 	newPassphraseVariable = "SEALTABLE_NEW_PASSPHRASE"
@@ -26,7 +27,8 @@ const (
 // maxSecretFile is more than any passphrase has.
 const maxSecretFile = 64 << 10
 
-// secret says where a passphrase is read from: a file, a credential of systemd, the environment, or the terminal, in this order.
+// secret says where a passphrase is read from: a file, a credential of systemd, the environment, or the
+// terminal, in this order.
 type secret struct {
 	what       string
 	file       string
@@ -41,21 +43,24 @@ type secret struct {
 // keyringSecret is the passphrase, or PIN, of the keyring as it is.
 func keyringSecret(file string) secret {
 	return secret{
-		what: "passphrase", file: file, flag: "passphrase-file", credential: "sealtable-passphrase", variable: passphraseVariable,
-		none: "the keyring needs a passphrase",
+		what: "passphrase", file: file, flag: "passphrase-file", credential: "sealtable-passphrase",
+		variable: passphraseVariable,
+		none:     "the keyring needs a passphrase",
 	}
 }
 
 func newSecret(file string) secret {
 	return secret{
-		what: "new passphrase", file: file, flag: "new-passphrase-file", credential: "sealtable-new-passphrase", variable: newPassphraseVariable, twice: true,
+		what: "new passphrase", file: file, flag: "new-passphrase-file",
+		credential: "sealtable-new-passphrase", variable: newPassphraseVariable, twice: true,
 	}
 }
 
 func recoverySecret(file string, twice bool) secret {
 	return secret{
-		what: "recovery passphrase", file: file, flag: "recovery-passphrase-file", credential: "sealtable-recovery-passphrase",
-		variable: recoveryVariable, twice: twice,
+		what: "recovery passphrase", file: file, flag: "recovery-passphrase-file",
+		credential: "sealtable-recovery-passphrase",
+		variable:   recoveryVariable, twice: twice,
 	}
 }
 
@@ -94,8 +99,8 @@ func (s secret) missing() error {
 	return fmt.Errorf("%s: give --%s, or set %s", none, s.flag, s.variable)
 }
 
-// read takes a file without the line end that editors leave. One that others may read or replace is refused; systemd looks after
-// its credentials itself.
+// read takes a file without the line end that editors leave. One that others may read or replace is refused;
+// systemd looks after its credentials itself.
 func (s secret) read(path string, private bool) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -115,8 +120,8 @@ func (s secret) read(path string, private bool) ([]byte, error) {
 	return bytes.TrimRight(content[:n], "\r\n"), nil
 }
 
-// checkPrivate refuses a file that others than this user, or root, can read or change. A pipe, as a shell makes one for <(command), is
-// nobody else's.
+// checkPrivate refuses a file that others than this user, or root, can read or change. A pipe, as a shell
+// makes one for <(command), is nobody else's.
 func checkPrivate(file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {

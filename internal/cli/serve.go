@@ -30,35 +30,50 @@ type serverFlags struct {
 
 func (f *serverFlags) add(flags *pflag.FlagSet) {
 	c := &f.config
-	flags.StringArrayVar(&c.Listen, "listen", []string{"127.0.0.1:8000"}, "address to listen on, HOST:PORT; may be given several times")
+	flags.StringArrayVar(&c.Listen, "listen", []string{"127.0.0.1:8000"},
+		"address to listen on, HOST:PORT; may be given several times")
 	flags.StringVar(&c.TLSCert, "tls-cert", "", "certificate file for TLS")
 	flags.StringVar(&c.TLSKey, "tls-key", "", "key file for TLS")
-	flags.BoolVar(&c.InsecureListen, "insecure-listen", false, "allow plain HTTP on an address that other machines can reach")
-	flags.StringVar(&c.AdminListen, "admin-listen", "", "address for metrics and profiles, HOST:PORT; none by default")
+	flags.BoolVar(&c.InsecureListen, "insecure-listen", false,
+		"allow plain HTTP on an address that other machines can reach")
+	flags.StringVar(&c.AdminListen, "admin-listen", "", "address for metrics and profiles, HOST:PORT; none "+
+		"by default")
 	flags.StringVar(&c.Account, "account", defaultAccount, "id of the account, 12 digits")
-	flags.StringVar(&c.Region, "region", "us-east-1", "region that is printed in exports; requests name their own")
-	flags.DurationVar(&c.KeyCacheLifetime, "key-cache-ttl", 5*time.Minute, "how long a table stays open after its key was last allowed")
-	flags.DurationVar(&c.KeySweep, "key-sweep", time.Minute, "how often keys that can no longer be used are looked for")
-	flags.DurationVar(&c.ArchiveAfter, "archive-after", 168*time.Hour, "when a table whose key cannot be used is archived")
+	flags.StringVar(&c.Region, "region", "us-east-1", "region that is printed in exports; requests name "+
+		"their own")
+	flags.DurationVar(&c.KeyCacheLifetime, "key-cache-ttl", 5*time.Minute,
+		"how long a table stays open after its key was last allowed")
+	flags.DurationVar(&c.KeySweep, "key-sweep", time.Minute,
+		"how often keys that can no longer be used are looked for")
+	flags.DurationVar(&c.ArchiveAfter, "archive-after", 168*time.Hour,
+		"when a table whose key cannot be used is archived")
 	flags.DurationVar(&c.Transition, "transition", 0, "how long CREATING, UPDATING and the like stay visible")
-	flags.IntVar(&c.TrailFiles, "trail-files", 16, "how many files of 64 MiB the trail of calls may take; the oldest are removed")
-	flags.BoolVar(&c.EnforceThroughput, "enforce-throughput", false, "throttle tables at their provisioned throughput and their limits of on-demand throughput")
-	flags.StringArrayVar(&c.OIDCIssuers, "oidc-issuer", nil, "issuer of ID tokens for AssumeRoleWithWebIdentity, URL=FILE with its JSON Web Key Set; may be given several times")
+	flags.IntVar(&c.TrailFiles, "trail-files", 16, "how many files of 64 MiB the trail of calls may take; "+
+		"the oldest are removed")
+	flags.BoolVar(&c.EnforceThroughput, "enforce-throughput", false,
+		"throttle tables at their provisioned throughput and their limits of on-demand throughput")
+	flags.StringArrayVar(&c.OIDCIssuers, "oidc-issuer", nil,
+		"issuer of ID tokens for AssumeRoleWithWebIdentity, URL=FILE with its JSON Web Key Set; may be "+
+			"given several times")
 	flags.StringVar(&f.logFormat, "log-format", "text", "text or json")
 	addConfigFlag(flags, &c.ConfigDir)
 }
 
 func addConfigFlag(flags *pflag.FlagSet, dir *string) {
-	flags.StringVar(dir, "config", defaultDir("XDG_CONFIG_HOME", ".config"), "directory of the keyring, the credentials and config.yaml")
+	flags.StringVar(dir, "config", defaultDir("XDG_CONFIG_HOME", ".config"),
+		"directory of the keyring, the credentials and config.yaml")
 }
 
 func addDataFlag(flags *pflag.FlagSet, dir *string) {
-	flags.StringVar(dir, "data", defaultDir("XDG_DATA_HOME", ".local/share"), "directory of the encrypted data")
+	flags.StringVar(dir, "data", defaultDir("XDG_DATA_HOME", ".local/share"),
+		"directory of the encrypted data")
 }
 
 func addSealFlags(flags *pflag.FlagSet, kind, passphraseFile *string) {
-	flags.StringVar(kind, "seal", "", "how the root key is locked: file, passphrase, awskms or pkcs11; a new installation takes file")
-	flags.StringVar(passphraseFile, "passphrase-file", "", passphraseHelp("file that holds the passphrase or PIN", passphraseVariable))
+	flags.StringVar(kind, "seal", "", "how the root key is locked: file, passphrase, awskms or pkcs11; a "+
+		"new installation takes file")
+	flags.StringVar(passphraseFile, "passphrase-file", "",
+		passphraseHelp("file that holds the passphrase or PIN", passphraseVariable))
 }
 
 func passphraseHelp(what, variable string) string {
@@ -103,7 +118,8 @@ is worthless. Signatures and policies are enforced.`,
 	addSealFlags(cmd.Flags(), &f.seal, &f.passphraseFile)
 	f.external.add(cmd.Flags())
 	cmd.Flags().BoolVar(&f.config.WaitForUnseal, "wait-for-unseal", false,
-		"start sealed when the root key is not available yet: refuse everything, keep asking the seal, and wait for sealtable keys unseal")
+		"start sealed when the root key is not available yet: refuse everything, keep asking the seal, and "+
+			"wait for sealtable keys unseal")
 	return cmd
 }
 
@@ -148,13 +164,15 @@ func (f *serverFlags) run(ctx context.Context, ready func(*server.Server) error)
 	return errors.Join(err, s.Close())
 }
 
-// classify gives the errors of a root key that is not available, and of flags that are wrong, their exit code.
+// classify gives the errors of a root key that is not available, and of flags that are wrong, their exit
+// code.
 func classify(err error) error {
 	var wrong *server.ConfigError
 	if errors.As(err, &wrong) {
 		return usageError(err)
 	}
-	for _, sealed := range []error{seal.ErrPassphrase, seal.ErrUnavailable, seal.ErrMissing, seal.ErrInstallation, seal.ErrMode, seal.ErrOwner} {
+	for _, sealed := range []error{seal.ErrPassphrase, seal.ErrUnavailable, seal.ErrMissing,
+		seal.ErrInstallation, seal.ErrMode, seal.ErrOwner} {
 		if errors.Is(err, sealed) {
 			return sealedError(err)
 		}

@@ -14,11 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// configFile is the optional file of settings in the configuration directory. Its names are those of the flags.
+// configFile is the optional file of settings in the configuration directory. Its names are those of the
+// flags.
 const configFile = "config.yaml"
 
-// fillFlags gives every flag that the command line does not set its value from the environment (SEALTABLE_DATA for --data), else
-// from the file of settings. The directory of that file is itself a flag, --config, which only the environment can set.
+// fillFlags gives every flag that the command line does not set its value from the environment
+// (SEALTABLE_DATA for --data), else from the file of settings. The directory of that file is itself a flag,
+// --config, which only the environment can set.
 func fillFlags(cmd *cobra.Command) error {
 	if err := fillFromEnvironment(cmd.Flags()); err != nil {
 		return err
@@ -33,8 +35,9 @@ func fillFlags(cmd *cobra.Command) error {
 // ownFlag marks flags that only the command line sets.
 const ownFlag = "sealtable command line only"
 
-// commandLineOnly keeps the environment and the file of settings away from flags that have the name of a setting but mean
-// something else: SEALTABLE_REGION tells which region exports name, not which one a report is about.
+// commandLineOnly keeps the environment and the file of settings away from flags that have the name of a
+// setting but mean something else: SEALTABLE_REGION tells which region exports name, not which one a report
+// is about.
 func commandLineOnly(flags *pflag.FlagSet, names ...string) {
 	for _, name := range names {
 		flags.Lookup(name).Annotations = map[string][]string{ownFlag: nil}
@@ -85,12 +88,14 @@ func fillFromFile(flags *pflag.FlagSet, path string) error {
 	})
 }
 
-// refuseUnknown keeps a mistyped setting from being ignored. A file serves all commands, so every command's flags are known names.
+// refuseUnknown keeps a mistyped setting from being ignored. A file serves all commands, so every command's
+// flags are known names.
 func refuseUnknown(settings map[string]any, path string) error {
 	known := knownSettings()
 	for name := range settings {
 		if !slices.Contains(known, name) {
-			return usageError(fmt.Errorf("%s: there is no setting %q; it may hold %s", path, name, strings.Join(known, ", ")))
+			return usageError(fmt.Errorf("%s: there is no setting %q; it may hold %s", path, name,
+				strings.Join(known, ", ")))
 		}
 	}
 	return nil

@@ -53,7 +53,8 @@ the trail is damaged (the others are shown), 5 that there is no root key.`,
 
 func (f *trailFlags) addFilter(cmd *cobra.Command) {
 	flags, w := cmd.Flags(), &f.filter
-	flags.StringVar(&f.since, "since", "", "from this time on: 90m, 24h or 7d ago, a day, or an RFC 3339 time")
+	flags.StringVar(&f.since, "since", "", "from this time on: 90m, 24h or 7d ago, a day, or an RFC "+
+		"3339 time")
 	flags.StringVar(&f.until, "until", "", "before this time")
 	flags.StringSliceVar(&w.Events, "event", nil, "operations, such as Decrypt")
 	flags.StringSliceVar(&w.Services, "service", nil, "services: dynamodb, kms, iam, sts")
@@ -64,10 +65,12 @@ func (f *trailFlags) addFilter(cmd *cobra.Command) {
 	flags.Lookup("error").NoOptDefVal = "*"
 	flags.StringSliceVar(&w.Accounts, "account", nil, "accounts, of the caller or of what was called")
 	flags.StringSliceVar(&w.Regions, "region", nil, "regions")
-	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what is recorded from now on; begins with the last ten if neither --since nor --limit is given")
+	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with what is recorded from now on; begins with "+
+		"the last ten if neither --since nor --limit is given")
 	flags.IntVarP(&f.limit, "limit", "n", 0, "the last so many only; 0 for all")
 	flags.StringVarP(&f.output, "output", "o", "", "json or table; table on a terminal, else json")
-	commandLineOnly(flags, "since", "until", "event", "service", "user", "key", "table", "error", "account", "region", "follow", "limit", "output")
+	commandLineOnly(flags, "since", "until", "event", "service", "user", "key", "table", "error", "account",
+		"region", "follow", "limit", "output")
 }
 
 // followedFirst is how many records are shown before those that are followed.
@@ -93,7 +96,8 @@ func (f *trailFlags) prepare(w io.Writer, now time.Time) (err error) {
 	switch f.output {
 	case "json", "table":
 	case "":
-		if f.output = "json"; isTerminal(w) {
+		f.output = "json"
+		if isTerminal(w) {
 			f.output = "table"
 		}
 	default:
@@ -123,7 +127,8 @@ func readTime(flag, text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, usageError(fmt.Errorf("--%s %q is no time: give 90m, 24h, 7d, 2006-01-02 or 2006-01-02T15:04:05Z", flag, text))
+	return time.Time{}, usageError(fmt.Errorf("--%s %q is no time: give 90m, 24h, 7d, 2006-01-02 or "+
+		"2006-01-02T15:04:05Z", flag, text))
 }
 
 func (f *trailFlags) run(cmd *cobra.Command) error {
@@ -136,13 +141,15 @@ func (f *trailFlags) run(cmd *cobra.Command) error {
 	return f.with(cmd, func(root *seal.Root, arena *lockedmem.Arena) (err error) {
 		var damage []error
 		past, err := history.Open(f.data, root, arena, func(path string, err error) {
-			damage = append(damage, fmt.Errorf("%s cannot be read to its end: %w; run sealtable inspect", path, err))
+			damage = append(damage, fmt.Errorf("%s cannot be read to its end: %w; run sealtable inspect",
+				path, err))
 		})
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, past.Close()) }()
-		out := &trailOutput{w: cmd.OutOrStdout(), table: f.output == "table", limit: f.limit, filter: &f.filter}
+		out := &trailOutput{w: cmd.OutOrStdout(), table: f.output == "table", limit: f.limit,
+			filter: &f.filter}
 		return errors.Join(f.show(cmd.Context(), past, out), errors.Join(damage...))
 	})
 }
@@ -157,7 +164,8 @@ func (f *trailFlags) show(ctx context.Context, past *history.History, out *trail
 	return out.flush()
 }
 
-// trailOutput writes the records that are wanted. With a limit it keeps them until flush, and from then on writes what comes.
+// trailOutput writes the records that are wanted. With a limit it keeps them until flush, and from then on
+// writes what comes.
 type trailOutput struct {
 	w      io.Writer
 	table  bool
@@ -192,7 +200,9 @@ func (o *trailOutput) visit(line []byte) error {
 
 func (o *trailOutput) flush() error {
 	kept := append(o.kept[o.oldest:], o.kept[:o.oldest]...)
-	o.limit, o.kept, o.oldest = 0, nil, 0
+	o.limit = 0
+	o.kept = nil
+	o.oldest = 0
 	for _, line := range kept {
 		r, err := history.Parse(line)
 		if err != nil {
@@ -220,7 +230,8 @@ func (o *trailOutput) write(line []byte, r *history.Record) error {
 	if outcome == "" {
 		outcome = "ok"
 	}
-	return o.row(r.EventTime.Local().Format(time.DateTime), r.Service()+" "+r.EventName, who(r), r.AWSRegion, outcome, on(r))
+	return o.row(r.EventTime.Local().Format(time.DateTime), r.Service()+" "+r.EventName, who(r), r.AWSRegion,
+		outcome, on(r))
 }
 
 // row writes cells in columns whose widths are set, since nobody knows what will be followed.
@@ -228,7 +239,8 @@ func (o *trailOutput) row(cells ...string) error {
 	for n, cell := range cells {
 		cells[n] = legible(cell)
 	}
-	_, err := fmt.Fprintf(o.w, "%-19s  %-28s  %-24s  %-14s  %-26s  %s\n", cells[0], cells[1], cells[2], cells[3], cells[4], cells[5])
+	_, err := fmt.Fprintf(o.w, "%-19s  %-28s  %-24s  %-14s  %-26s  %s\n", cells[0], cells[1], cells[2],
+		cells[3], cells[4], cells[5])
 	return err
 }
 

@@ -1,12 +1,12 @@
 // Package clock is the one source of time for everything that waits or expires.
 //
-// Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read one Clock; jobs run one
-// at a time, in the order of their due times, those of one time in the order in which they were set; and Advance returns only when
-// every job that fell due in the meantime has run. Durations for operating-system timeouts (sockets, file locks) are not the
-// clock's business.
+// Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read
+// one Clock; jobs run one at a time, in the order of their due times, those of one time in the order in which
+// they were set; and Advance returns only when every job that fell due in the meantime has run. Durations for
+// operating-system timeouts (sockets, file locks) are not the clock's business.
 //
-// A job must call neither Advance nor Close: both wait for the job that runs, and so would wait for themselves. It may call everything
-// else.
+// A job must call neither Advance nor Close: both wait for the job that runs, and so would wait for
+// themselves. It may call everything else.
 package clock
 
 import (
@@ -29,9 +29,9 @@ type Clock struct {
 	closed  bool
 }
 
-// A Job is work that is due at a time. It gets the clock's time at which it was due and returns when it is next due; the zero
-// time means never again. Jobs of one clock run one after the other: a long job hands its work to a goroutine only if nobody
-// needs to see it done when Advance returns.
+// A Job is work that is due at a time. It gets the clock's time at which it was due and returns when it is
+// next due; the zero time means never again. Jobs of one clock run one after the other: a long job hands its
+// work to a goroutine only if nobody needs to see it done when Advance returns.
 type Job func(due time.Time) (next time.Time)
 
 // Done is what a job returns that is never due again.
@@ -48,8 +48,8 @@ func (c *Clock) Now() time.Time {
 // Offset is how far the clock is ahead of the machine's.
 func (c *Clock) Offset() time.Duration { return time.Duration(c.offset.Load()) }
 
-// At runs job when the clock reaches due, and again when the job says so. A time that has passed is now. On a closed clock nothing
-// is ever due.
+// At runs job when the clock reaches due, and again when the job says so. A time that has passed is now. On a
+// closed clock nothing is ever due.
 func (c *Clock) At(due time.Time, job Job) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,11 +57,13 @@ func (c *Clock) At(due time.Time, job Job) {
 		return
 	}
 	c.set++
-	heap.Push(&c.jobs, scheduled{due: due.Round(0), order: c.set, job: job}) // without its monotonic part, which not all times have
+	// without its monotonic part, which not all times have
+	heap.Push(&c.jobs, scheduled{due: due.Round(0), order: c.set, job: job})
 	c.arm()
 }
 
-// Every runs job each period, for the first time one period from now. A period that is not positive never comes.
+// Every runs job each period, for the first time one period from now. A period that is not positive never
+// comes.
 func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
 	if period <= 0 {
 		return
@@ -72,9 +74,9 @@ func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
 	})
 }
 
-// Advance moves the clock forward by d and returns when the jobs that fell due have run. Each runs with the clock at its due
-// time, so that a job which schedules another sees the days pass one by one. Calls at the same time add up. A d that is not
-// positive does nothing; on a closed clock no job runs.
+// Advance moves the clock forward by d and returns when the jobs that fell due have run. Each runs with the
+// clock at its due time, so that a job which schedules another sees the days pass one by one. Calls at the
+// same time add up. A d that is not positive does nothing; on a closed clock no job runs.
 func (c *Clock) Advance(d time.Duration) {
 	if d <= 0 {
 		return
@@ -144,8 +146,8 @@ func (c *Clock) run(s scheduled) {
 	}
 }
 
-// longestNap is how long the timer sleeps at most. The machine's timers stand still while it is suspended, and do not notice when
-// its clock is set: jobs that fell due meanwhile are late by no more than this.
+// longestNap is how long the timer sleeps at most. The machine's timers stand still while it is suspended,
+// and do not notice when its clock is set: jobs that fell due meanwhile are late by no more than this.
 const longestNap = time.Minute
 
 // arm sets the timer for the first job. The caller holds mu.

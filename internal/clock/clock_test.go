@@ -75,7 +75,8 @@ func TestAdvanceRunsWhatFallsDueInOrder(t *testing.T) {
 		c.At(start.Add(time.Hour), d.job("first"))
 		c.At(start.Add(9*time.Hour), d.job("not yet"))
 		c.Advance(4 * time.Hour)
-		want := "first@1h0m0s second@2h0m0s overdue child@2h0m0s child@2h30m0s third@3h0m0s second@3h30m0s overdue child@3h30m0s child@4h0m0s"
+		want := "first@1h0m0s second@2h0m0s overdue child@2h0m0s child@2h30m0s third@3h0m0s second@3h30m0s overdue child@3h30m0s " +
+			"child@4h0m0s"
 		if got := d.text(); got != want {
 			t.Errorf("%s\nwant %s", got, want)
 		}
@@ -130,7 +131,8 @@ func TestJobsThatRunSetNoTimers(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Clock, _ *diary) {
 		before, turns := runtime.NumGoroutine(), 0
 		c.At(start.Add(time.Hour), func(time.Time) time.Time {
-			if turns++; turns == 500 {
+			turns++
+			if turns == 500 {
 				if now := runtime.NumGoroutine(); now > before+10 {
 					t.Errorf("%d goroutines, and %d before", now, before)
 				}

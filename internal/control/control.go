@@ -1,11 +1,13 @@
-// Package control is how the command line speaks to a server that runs: over a socket in the configuration directory.
+// Package control is how the command line speaks to a server that runs: over a socket in the configuration
+// directory.
 //
 // Callers may rely on this:
-//   - The socket takes nobody but the server's own user, and root: its directory, its mode and the peer's user id say so. It is on
-//     no network.
-//   - A request proves that whoever makes it can open the keyring: it carries a code made with a key that only the keyring gives, over
-//     a challenge that is used once. Being the same user is not enough. Three requests need no proof: for the state, for unsealing,
-//     and for reading the accounts' files again, which a new start would do.
+//   - The socket takes nobody but the server's own user, and root: its directory, its mode and the peer's
+//     user id say so. It is on no network.
+//   - A request proves that whoever makes it can open the keyring: it carries a code made with a key that
+//     only the keyring gives, over a challenge that is used once. Being the same user is not enough. Three
+//     requests need no proof: for the state, for unsealing, and for reading the accounts' files again, which
+//     a new start would do.
 //   - What a request holds is never logged, and is wiped when it was answered.
 //   - Wrong passphrases are slowed down, for all comers together.
 package control
@@ -132,7 +134,8 @@ func readMessage(r io.Reader, limit int, into any) error {
 		if b[0] == '\n' {
 			return json.Unmarshal(line, into)
 		}
-		if line = append(line, b[0]); len(line) > limit {
+		line = append(line, b[0])
+		if len(line) > limit {
 			return errors.New("a message is too long")
 		}
 	}
@@ -154,7 +157,8 @@ func Dial(dir string) (*Client, error) {
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
 		return nil, fmt.Errorf("%w: %w", ErrNotRunning, err)
-	case err != nil: // somebody listens: who takes that for nobody would say that a key is taken away which still works
+	// somebody listens: who takes that for nobody would say that a key is taken away which still works
+	case err != nil:
 		return nil, fmt.Errorf("speaking to the server: %w", err)
 	}
 	c := &Client{conn: conn}
@@ -177,7 +181,8 @@ func (c *Client) Sealed() bool { return c.hello.Sealed }
 // Close ends the connection.
 func (c *Client) Close() error { return c.conn.Close() }
 
-// Do makes the request. The key proves that the keyring is open here; nil makes a request that needs no proof.
+// Do makes the request. The key proves that the keyring is open here; nil makes a request that needs no
+// proof.
 func (c *Client) Do(operation string, key *lockedmem.Key, body []byte, result any) error {
 	h := head{Operation: operation, Length: len(body)}
 	if key != nil {

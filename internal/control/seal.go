@@ -17,7 +17,8 @@ func EncodeSeal(s *seal.NewSeal) ([]byte, error) {
 	if s.Key.Len() != sealKeySize {
 		return nil, errors.New("the sealing key has a wrong length")
 	}
-	if err := errors.Join(s.Key.CopyTo(body[1:1+sealKeySize]), s.Params.CopyTo(body[1+sealKeySize:])); err != nil {
+	if err := errors.Join(s.Key.CopyTo(body[1:1+sealKeySize]),
+		s.Params.CopyTo(body[1+sealKeySize:])); err != nil {
 		lockedmem.Wipe(body)
 		return nil, err
 	}

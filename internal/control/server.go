@@ -45,8 +45,8 @@ type Server struct {
 	conns map[net.Conn]struct{}
 }
 
-// Listen makes the socket in a configuration directory. One that a server left that was killed is replaced: the caller holds what
-// keeps a second server away.
+// Listen makes the socket in a configuration directory. One that a server left that was killed is replaced:
+// the caller holds what keeps a second server away.
 func Listen(dir string, handler Handler, log *slog.Logger) (*Server, error) {
 	path, err := address(dir)
 	if err != nil {
@@ -66,7 +66,8 @@ func Listen(dir string, handler Handler, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(err, listener.Close())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{listener: listener, handler: handler, log: log, ctx: ctx, cancel: cancel, conns: map[net.Conn]struct{}{}}
+	s := &Server{listener: listener, handler: handler, log: log, ctx: ctx, cancel: cancel,
+		conns: map[net.Conn]struct{}{}}
 	s.running.Go(s.accept)
 	return s, nil
 }
@@ -164,7 +165,8 @@ func (s *Server) exchange(conn net.Conn) *reply {
 var (
 	errSealed   = errors.New("the server is sealed: unseal it with sealtable keys unseal")
 	errUnsealed = errors.New("the server is not sealed")
-	errProof    = errors.New("the server runs with another keyring than the one that was opened here: is --config right?")
+	errProof    = errors.New("the server runs with another keyring than the one that was opened here: is " +
+		"--config right?")
 )
 
 func (s *Server) do(hello *greeting, h *head, body []byte) (any, error) {
@@ -205,10 +207,12 @@ func (s *Server) checkProof(nonce []byte, h *head, body []byte) error {
 	return nil
 }
 
-// unseal tries one passphrase. It says how long to wait rather than wait itself, so that nobody holds the turn.
+// unseal tries one passphrase. It says how long to wait rather than wait itself, so that nobody holds the
+// turn.
 func (s *Server) unseal(passphrase []byte) (any, error) {
 	if wait := s.slow.left(time.Now()); wait > 0 {
-		return nil, fmt.Errorf("too many wrong passphrases: try again in %v", wait.Round(time.Second)+time.Second)
+		return nil, fmt.Errorf("too many wrong passphrases: try again in %v",
+			wait.Round(time.Second)+time.Second)
 	}
 	result, err := s.handler.Do(s.ctx, Unseal, passphrase)
 	if err != nil {

@@ -38,7 +38,9 @@ func (k *scriptedKeys) Describe(context.Context, *auth.Caller, string) (engine.K
 	return engine.Key{}, errors.New("not asked")
 }
 
-func (k *scriptedKeys) Generate(_ context.Context, _ *auth.Caller, key engine.Key, _ storage.TableID, _ map[string]string) (TableKey, error) {
+func (k *scriptedKeys) Generate(
+	_ context.Context, _ *auth.Caller, key engine.Key, _ storage.TableID, _ map[string]string,
+) (TableKey, error) {
 	fill := byte(len(key.ARN)) + key.ARN[len("arn:aws:kms:us-east-1:123456789012:key/")]
 	bare := bytes.Repeat([]byte{fill}, storage.KeySize)
 	return TableKey{KeyARN: key.ARN, Plaintext: bare, Ciphertext: bytes.Clone(bare)}, k.Usable(context.Background(), key)

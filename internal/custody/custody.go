@@ -1,12 +1,14 @@
-// Package custody decides, call by call, whether a table's key may be used, and opens and closes tables accordingly.
+// Package custody decides, call by call, whether a table's key may be used, and opens and closes tables
+// accordingly.
 //
-// Callers may rely on this (P2): a call on a table gets through only if the key service let this very caller decrypt the table's
-// key, through the database and with the table's encryption context, at most one cache lifetime ago. When it refuses because the
-// key itself is unusable, the table is closed for everybody: what is in memory is made durable and the keys are zeroed. After a
-// restart nothing is cached. There is no way around it for anybody, the root user included.
+// Callers may rely on this (P2): a call on a table gets through only if the key service let this very caller
+// decrypt the table's key, through the database and with the table's encryption context, at most one cache
+// lifetime ago. When it refuses because the key itself is unusable, the table is closed for everybody: what
+// is in memory is made durable and the keys are zeroed. After a restart nothing is cached. There is no way
+// around it for anybody, the root user included.
 //
-// A cached answer belongs to one caller and one table. It is an answer to "may this caller use this key", so a key that is
-// already open in memory never admits a second caller.
+// A cached answer belongs to one caller and one table. It is an answer to "may this caller use this key", so
+// a key that is already open in memory never admits a second caller.
 package custody
 
 import (
@@ -33,26 +35,28 @@ type TableKey struct {
 	Ciphertext []byte
 }
 
-// KeyService is what custody asks of the key service. Calls are authorised for the caller that they are made with, and recorded,
-// like any other call.
+// KeyService is what custody asks of the key service. Calls are authorised for the caller that they are made
+// with, and recorded, like any other call.
 type KeyService interface {
-	// Describe finds a customer's or managed key by id, ARN or alias, and refuses one that cannot be used. It needs
-	// kms:DescribeKey.
+	// Describe finds a customer's or managed key by id, ARN or alias, and refuses one that cannot be used. It
+	// needs kms:DescribeKey.
 	Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error)
-	// Generate makes a table key under a key. It needs kms:GenerateDataKey, and kms:CreateGrant for what the database does in
-	// the background later. Keys of kind AWSOwned need no permission of the caller, here and below.
-	// The grant belongs to the table: two tables of one name, one after the other, have two.
-	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryptionContext map[string]string) (TableKey, error)
+	// Generate makes a table key under a key. It needs kms:GenerateDataKey, and kms:CreateGrant for what the
+	// database does in the background later. Keys of kind AWSOwned need no permission of the caller, here and
+	// below. The grant belongs to the table: two tables of one name, one after the other, have two.
+	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID,
+		encryptionContext map[string]string) (TableKey, error)
 	// Decrypt opens a table key. It needs kms:Decrypt.
-	Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte, encryptionContext map[string]string) ([]byte, error)
+	Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte,
+		encryptionContext map[string]string) ([]byte, error)
 	// Release gives back what Generate was granted for a table.
 	Release(ctx context.Context, key engine.Key, id storage.TableID) error
 	// Usable says whether a key could be used by anybody at all: it exists, is enabled and has its material.
 	Usable(ctx context.Context, key engine.Key) error
 	// Granted says whether the database still holds what Generate was granted for a table.
 	Granted(ctx context.Context, key engine.Key, id storage.TableID) error
-	// Owned and Managed are the keys of the installation and of the account that tables are under by default; they are made on
-	// first use.
+	// Owned and Managed are the keys of the installation and of the account that tables are under by default;
+	// they are made on first use.
 	Owned(ctx context.Context, account, region string) (engine.Key, error)
 	Managed(ctx context.Context, account, region string) (engine.Key, error)
 }
@@ -89,8 +93,8 @@ type admitted struct {
 	stale   error  // why the table's keys are not those that its description names; nil if they are
 }
 
-// visitor is whom an answer of the key service is for. The access key tells sessions apart that have one ARN: their session
-// policies may differ.
+// visitor is whom an answer of the key service is for. The access key tells sessions apart that have one ARN:
+// their session policies may differ.
 type visitor struct{ arn, accessKeyID string }
 
 func visitorOf(caller *auth.Caller) visitor { return visitor{caller.ARN, caller.AccessKeyID} }
@@ -98,7 +102,8 @@ func visitorOf(caller *auth.Caller) visitor { return visitor{caller.ARN, caller.
 // maxAsks is how often a call asks again because the table was closed, or its key changed, while it asked.
 const maxAsks = 3
 
-// Use lets the caller through to the table, or says why not. On the quick way it is one lookup and no allocation.
+// Use lets the caller through to the table, or says why not. On the quick way it is one lookup and no
+// allocation.
 func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
 	if c.isAdmitted(caller, t) {
 		return nil
@@ -114,7 +119,10 @@ func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table)
 		if err = c.granted(ctx, t); err != nil {
 			break
 		}
-		if err = c.open(ctx, caller, t, func() bool { now, _ := a.state(); return now == closed }); err == nil {
+		if err = c.open(ctx, caller, t, func() bool {
+			now, _ := a.state()
+			return now == closed
+		}); err == nil {
 			err = a.admit(visitorOf(caller), asked, c.o.Lifetime, closed)
 		}
 		if err == nil {
@@ -162,14 +170,17 @@ func (a *admitted) state() (closed uint64, stale error) {
 }
 
 // errClosedMeanwhile says that an answer came too late to count.
-var errClosedMeanwhile = errors.New("the table was closed, or its key changed, while the key service was asked")
+var errClosedMeanwhile = errors.New("the table was closed, or its key changed, while the key service " +
+	"was asked")
 
-// cameTooLate says that the key service's answer was good but counts no more. A refusal is final, whatever happened meanwhile.
+// cameTooLate says that the key service's answer was good but counts no more. A refusal is final, whatever
+// happened meanwhile.
 func cameTooLate(err error) bool {
 	return errors.Is(err, errClosedMeanwhile) || errors.Is(err, tablekeys.ErrLocked)
 }
 
-// admit keeps an answer that was asked for when the table had been closed that often. It counts from when it was asked for.
+// admit keeps an answer that was asked for when the table had been closed that often. It counts from when it
+// was asked for.
 func (a *admitted) admit(v visitor, asked time.Time, lifetime time.Duration, closed uint64) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,7 +194,8 @@ func (a *admitted) admit(v visitor, asked time.Time, lifetime time.Duration, clo
 	return nil
 }
 
-// maxCallers bounds the memory that one table's callers take; beyond it, those whose time has passed are dropped.
+// maxCallers bounds the memory that one table's callers take; beyond it, those whose time has passed are
+// dropped.
 const maxCallers = 1024
 
 func (a *admitted) dropExpired(now time.Time) {
@@ -211,21 +223,23 @@ func (a *admitted) sendAway() {
 	clear(a.callers)
 }
 
-// open asks the key service, as the caller, for the table's key; the keys below it are unlocked with the answer if they are not
-// already. It asks in either case: what is in memory says nothing about this caller. The answer unlocks nothing unless it still
-// counts when it is used.
+// open asks the key service, as the caller, for the table's key; the keys below it are unlocked with the
+// answer if they are not already. It asks in either case: what is in memory says nothing about this caller.
+// The answer unlocks nothing unless it still counts when it is used.
 func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table, counts func() bool) error {
 	info, err := c.o.Ring.Describe(t.ID)
 	if err != nil {
 		return err
 	}
 	link := info.Current
-	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(t.Name.Region)), keyNamed(t, link.KeyARN), link.TableKeyCiphertext, link.Context)
+	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(t.Name.Region)), keyNamed(t, link.KeyARN),
+		link.TableKeyCiphertext, link.Context)
 	if err != nil {
 		return err
 	}
 	defer lockedmem.Wipe(tableKey)
-	return c.o.Ring.Unlock(ctx, t.ID, func(_ context.Context, keyARN string, _ map[string]string, ciphertext []byte) ([]byte, string, error) {
+	return c.o.Ring.Unlock(ctx, t.ID, func(_ context.Context, keyARN string, _ map[string]string,
+		ciphertext []byte) ([]byte, string, error) {
 		if !counts() || !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
 			return nil, keyARN, errClosedMeanwhile
 		}
@@ -233,7 +247,8 @@ func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table
 	})
 }
 
-// keyNamed is the table's key, or the one before, of which a change that is not done may still need to be opened.
+// keyNamed is the table's key, or the one before, of which a change that is not done may still need to be
+// opened.
 func keyNamed(t *engine.Table, keyARN string) engine.Key {
 	if t.Encryption.Previous.ARN == keyARN && t.Encryption.Key.ARN != keyARN {
 		return t.Encryption.Previous
@@ -244,8 +259,9 @@ func keyNamed(t *engine.Table, keyARN string) engine.Key {
 	return engine.Key{Kind: engine.CustomerManaged, ARN: keyARN}
 }
 
-// granted says whether the database may use the table's key on its own: it opens no table that it could not look after. A key that
-// nobody can use is another matter, of which the caller hears in the key service's words.
+// granted says whether the database may use the table's key on its own: it opens no table that it could not
+// look after. A key that nobody can use is another matter, of which the caller hears in the key service's
+// words.
 func (c *Custody) granted(ctx context.Context, t *engine.Table) error {
 	if _, err := c.o.Ring.Describe(t.ID); err != nil {
 		return err
@@ -272,19 +288,22 @@ func (c *Custody) refuse(ctx context.Context, t *engine.Table, reason error) err
 	return reason
 }
 
-// Close closes the table and zeroes its keys; what is in memory is made durable. Nobody is admitted afterwards, nor by an answer
-// that is still on its way.
+// Close closes the table and zeroes its keys; what is in memory is made durable. Nobody is admitted
+// afterwards, nor by an answer that is still on its way.
 //
-// INVARIANT lock-before-seal: the ring is locked before the store closes the table's files. A call that was admitted earlier then
-// cannot wake the table once more in between, with keys that nobody would zero. The store has what it needs to finish.
+// INVARIANT lock-before-seal: the ring is locked before the store closes the table's files. A call that was
+// admitted earlier then cannot wake the table once more in between, with keys that nobody would zero. The
+// store has what it needs to finish.
 func (c *Custody) Close(ctx context.Context, id storage.TableID) {
 	c.admissions(id).sendAway()
 	if !c.o.Ring.Lock(id) {
 		return
 	}
-	err := c.o.Store.SealTable(context.WithoutCancel(ctx), id) // once the ring is locked nobody would try again
+	// once the ring is locked nobody would try again
+	err := c.o.Store.SealTable(context.WithoutCancel(ctx), id)
 	if err != nil && !errors.Is(err, storage.ErrNoTable) {
-		c.o.Log.Error("a table whose key cannot be used was closed uncleanly; what it lacks is in the journal", "table", id, "error", err)
+		c.o.Log.Error("a table whose key cannot be used was closed uncleanly; what it lacks is in the "+
+			"journal", "table", id, "error", err)
 	}
 }
 
@@ -301,13 +320,15 @@ func EncryptionContext(t *engine.Table) map[string]string {
 
 // Create makes the keys of a table that is about to be created under t.Encryption.Key.
 func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
-	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), t.Encryption.Key, t.ID, EncryptionContext(t))
+	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), t.Encryption.Key, t.ID,
+		EncryptionContext(t))
 	if err != nil {
 		return err
 	}
 	if err := c.o.Ring.Create(ctx, t.ID, chain(key, t), key.Plaintext); err != nil {
 		if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, t.ID); err != nil {
-			c.o.Log.Warn("the grants of a table that was not created could not be retired", "table", t.ID, "error", err)
+			c.o.Log.Warn("the grants of a table that was not created could not be retired", "table", t.ID,
+				"error", err)
 		}
 		return fmt.Errorf("keeping the keys of the new table: %w", err)
 	}
@@ -315,7 +336,8 @@ func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Tab
 }
 
 func chain(key TableKey, t *engine.Table) tablekeys.Chain {
-	return tablekeys.Chain{KeyARN: key.KeyARN, Context: EncryptionContext(t), TableKeyCiphertext: key.Ciphertext}
+	return tablekeys.Chain{KeyARN: key.KeyARN, Context: EncryptionContext(t),
+		TableKeyCiphertext: key.Ciphertext}
 }
 
 // Destroy erases the keys of a table for good.

@@ -203,7 +203,8 @@ func TestAChangeThatIsNotRecorded(t *testing.T) {
 	for _, recorded := range []bool{false, true} {
 		err := h.Change(ctx, person("alice"), h.table(), customerKey(keyB), func() error {
 			if recorded {
-				_, err := h.engine.UpdateTable(ctx, table.Name, func(next *engine.Table) error { next.Encryption.Key = customerKey(keyB); return nil })
+				_, err := h.engine.UpdateTable(ctx, table.Name,
+					func(next *engine.Table) error { next.Encryption.Key = customerKey(keyB); return nil })
 				h.must(err)
 			}
 			return fmt.Errorf("%w: disk failed", engine.ErrUncertain)

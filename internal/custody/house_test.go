@@ -103,7 +103,9 @@ func (r *registry) Describe(_ context.Context, caller *auth.Caller, keyID string
 	return key, r.admit(caller, key)
 }
 
-func (r *registry) Generate(_ context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string) (TableKey, error) {
+func (r *registry) Generate(
+	_ context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string,
+) (TableKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.admit(caller, key); err != nil {
@@ -115,7 +117,9 @@ func (r *registry) Generate(_ context.Context, caller *auth.Caller, key engine.K
 	return TableKey{KeyARN: key.ARN, Plaintext: bare, Ciphertext: r.sealing[key.ARN].Seal(nil, nil, bare, fmt.Append(nil, encryption))}, nil
 }
 
-func (r *registry) Decrypt(_ context.Context, caller *auth.Caller, key engine.Key, sealed []byte, encryption map[string]string) ([]byte, error) {
+func (r *registry) Decrypt(
+	_ context.Context, caller *auth.Caller, key engine.Key, sealed []byte, encryption map[string]string,
+) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := r.admit(caller, key); err != nil {

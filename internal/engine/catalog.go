@@ -16,13 +16,16 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// tableIndex finds tables by name without a lock. Writers replace one small map; the engine's changing mutex keeps them apart.
+// tableIndex finds tables by name without a lock. Writers replace one small map; the engine's changing mutex
+// keeps them apart.
 type tableIndex struct {
 	shards [64]atomic.Pointer[map[Name]*Table]
 }
 
 func (x *tableIndex) shard(n Name) *atomic.Pointer[map[Name]*Table] {
-	return &x.shards[xxhash.Sum64(unsafe.Slice(unsafe.StringData(n.Table), len(n.Table)))%uint64(len(x.shards))]
+	return &x.shards[xxhash.Sum64(unsafe.Slice(unsafe.StringData(n.Table), len(n.Table)))%uint64(
+		len(x.shards),
+	)]
 }
 
 func (x *tableIndex) get(n Name) (*Table, bool) {
@@ -87,8 +90,8 @@ func (e *Engine) AllTables() []*Table {
 	return all
 }
 
-// CreateTable makes an empty table as t describes it; its keys must exist. The description is what makes the table exist: a
-// crash before it is durable leaves nothing that Open does not remove.
+// CreateTable makes an empty table as t describes it; its keys must exist. The description is what makes the
+// table exist: a crash before it is durable leaves nothing that Open does not remove.
 func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -111,10 +114,11 @@ func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
 	return nil
 }
 
-// UpdateTable applies change to a copy of the description and makes the result durable. When change returns an error, nothing
-// changes and that error is returned as it is. change runs alone: no other change to any description happens meanwhile. An error that
-// is ErrUncertain says that the description of the next start may be the old or the new one. Where another stream records changes
-// from now on, or another attribute says when items expire, every transaction that did not see that is over when it returns.
+// UpdateTable applies change to a copy of the description and makes the result durable. When change returns
+// an error, nothing changes and that error is returned as it is. change runs alone: no other change to any
+// description happens meanwhile. An error that is ErrUncertain says that the description of the next start
+// may be the old or the new one. Where another stream records changes from now on, or another attribute says
+// when items expire, every transaction that did not see that is over when it returns.
 func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) error) (*Table, error) {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -140,7 +144,8 @@ func (e *Engine) UpdateTable(ctx context.Context, n Name, change func(*Table) er
 	return next, nil
 }
 
-// DeleteTable removes a table: its description, then its keys, then its files. What a crash leaves undone, Open does.
+// DeleteTable removes a table: its description, then its keys, then its files. What a crash leaves undone,
+// Open does.
 func (e *Engine) DeleteTable(ctx context.Context, n Name, id storage.TableID) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
@@ -163,8 +168,8 @@ func (e *Engine) save(ctx context.Context, t *Table) error {
 	return e.records.Write(ctx, map[string][]byte{t.Name.String(): data})
 }
 
-// undo makes sure that a description which could not be written is not there after all, by writing the one before it, which may be
-// none. When that fails too, what the disk holds is not known before the next start.
+// undo makes sure that a description which could not be written is not there after all, by writing the one
+// before it, which may be none. When that fails too, what the disk holds is not known before the next start.
 func (e *Engine) undo(ctx context.Context, n Name, before *Table, cause error) error {
 	ctx = context.WithoutCancel(ctx)
 	var err error

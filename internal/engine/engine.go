@@ -1,8 +1,9 @@
 // Package engine is the database: tables, their items, and how items are found again.
 //
-// Callers may rely on this: a call that returned nil is durable; one that returned an error changed nothing; two writes of one
-// item never interleave; and what a read returns was durable before. The engine takes Go values and gives Go values. It knows
-// no HTTP, no names of AWS exceptions and no keys: rows go to a storage.Store, which seals them.
+// Callers may rely on this: a call that returned nil is durable; one that returned an error changed nothing;
+// two writes of one item never interleave; and what a read returns was durable before. The engine takes Go
+// values and gives Go values. It knows no HTTP, no names of AWS exceptions and no keys: rows go to a
+// storage.Store, which seals them.
 package engine
 
 import (
@@ -22,19 +23,20 @@ var (
 	ErrNoTable       = errors.New("engine: no such table")
 	ErrItemTooLarge  = errors.New("engine: item too large")
 	ErrNotACondition = errors.New("engine: the condition does not hold")
-	// ErrUncertain says that the disk failed while a table's description was written, so that only the next start shows which one is
-	// there. Whoever holds something for both cases keeps it.
+	// ErrUncertain says that the disk failed while a table's description was written, so that only the next
+	// start shows which one is there. Whoever holds something for both cases keeps it.
 	ErrUncertain = errors.New("engine: whether the table changed is known after a restart")
 )
 
-// Records keeps the descriptions of tables. Write is durable when it returns, and all or nothing; a nil value deletes.
+// Records keeps the descriptions of tables. Write is durable when it returns, and all or nothing; a nil value
+// deletes.
 type Records interface {
 	Load(ctx context.Context, visit func(name string, data []byte) error) error
 	Write(ctx context.Context, changes map[string][]byte) error
 }
 
-// KeyDestroyer destroys the keys of a table for good, so that its rows can never be read again. Destroying the keys of a table
-// that has none is no error.
+// KeyDestroyer destroys the keys of a table for good, so that its rows can never be read again. Destroying
+// the keys of a table that has none is no error.
 type KeyDestroyer func(ctx context.Context, id storage.TableID) error
 
 // Options are what an Engine works with.
@@ -54,7 +56,8 @@ type Engine struct {
 	clock       *clock.Clock
 	log         *slog.Logger
 
-	changing sync.Mutex // serialises changes to the set of tables and their descriptions, never reads or item operations
+	// serialises changes to the set of tables and their descriptions, never reads or item operations
+	changing sync.Mutex
 	tables   tableIndex
 	writers  writers
 
@@ -62,7 +65,8 @@ type Engine struct {
 	tokensOpen bool
 }
 
-// Open loads the tables. What a crash left of tables that were being created or deleted is removed: their keys first.
+// Open loads the tables. What a crash left of tables that were being created or deleted is removed: their
+// keys first.
 func Open(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{store: o.Store, records: o.Records, destroyKeys: o.DestroyKeys, clock: o.Clock, log: o.Log}
 	known := map[storage.TableID]bool{}

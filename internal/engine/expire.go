@@ -22,9 +22,10 @@ func (t *Table) ExpiryDue(now time.Time) bool {
 	return len(x.Left) > 0 || x.Enabled && (!x.Filled || t.live.soonest.Load() <= now.Unix())
 }
 
-// Expire does a part of what the expiry of a table's items leaves to do at a time: it fills the queue with the items that were there
-// before, takes away items that have expired, and clears the queues of earlier times. more says that there is more to do now. What
-// it has done is durable, so it can be cut short anywhere and called again.
+// Expire does a part of what the expiry of a table's items leaves to do at a time: it fills the queue with
+// the items that were there before, takes away items that have expired, and clears the queues of earlier
+// times. more says that there is more to do now. What it has done is durable, so it can be cut short anywhere
+// and called again.
 func (e *Engine) Expire(ctx context.Context, t *Table, now time.Time) (more bool, err error) {
 	if len(t.Expiry.Left) > 0 {
 		return true, e.clearQueue(ctx, t, t.Expiry.Left[0])
@@ -75,12 +76,15 @@ func (e *Engine) expireSome(ctx context.Context, t *Table, now time.Time) (more 
 	})
 }
 
-// dueItems are some of the items that the queue says have expired, the earliest first. When these are all, it notes when the next one
-// expires.
-func (e *Engine) dueItems(ctx context.Context, t *Table, now time.Time) (due []expired, more bool, err error) {
+// dueItems are some of the items that the queue says have expired, the earliest first. When these are all, it
+// notes when the next one expires.
+func (e *Engine) dueItems(
+	ctx context.Context, t *Table, now time.Time,
+) (due []expired, more bool, err error) {
 	oldest := t.dueRow(t.Expiry.Queue, max(0, now.Unix()-oldestExpiry), storage.Row{})
 	rows := e.store.Read(ctx, storage.PartitionRead{
-		Table: t.ID, Collection: expiryQueue, Partition: queuePartition(t.Expiry.Queue), Low: at(oldest.Sort[:8]),
+		Table: t.ID, Collection: expiryQueue, Partition: queuePartition(t.Expiry.Queue),
+		Low: at(oldest.Sort[:8]),
 	})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
@@ -99,7 +103,8 @@ func (e *Engine) dueItems(ctx context.Context, t *Table, now time.Time) (due []e
 	return due, false, rows.Err()
 }
 
-// expire takes an item away that is held, if it still says that it has expired: it may have been written anew since the queue was read.
+// expire takes an item away that is held, if it still says that it has expired: it may have been written anew
+// since the queue was read.
 func (t *Table) expire(tx *transaction, d expired, now int64) error {
 	item, err := heldItem(tx, d.row)
 	if err != nil {
@@ -113,14 +118,15 @@ func (t *Table) expire(tx *transaction, d expired, now int64) error {
 	return t.store(tx, d.row, Change{Old: item, Expired: true})
 }
 
-// fillProgress is how far the queue of a table is filled. A stop of the server begins anew: filling twice changes nothing.
+// fillProgress is how far the queue of a table is filled. A stop of the server begins anew: filling twice
+// changes nothing.
 type fillProgress struct {
 	queue uint32
 	after *storage.Position
 }
 
-// fillQueue gives some of the items that were there before expiry was enabled their rows in the queue. Those that are written
-// meanwhile have them from their writers; each is looked at while it is held.
+// fillQueue gives some of the items that were there before expiry was enabled their rows in the queue. Those
+// that are written meanwhile have them from their writers; each is looked at while it is held.
 func (e *Engine) fillQueue(ctx context.Context, t *Table) (filled bool, err error) {
 	if t.Expiry.Filled {
 		return true, nil
@@ -136,7 +142,8 @@ func (e *Engine) fillQueue(ctx context.Context, t *Table) (filled bool, err erro
 	if err := e.queueItems(ctx, t, rows); err != nil {
 		return false, err
 	}
-	if l.filling.after = end; end != nil {
+	l.filling.after = end
+	if end != nil {
 		return false, nil
 	}
 	_, err = e.UpdateTable(ctx, t.Name, func(next *Table) error {
@@ -149,8 +156,11 @@ func (e *Engine) fillQueue(ctx context.Context, t *Table) (filled bool, err erro
 	return true, err
 }
 
-// itemsToQueue finds items that have a time to expire, behind a place; end is where the next call goes on, nil at the end.
-func (e *Engine) itemsToQueue(ctx context.Context, t *Table, after *storage.Position) (rows []storage.Row, end *storage.Position, err error) {
+// itemsToQueue finds items that have a time to expire, behind a place; end is where the next call goes on,
+// nil at the end.
+func (e *Engine) itemsToQueue(
+	ctx context.Context, t *Table, after *storage.Position,
+) (rows []storage.Row, end *storage.Position, err error) {
 	items := e.store.Scan(ctx, storage.CollectionScan{Table: t.ID, Collection: baseItems, After: after})
 	defer func() { err = errors.Join(err, items.Close()) }()
 	for scanned := 0; items.Next(); {
@@ -161,9 +171,11 @@ func (e *Engine) itemsToQueue(ctx context.Context, t *Table, after *storage.Posi
 		var here place
 		here.set(items)
 		if _, ok := t.dueTime(item); ok {
-			rows = append(rows, storage.Row{Table: t.ID, Collection: baseItems, Partition: here.partition, Sort: here.sort})
+			rows = append(rows, storage.Row{Table: t.ID, Collection: baseItems, Partition: here.partition,
+				Sort: here.sort})
 		}
-		if scanned++; scanned == scannedAtOnce || len(rows) == filledAtOnce {
+		scanned++
+		if scanned == scannedAtOnce || len(rows) == filledAtOnce {
 			return rows, &storage.Position{Partition: here.partition, Sort: here.sort}, nil
 		}
 	}

@@ -14,31 +14,36 @@ type Expiry struct {
 	Enabled   bool
 	Changed   time.Time // when it was last enabled or disabled; zero if never
 	SettlesAt time.Time // when it stops being ENABLING or DISABLING
-	// Queue numbers the rows that say when items expire: each time it is enabled there are new ones. Filled says that the items
-	// which were there before have theirs too, Left are the queues of earlier times whose rows are still to be taken away.
+	// Queue numbers the rows that say when items expire: each time it is enabled there are new ones. Filled
+	// says that the items which were there before have theirs too, Left are the queues of earlier times whose
+	// rows are still to be taken away.
 	Queue  uint32
 	Filled bool
 	Left   []uint32
 }
 
-// oldestExpiry is how long ago an item may have expired and still be taken away ("Using time to live": an attribute that is older
-// than five years is no reason to delete).
+// oldestExpiry is how long ago an item may have expired and still be taken away ("Using time to live": an
+// attribute that is older than five years is no reason to delete).
 const oldestExpiry = 5 * 365 * 24 * 60 * 60
 
 // EnableExpiry lets the items of a table expire. It is for the change function of UpdateTable.
 func (t *Table) EnableExpiry(name string, now, settles time.Time) {
 	x := &t.Expiry
-	*x = Expiry{Attribute: name, Enabled: true, Changed: now, SettlesAt: settles, Queue: x.Queue + 1, Left: x.Left}
+	*x = Expiry{Attribute: name, Enabled: true, Changed: now, SettlesAt: settles, Queue: x.Queue + 1,
+		Left: x.Left}
 }
 
 // DisableExpiry ends it. It is for the change function of UpdateTable.
 func (t *Table) DisableExpiry(now, settles time.Time) {
 	x := &t.Expiry
-	x.Enabled, x.Changed, x.SettlesAt, x.Left = false, now, settles, append(x.Left, x.Queue)
+	x.Enabled = false
+	x.Changed = now
+	x.SettlesAt = settles
+	x.Left = append(x.Left, x.Queue)
 }
 
-// dueTime is when an item expires, in seconds since 1970; false where it does not. What is not a whole number of seconds, or lies
-// before 1970, is no such time.
+// dueTime is when an item expires, in seconds since 1970; false where it does not. What is not a whole number
+// of seconds, or lies before 1970, is no such time.
 func (t *Table) dueTime(item attribute.Item) (at int64, ok bool) {
 	if item == nil {
 		return 0, false
@@ -51,8 +56,8 @@ func (t *Table) dueTime(item attribute.Item) (at int64, ok bool) {
 	return at, ok && at >= 0
 }
 
-// expiryQueue holds a row for each item that has a time to expire: the partition is the number of the queue, the sort bytes are the
-// time and the item's place, and there is no value. docs/format/expiry.md draws it.
+// expiryQueue holds a row for each item that has a time to expire: the partition is the number of the queue,
+// the sort bytes are the time and the item's place, and there is no value. docs/format/expiry.md draws it.
 const expiryQueue storage.Collection = 0x54000001
 
 func queuePartition(queue uint32) []byte { return binary.BigEndian.AppendUint32(nil, queue) }
@@ -73,7 +78,8 @@ func (t *Table) splitDue(sort []byte) (at int64, row storage.Row, ok bool) {
 	if end > len(sort) || sort[0] > 0x7f {
 		return 0, row, false
 	}
-	row = storage.Row{Table: t.ID, Collection: baseItems, Partition: append([]byte(nil), sort[10:end]...), Sort: append([]byte(nil), sort[end:]...)}
+	row = storage.Row{Table: t.ID, Collection: baseItems, Partition: append([]byte(nil), sort[10:end]...),
+		Sort: append([]byte(nil), sort[end:]...)}
 	return int64(binary.BigEndian.Uint64(sort)), row, true
 }
 

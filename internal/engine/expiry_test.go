@@ -29,7 +29,10 @@ func (w *world) expiring(t *Table, name string) *Table {
 func (w *world) notExpiring(t *Table) {
 	w.t.Helper()
 	now := w.clock.Now()
-	if _, err := w.UpdateTable(context.Background(), t.Name, func(next *Table) error { next.DisableExpiry(now, now); return nil }); err != nil {
+	if _, err := w.UpdateTable(context.Background(), t.Name, func(next *Table) error {
+		next.DisableExpiry(now, now)
+		return nil
+	}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -76,15 +79,18 @@ func TestWhatExpires(t *testing.T) {
 		until any
 		goes  bool
 	}{
-		{"past", now - 1, true}, {"now", now, true}, {"soon", now + 50, true}, {"later", now + 3600, false}, {"milliseconds", now * 1000, false},
-		{"long past", now - 5*year + 3600, true}, {"too long past", now - 5*year - 3600, false}, {"zero", 0, false}, {"before 1970", -5, false},
+		{"past", now - 1, true}, {"now", now, true}, {"soon", now + 50, true}, {"later", now + 3600, false},
+		{"milliseconds", now * 1000, false},
+		{"long past", now - 5*year + 3600, true}, {"too long past", now - 5*year - 3600, false}, {"zero", 0, false},
+		{"before 1970", -5, false},
 		{"text", fmt.Sprint(now - 1), false}, {"binary", []byte{1}, false}, {"fraction", attribute.FromNumber(fraction), false},
 	} {
 		w.put(table, item("h", c.name, "until", c.until, "goes", fmt.Sprint(c.goes)))
 	}
 	w.put(table, item("h", "none"))
 	before := len(w.contents(table))
-	if w.clock.Advance(100 * time.Second); len(w.contents(table)) != before {
+	w.clock.Advance(100 * time.Second)
+	if len(w.contents(table)) != before {
 		t.Error("items went before anybody took them away: reads show them until then")
 	}
 	w.expireAll(table.Name)
@@ -190,10 +196,12 @@ func TestExpiryStopsWithTheKey(t *testing.T) {
 		t.Errorf("%t %v", more, err)
 	}
 	w.keys.Switch(table.ID, true)
-	if table, _ = w.Table(table.Name); !table.ExpiryDue(w.clock.Now()) {
+	table, _ = w.Table(table.Name)
+	if !table.ExpiryDue(w.clock.Now()) {
 		t.Error("what the key kept from going is forgotten")
 	}
-	if w.expireAll(table.Name); len(w.contents(table)) != 0 {
+	w.expireAll(table.Name)
+	if len(w.contents(table)) != 0 {
 		t.Error("the item is still there")
 	}
 }

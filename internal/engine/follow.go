@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// latest is the description of a table as it is now, for a transaction that holds rows of it. Whoever calls the engine may hold an
-// older one: an index or a stream that began since would otherwise miss the change.
+// latest is the description of a table as it is now, for a transaction that holds rows of it. Whoever calls
+// the engine may hold an older one: an index or a stream that began since would otherwise miss the change.
 func (e *Engine) latest(t *Table) (*Table, error) {
 	now, ok := e.tables.get(t.Name)
 	if !ok || now.ID != t.ID {
@@ -18,13 +18,14 @@ func (e *Engine) latest(t *Table) (*Table, error) {
 	return now, nil
 }
 
-// followed says whether changes of the table's items have consequences, see follow. They need to know what was there before.
+// followed says whether changes of the table's items have consequences, see follow. They need to know what
+// was there before.
 func (t *Table) followed() bool {
 	return len(t.Indexes) > 0 || t.Recording() != nil || t.Expiry.Enabled
 }
 
-// followsOtherwise says whether changes of items have other consequences than before. An earlier transaction that is still under way
-// would go by what it saw.
+// followsOtherwise says whether changes of items have other consequences than before. An earlier transaction
+// that is still under way would go by what it saw.
 func (t *Table) followsOtherwise(before *Table) bool {
 	a, b := t.Recording(), before.Recording()
 	return (a == nil) != (b == nil) || a != nil && a.Number != b.Number ||
@@ -40,7 +41,8 @@ func (t *Table) store(tx *transaction, row storage.Row, change Change) error {
 	return t.follow(tx, row, change)
 }
 
-// storeBlindly is store where the caller does not know what was there before. It is read only if something depends on it.
+// storeBlindly is store where the caller does not know what was there before. It is read only if something
+// depends on it.
 func (t *Table) storeBlindly(tx *transaction, row storage.Row, next attribute.Item) (err error) {
 	change := Change{New: next}
 	if t.followed() {
@@ -55,9 +57,9 @@ func (t *Table) storeBlindly(tx *transaction, row storage.Row, next attribute.It
 	return tx.Put(row, next)
 }
 
-// follow writes what follows from a change of an item besides the item itself, in the same transaction (P4). Every row that it
-// writes belongs to that item alone, whose latch keeps other writers away; those of shards are the exception, see sequence, and those of shares,
-// which are held beside the item.
+// follow writes what follows from a change of an item besides the item itself, in the same transaction (P4).
+// Every row that it writes belongs to that item alone, whose latch keeps other writers away; those of shards
+// are the exception, see sequence, and those of shares, which are held beside the item.
 func (t *Table) follow(tx *transaction, row storage.Row, change Change) error {
 	if err := t.followIndexes(tx, change); err != nil {
 		return err

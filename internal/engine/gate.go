@@ -5,11 +5,13 @@ import (
 	"sync/atomic"
 )
 
-// gate tells when every transaction that may have gone by an older description of a table has ended. Transactions go through it
-// without ever waiting; whoever published a new description waits for those that were inside at that moment. The zero gate is ready.
+// gate tells when every transaction that may have gone by an older description of a table has ended.
+// Transactions go through it without ever waiting; whoever published a new description waits for those that
+// were inside at that moment. The zero gate is ready.
 //
-// INVARIANT gate-before-look: a transaction enters before it reads the description, and leaves when what it wrote is visible or will
-// never be. So after a description was published and wait returned, every write either is visible or followed that description.
+// INVARIANT gate-before-look: a transaction enters before it reads the description, and leaves when what it
+// wrote is visible or will never be. So after a description was published and wait returned, every write
+// either is visible or followed that description.
 type gate struct {
 	current atomic.Pointer[shift]
 	waiting sync.Mutex // one at a time: each must see all of the shift that it ends
@@ -24,8 +26,8 @@ type shift struct {
 
 func newShift() *shift { return &shift{empty: make(chan struct{}, 1)} }
 
-// enter counts the caller in until it leaves. Who counted itself into a shift that ended meanwhile goes to the next one: it has
-// looked at nothing yet.
+// enter counts the caller in until it leaves. Who counted itself into a shift that ended meanwhile goes to
+// the next one: it has looked at nothing yet.
 func (g *gate) enter() *shift {
 	for {
 		s := g.current.Load()

@@ -19,8 +19,8 @@ const (
 	ProjectInclude Projection = "INCLUDE" // Index.Included
 )
 
-// IndexState is how far the rows of an index have come. From the moment that it is in the description, every write maintains it,
-// until it is being cleared.
+// IndexState is how far the rows of an index have come. From the moment that it is in the description, every
+// write maintains it, until it is being cleared.
 type IndexState string
 
 // The states there are. An index that was made with its table is complete from the start.
@@ -59,7 +59,8 @@ type Index struct {
 	kept []string // names of the attributes in an entry, sorted; nil for all
 }
 
-// Indexes are numbered upwards from firstIndex. indexProgress holds how far those that are being filled have come.
+// Indexes are numbered upwards from firstIndex. indexProgress holds how far those that are being filled have
+// come.
 const (
 	indexProgress storage.Collection = 0x49000000
 	firstIndex    storage.Collection = 0x49000001
@@ -82,7 +83,8 @@ func (t *Table) Index(name string) *Index {
 	return nil
 }
 
-// HasLocalIndexes says whether the table has local secondary indexes, and so item collections of a limited size.
+// HasLocalIndexes says whether the table has local secondary indexes, and so item collections of a limited
+// size.
 func (t *Table) HasLocalIndexes() bool {
 	for i := range t.Indexes {
 		if t.Indexes[i].Local {
@@ -144,8 +146,8 @@ type entry struct {
 	item attribute.Item
 }
 
-// entryOf is the index's entry of an item that has the table's key; ok is false when the item has none: it lacks a key attribute of
-// the index, or has one that cannot be a key.
+// entryOf is the index's entry of an item that has the table's key; ok is false when the item has none: it
+// lacks a key attribute of the index, or has one that cannot be a key.
 func (x *Index) entryOf(t *Table, item attribute.Item) (e entry, ok bool) {
 	if item == nil {
 		return e, false
@@ -177,11 +179,12 @@ func (x *Index) rowOf(t *Table, item attribute.Item) (row storage.Row, ok bool) 
 		buf = attribute.AppendKeyPart(buf, v)
 	}
 	buf = x.appendTableKey(buf, t, item)
-	return storage.Row{Table: t.ID, Collection: x.Collection, Partition: buf[:split:split], Sort: buf[split:]}, true
+	return storage.Row{Table: t.ID, Collection: x.Collection, Partition: buf[:split:split],
+		Sort: buf[split:]}, true
 }
 
-// appendPartition is the partition of the values of the hash attributes. One is as in the table's own rows; of several each but the
-// last comes behind its length, so that no two lists of values look alike.
+// appendPartition is the partition of the values of the hash attributes. One is as in the table's own rows;
+// of several each but the last comes behind its length, so that no two lists of values look alike.
 func (x *Index) appendPartition(dst []byte, hash []attribute.Value) []byte {
 	for i, v := range hash {
 		if i+1 < len(hash) {
@@ -193,8 +196,8 @@ func (x *Index) appendPartition(dst []byte, hash []attribute.Value) []byte {
 	return dst
 }
 
-// appendTableKey ends the sort bytes with the item's own key: keys of an index are not unique. In a local index the hash attribute is
-// the partition already.
+// appendTableKey ends the sort bytes with the item's own key: keys of an index are not unique. In a local
+// index the hash attribute is the partition already.
 func (x *Index) appendTableKey(dst []byte, t *Table, item attribute.Item) []byte {
 	if !x.Local {
 		dst = appendCounted(dst, item.Get(t.Key.Hash.Name))
@@ -225,12 +228,12 @@ func keysFit(keys []KeyAttribute, values []attribute.Value, limit int) bool {
 	return size <= limit
 }
 
-// checkIndexKeys refuses an item with an attribute that is a key of an index and cannot be one. Of several indexes that refuse the
-// item, the first by name is said.
+// checkIndexKeys refuses an item with an attribute that is a key of an index and cannot be one. Of several
+// indexes that refuse the item, the first by name is said.
 func (t *Table) checkIndexKeys(item attribute.Item) error { return t.checkNewIndexKeys(nil, item) }
 
-// checkNewIndexKeys is checkIndexKeys for those attributes in which next differs from current: an item that was there before its
-// index keeps what does not fit.
+// checkNewIndexKeys is checkIndexKeys for those attributes in which next differs from current: an item that
+// was there before its index keeps what does not fit.
 func (t *Table) checkNewIndexKeys(current, next attribute.Item) error {
 	if len(t.Indexes) == 0 || next == nil {
 		return nil
@@ -281,7 +284,8 @@ func (x *Index) checkPart(keys []KeyAttribute, current, next attribute.Item, isR
 		default:
 			continue
 		}
-		return &KeyError{Problem: problem, Key: key, Actual: v.Kind(), IsRange: isRange, Index: x.Name, Size: size}
+		return &KeyError{Problem: problem, Key: key, Actual: v.Kind(), IsRange: isRange, Index: x.Name,
+			Size: size}
 	}
 	return nil
 }

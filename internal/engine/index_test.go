@@ -16,8 +16,11 @@ import (
 // indexed is a table with an index of each kind.
 func indexed(name string, id byte) *Table {
 	t := tableNamed(name, id, attribute.S, attribute.S)
-	s, n, r := KeyAttribute{"s", attribute.S}, KeyAttribute{"n", attribute.N}, *t.Key.Range
-	t.AddIndex(Index{Name: "local", Local: true, Hash: []KeyAttribute{t.Key.Hash}, Range: []KeyAttribute{n}, Projection: ProjectInclude, Included: []string{"a", "r"}})
+	s := KeyAttribute{"s", attribute.S}
+	n := KeyAttribute{"n", attribute.N}
+	r := *t.Key.Range
+	t.AddIndex(Index{Name: "local", Local: true, Hash: []KeyAttribute{t.Key.Hash}, Range: []KeyAttribute{n}, Projection: ProjectInclude,
+		Included: []string{"a", "r"}})
 	t.AddIndex(Index{Name: "global", Hash: []KeyAttribute{s}, Range: []KeyAttribute{n}, Projection: ProjectAll})
 	t.AddIndex(Index{Name: "turned", Hash: []KeyAttribute{r}, Range: []KeyAttribute{t.Key.Hash}, Projection: ProjectKeys})
 	t.AddIndex(Index{Name: "wide", Hash: []KeyAttribute{s, t.Key.Hash}, Range: []KeyAttribute{r, n}, Projection: ProjectKeys})
@@ -91,7 +94,8 @@ func (w *world) checkIndexes(t fatal, name Name) {
 
 // drawItem is an item of few keys, so that items move, vanish from indexes, and come back.
 func drawItem(rt *rapid.T) attribute.Item {
-	pairs := []any{"h", rapid.SampledFrom([]string{"p", "q", "p\x00"}).Draw(rt, "h"), "r", rapid.SampledFrom([]string{"1", "2", "2\x00"}).Draw(rt, "r")}
+	pairs := []any{"h", rapid.SampledFrom([]string{"p", "q", "p\x00"}).Draw(rt, "h"), "r",
+		rapid.SampledFrom([]string{"1", "2", "2\x00"}).Draw(rt, "r")}
 	for _, name := range []string{"s", "a", "z"} {
 		if v := rapid.SampledFrom([]string{"", "x", "x\x00", "y"}).Draw(rt, name); v != "" {
 			pairs = append(pairs, name, v)
@@ -244,7 +248,8 @@ func (w *world) indexPages(rt *rapid.T, table *Table, x *Index, q IndexQuery) (g
 			rt.Fatal(err)
 		}
 		got = append(got, page.Items...)
-		if q.Page.Start = page.LastKey; page.LastKey == nil {
+		q.Page.Start = page.LastKey
+		if page.LastKey == nil {
 			return got
 		}
 	}
@@ -269,7 +274,9 @@ func TestFetchedItems(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	q, items, scanned := IndexQuery{Hash: []attribute.Value{attribute.String("p")}, Whole: true}, 0, 0
+	q := IndexQuery{Hash: []attribute.Value{attribute.String("p")}, Whole: true}
+	items := 0
+	scanned := 0
 	for {
 		page, err := w.QueryIndex(ctx, table, x, q)
 		if err != nil {
@@ -284,7 +291,8 @@ func TestFetchedItems(t *testing.T) {
 			}
 		}
 		items, scanned = items+len(page.Items), scanned+page.Scanned
-		if q.Page.Start = page.LastKey; page.LastKey == nil {
+		q.Page.Start = page.LastKey
+		if page.LastKey == nil {
 			break
 		}
 	}

@@ -23,20 +23,23 @@ func (t *Table) IndexesDue() bool {
 	return slices.ContainsFunc(t.Indexes, func(x Index) bool { return x.State != IndexComplete })
 }
 
-// TendIndexes does a part of what the table's indexes leave to do: it fills one that was added, and clears one that was deleted. again
-// is when there is more to do; the zero time is never. What it has done is durable, so it can be cut short anywhere and called
-// again, also after a restart.
+// TendIndexes does a part of what the table's indexes leave to do: it fills one that was added, and clears
+// one that was deleted. again is when there is more to do; the zero time is never. What it has done is
+// durable, so it can be cut short anywhere and called again, also after a restart.
 //
-// Why no item is missed: UpdateTable publishes the index, and returns when every transaction that may have gone by the description
-// before is over (see gate). Only then an iterator is made here, so it shows every item that was written without the index in mind;
-// any other item has its entry from its writer. Why no entry is stale: the iterator only says which items there are. Each is read
-// again while it is held, and its entry written in the same transaction, so entries of one item are written by one transaction after
-// the other, each for the item as it is. For clearing the same holds the other way round: nobody writes entries any more that the
-// iterator does not show.
+// Why no item is missed: UpdateTable publishes the index, and returns when every transaction that may have
+// gone by the description before is over (see gate). Only then an iterator is made here, so it shows every
+// item that was written without the index in mind; any other item has its entry from its writer. Why no entry
+// is stale: the iterator only says which items there are. Each is read again while it is held, and its entry
+// written in the same transaction, so entries of one item are written by one transaction after the other,
+// each for the item as it is. For clearing the same holds the other way round: nobody writes entries any more
+// that the iterator does not show.
 func (e *Engine) TendIndexes(ctx context.Context, t *Table, now time.Time) (again time.Time, err error) {
 	again, err = e.tendSome(ctx, t, now)
-	if sealed := new(storage.SealedError); err != nil && !errors.As(err, &sealed) && !errors.Is(err, ErrNoTable) && !errors.Is(err, storage.ErrNoTable) {
-		e.log.Warn("an index is not filled or cleared yet; it will be tried again", "table", t.ID, "error", err)
+	if sealed := new(storage.SealedError); err != nil && !errors.As(err, &sealed) &&
+		!errors.Is(err, ErrNoTable) && !errors.Is(err, storage.ErrNoTable) {
+		e.log.Warn("an index is not filled or cleared yet; it will be tried again", "table", t.ID, "error",
+			err)
 	}
 	return again, err
 }
@@ -113,13 +116,16 @@ func (t *Table) indexOf(c storage.Collection) *Index {
 }
 
 // itemsToIndex finds the places of some items behind a place.
-func (e *Engine) itemsToIndex(ctx context.Context, t *Table, after *storage.Position) (rows []storage.Row, err error) {
+func (e *Engine) itemsToIndex(
+	ctx context.Context, t *Table, after *storage.Position,
+) (rows []storage.Row, err error) {
 	items := e.store.Scan(ctx, storage.CollectionScan{Table: t.ID, Collection: baseItems, After: after})
 	defer func() { err = errors.Join(err, items.Close()) }()
 	for size := 0; len(rows) < indexedAtOnce && size < indexedBytesAtOnce && items.Next(); {
 		var here place
 		here.set(items)
-		rows = append(rows, storage.Row{Table: t.ID, Collection: baseItems, Partition: here.partition, Sort: here.sort})
+		rows = append(rows, storage.Row{Table: t.ID, Collection: baseItems, Partition: here.partition,
+			Sort: here.sort})
 		size += len(items.Value())
 	}
 	return rows, items.Err()
@@ -151,8 +157,11 @@ func (e *Engine) changeIndex(ctx context.Context, t *Table, x *Index, change fun
 	return err
 }
 
-// clearSome removes some rows of a deleted index, and at the end the index from the description, though not before ActiveAt.
-func (e *Engine) clearSome(ctx context.Context, t *Table, x *Index, now time.Time) (again time.Time, err error) {
+// clearSome removes some rows of a deleted index, and at the end the index from the description, though not
+// before ActiveAt.
+func (e *Engine) clearSome(
+	ctx context.Context, t *Table, x *Index, now time.Time,
+) (again time.Time, err error) {
 	rows, err := e.rowsToClear(ctx, t, x)
 	if err != nil {
 		return now, err
@@ -178,11 +187,14 @@ func (e *Engine) clearSome(ctx context.Context, t *Table, x *Index, now time.Tim
 	})
 }
 
-// removeIndex takes an index out of the description, and the definitions of attributes that are part of no key any more.
+// removeIndex takes an index out of the description, and the definitions of attributes that are part of no
+// key any more.
 func (t *Table) removeIndex(c storage.Collection) {
 	t.Indexes = slices.DeleteFunc(t.Indexes, func(x Index) bool { return x.Collection == c })
 	used := t.KeyNames()
-	t.Attributes = slices.DeleteFunc(t.Attributes, func(a KeyAttribute) bool { return !slices.Contains(used, a.Name) })
+	t.Attributes = slices.DeleteFunc(t.Attributes, func(a KeyAttribute) bool {
+		return !slices.Contains(used, a.Name)
+	})
 }
 
 // KeyNames are the names of all key attributes of the table and its indexes, each once.
@@ -207,19 +219,23 @@ func (e *Engine) rowsToClear(ctx context.Context, t *Table, x *Index) (rows []st
 	for len(rows) < clearedAtOnce && entries.Next() {
 		var here place
 		here.set(entries)
-		rows = append(rows, storage.Row{Table: t.ID, Collection: x.Collection, Partition: here.partition, Sort: here.sort})
+		rows = append(rows, storage.Row{Table: t.ID, Collection: x.Collection, Partition: here.partition,
+			Sort: here.sort})
 	}
 	return rows, entries.Err()
 }
 
-// How far an index is filled is a row of the table's own, since it names an item: the partition is the number of the collection, the
-// value two bytes of length, the partition of the last item that was looked at, and its sort bytes.
+// How far an index is filled is a row of the table's own, since it names an item: the partition is the number
+// of the collection, the value two bytes of length, the partition of the last item that was looked at, and
+// its sort bytes.
 func progressRow(t *Table, x *Index) storage.Row {
-	return storage.Row{Table: t.ID, Collection: indexProgress, Partition: binary.BigEndian.AppendUint32(nil, uint32(x.Collection))}
+	return storage.Row{Table: t.ID, Collection: indexProgress,
+		Partition: binary.BigEndian.AppendUint32(nil, uint32(x.Collection))}
 }
 
 func encodeProgress(last storage.Row) []byte {
-	value := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(last.Partition)+len(last.Sort)), uint16(len(last.Partition)))
+	value := binary.BigEndian.AppendUint16(make([]byte, 0, 2+len(last.Partition)+len(last.Sort)),
+		uint16(len(last.Partition)))
 	return append(append(value, last.Partition...), last.Sort...)
 }
 

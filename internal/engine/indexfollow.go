@@ -21,8 +21,8 @@ func (t *Table) followIndexes(tx storage.Tx, change Change) error {
 	return nil
 }
 
-// follow moves, writes or removes the item's entry. What is there already is not written again; save in an index that is being
-// filled, whose entry of the item may be missing.
+// follow moves, writes or removes the item's entry. What is there already is not written again; save in an
+// index that is being filled, whose entry of the item may be missing.
 func (x *Index) follow(tx storage.Tx, t *Table, change Change) error {
 	before, had := x.entryOf(t, change.Old)
 	after, has := x.entryOf(t, change.New)
@@ -53,8 +53,8 @@ func sameRow(a, b *storage.Row) bool {
 	return bytes.Equal(a.Partition, b.Partition) && bytes.Equal(a.Sort, b.Sort)
 }
 
-// IndexWrites is what a change costs in one index, as DynamoDB counts: the sizes of the entries that are written or removed. An
-// entry that moves is two; one that stays as it is, none.
+// IndexWrites is what a change costs in one index, as DynamoDB counts: the sizes of the entries that are
+// written or removed. An entry that moves is two; one that stays as it is, none.
 func (t *Table) IndexWrites(x *Index, change Change) []int {
 	if x.State == IndexClearing {
 		return nil

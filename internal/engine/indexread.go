@@ -58,7 +58,8 @@ func (e *Engine) ScanIndex(ctx context.Context, t *Table, x *Index, s Scan, whol
 
 // checkQuery says whether the operands fit the index's keys.
 func (x *Index) checkQuery(q *IndexQuery) error {
-	if len(q.Hash) != len(x.Hash) || len(q.Equal) > len(x.Range) || q.Comparison != Any && len(q.Equal) == len(x.Range) {
+	if len(q.Hash) != len(x.Hash) || len(q.Equal) > len(x.Range) ||
+		q.Comparison != Any && len(q.Equal) == len(x.Range) {
 		return &KeyError{Problem: KeyNotExact, Key: x.Hash[0], Index: x.Name}
 	}
 	for i, v := range q.Hash {
@@ -76,7 +77,8 @@ func (x *Index) checkQuery(q *IndexQuery) error {
 	}
 	key := x.Range[len(q.Equal)]
 	for i, v := range []attribute.Value{q.Low, q.High} {
-		if i == 1 && q.Comparison != Between || q.Comparison == BeginsWith && v.Kind() == key.Kind && len(v.Text()) == 0 {
+		if i == 1 && q.Comparison != Between || q.Comparison == BeginsWith && v.Kind() == key.Kind &&
+			len(v.Text()) == 0 {
 			continue
 		}
 		if err := x.checkOperand(v, key, true); err != nil {
@@ -94,8 +96,8 @@ func (x *Index) checkOperand(v attribute.Value, key KeyAttribute, isRange bool) 
 	return err
 }
 
-// boundParts turns the conditions into bounds over sort bytes: those begin with the values of the range attributes, each of which ends
-// in a way that keeps their order.
+// boundParts turns the conditions into bounds over sort bytes: those begin with the values of the range
+// attributes, each of which ends in a way that keeps their order.
 func boundParts(read *storage.PartitionRead, q *IndexQuery) {
 	var prefix []byte
 	for _, v := range q.Equal {
@@ -197,8 +199,11 @@ func (e *Engine) readIndexPage(
 	return page, rows.Err()
 }
 
-// fetch reads the item of an entry from the table; nil when it was deleted, or moved within the index, since the entry was read.
-func (e *Engine) fetch(ctx context.Context, t *Table, x *Index, held attribute.Item, at storage.Iterator) (attribute.Item, error) {
+// fetch reads the item of an entry from the table; nil when it was deleted, or moved within the index, since
+// the entry was read.
+func (e *Engine) fetch(
+	ctx context.Context, t *Table, x *Index, held attribute.Item, at storage.Iterator,
+) (attribute.Item, error) {
 	item, err := e.Get(ctx, t, t.KeyOf(held), nil)
 	if err != nil || item == nil {
 		return nil, err

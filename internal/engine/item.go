@@ -8,10 +8,12 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Condition says whether a write may go ahead, given the item as it is; nil stands for no item. It must not keep the item.
+// Condition says whether a write may go ahead, given the item as it is; nil stands for no item. It must not
+// keep the item.
 type Condition func(current attribute.Item) (bool, error)
 
-// ConditionError says that the condition of a write did not hold. Current is the item that failed it, nil if there was none.
+// ConditionError says that the condition of a write did not hold. Current is the item that failed it, nil if
+// there was none.
 type ConditionError struct{ Current attribute.Item }
 
 func (e *ConditionError) Error() string { return ErrNotACondition.Error() }
@@ -23,12 +25,14 @@ type Change struct {
 	Expired  bool // the item's time had come: no caller took it away
 }
 
-// Decide computes the item that replaces current. Nil deletes it. It is run once, with the item held against other writers, and
-// must not call the engine.
+// Decide computes the item that replaces current. Nil deletes it. It is run once, with the item held against
+// other writers, and must not call the engine.
 type Decide func(current attribute.Item) (next attribute.Item, err error)
 
 // Put stores an item in place of the one with its key.
-func (e *Engine) Put(ctx context.Context, t *Table, item attribute.Item, condition Condition) (Change, error) {
+func (e *Engine) Put(
+	ctx context.Context, t *Table, item attribute.Item, condition Condition,
+) (Change, error) {
 	row, err := t.rowOfNew(item)
 	if err != nil {
 		return Change{}, err
@@ -36,8 +40,8 @@ func (e *Engine) Put(ctx context.Context, t *Table, item attribute.Item, conditi
 	return e.write(ctx, t, row, condition, func(attribute.Item) (attribute.Item, error) { return item, nil })
 }
 
-// Overwrite is Put for a caller that does not ask what was there before: it saves reading it, which for a large table is a
-// read of the disk.
+// Overwrite is Put for a caller that does not ask what was there before: it saves reading it, which for a
+// large table is a read of the disk.
 func (e *Engine) Overwrite(ctx context.Context, t *Table, item attribute.Item) error {
 	row, err := t.rowOfNew(item)
 	if err != nil {
@@ -67,14 +71,16 @@ func (t *Table) rowOfNew(item attribute.Item) (storage.Row, error) {
 	return row, err
 }
 
-// TooLarge says whether an item is larger than a table may hold. The size is counted only where the encoding, which is never less
-// than half of it, leaves a doubt.
+// TooLarge says whether an item is larger than a table may hold. The size is counted only where the encoding,
+// which is never less than half of it, leaves a doubt.
 func TooLarge(item attribute.Item) bool {
 	return len(item) > MaxItemSize/2 && item.Size() > MaxItemSize
 }
 
 // Update stores what decide makes of the item with a key.
-func (e *Engine) Update(ctx context.Context, t *Table, key attribute.Item, condition Condition, decide Decide) (Change, error) {
+func (e *Engine) Update(
+	ctx context.Context, t *Table, key attribute.Item, condition Condition, decide Decide,
+) (Change, error) {
 	row, err := t.rowOfKey(key, make([]byte, 0, 64))
 	if err != nil {
 		return Change{}, err
@@ -83,7 +89,9 @@ func (e *Engine) Update(ctx context.Context, t *Table, key attribute.Item, condi
 }
 
 // Delete removes the item with a key, if it is there.
-func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condition Condition) (Change, error) {
+func (e *Engine) Delete(
+	ctx context.Context, t *Table, key attribute.Item, condition Condition,
+) (Change, error) {
 	row, err := t.rowOfKey(key, make([]byte, 0, 64))
 	if err != nil {
 		return Change{}, err
@@ -91,8 +99,11 @@ func (e *Engine) Delete(ctx context.Context, t *Table, key attribute.Item, condi
 	return e.write(ctx, t, row, condition, func(attribute.Item) (attribute.Item, error) { return nil, nil })
 }
 
-// write is the path of single-item writes that depend on what is there: hold the row, read, check, decide, store.
-func (e *Engine) write(ctx context.Context, t *Table, row storage.Row, condition Condition, decide Decide) (Change, error) {
+// write is the path of single-item writes that depend on what is there: hold the row, read, check, decide,
+// store.
+func (e *Engine) write(
+	ctx context.Context, t *Table, row storage.Row, condition Condition, decide Decide,
+) (Change, error) {
 	if err := e.prepare(ctx, t); err != nil {
 		return Change{}, err
 	}
@@ -145,8 +156,9 @@ func (e *Engine) Get(ctx context.Context, t *Table, key attribute.Item, dst []by
 	return storedItem(t.ID, stored[len(dst):])
 }
 
-// storedItem checks bytes that come from the store before anything looks into them. They were authenticated below; this catches
-// a bug or a wrong version rather than an attacker, and keeps it from becoming wrong data.
+// storedItem checks bytes that come from the store before anything looks into them. They were authenticated
+// below; this catches a bug or a wrong version rather than an attacker, and keeps it from becoming wrong
+// data.
 func storedItem(table storage.TableID, stored []byte) (attribute.Item, error) {
 	if err := attribute.CheckItem(stored); err != nil {
 		return nil, fmt.Errorf("stored item of table %s: %w", table, err)

@@ -15,7 +15,9 @@ import (
 func TestItemsComeAndGo(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	orders := w.create(tableNamed("Orders", 1, attribute.S, attribute.N))
-	key, first, second := item("h", "a", "r", 7), item("h", "a", "r", 7, "x", "first"), item("h", "a", "r", 7, "x", "second")
+	key := item("h", "a", "r", 7)
+	first := item("h", "a", "r", 7, "x", "first")
+	second := item("h", "a", "r", 7, "x", "second")
 	change, err := w.Put(ctx, orders, first, nil)
 	if err != nil || change.Old != nil || !bytes.Equal(change.New, first) {
 		t.Fatalf("%v %v", change, err)
@@ -79,7 +81,9 @@ func TestConditionsDecide(t *testing.T) {
 	if !errors.As(err, &failed) || !errors.Is(err, ErrNotACondition) || !bytes.Equal(failed.Current, item("h", "a")) {
 		t.Errorf("%v", err)
 	}
-	if _, err := w.Delete(ctx, orders, item("h", "b"), func(current attribute.Item) (bool, error) { return current != nil, nil }); !errors.As(err, &failed) || failed.Current != nil {
+	if _, err := w.Delete(ctx, orders, item("h", "b"), func(current attribute.Item) (bool, error) {
+		return current != nil, nil
+	}); !errors.As(err, &failed) || failed.Current != nil {
 		t.Errorf("a condition on nothing: %v", err)
 	}
 	broken := errors.New("operand of a wrong kind")

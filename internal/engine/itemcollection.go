@@ -13,16 +13,17 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// MaxCollectionSize is how large an item collection may become: the items of one partition of a table with local indexes, and their
-// entries in those ("Local secondary indexes: item collection size limit").
+// MaxCollectionSize is how large an item collection may become: the items of one partition of a table with
+// local indexes, and their entries in those ("Local secondary indexes: item collection size limit").
 const MaxCollectionSize = 10 << 30
 
 // ErrCollectionTooLarge says that a write would make an item collection larger than MaxCollectionSize.
 var ErrCollectionTooLarge = errors.New("engine: item collection too large")
 
-// The size of an item collection is kept in shares, so that writers of one partition do not all wait for one row. Which share an item
-// counts to follows from its sort bytes. A share is a row: the partition is the items', the sort bytes are the number of the share,
-// and the value is a size in bytes, big endian. An empty share has no row.
+// The size of an item collection is kept in shares, so that writers of one partition do not all wait for one
+// row. Which share an item counts to follows from its sort bytes. A share is a row: the partition is the
+// items', the sort bytes are the number of the share, and the value is a size in bytes, big endian. An empty
+// share has no row.
 const (
 	collectionShares                    = 16
 	sharesOf         storage.Collection = 0x4C000001
@@ -51,8 +52,8 @@ func withShares(rows []storage.Row, writes []Write) []storage.Row {
 	return rows
 }
 
-// followCollection counts a change of an item into its share. The limit is that of the share: items spread evenly over the shares of
-// a collection that comes near its own.
+// followCollection counts a change of an item into its share. The limit is that of the share: items spread
+// evenly over the shares of a collection that comes near its own.
 func (t *Table) followCollection(tx storage.Tx, row storage.Row, change Change) error {
 	if !t.HasLocalIndexes() || bytes.Equal(change.Old, change.New) {
 		return nil
@@ -110,7 +111,8 @@ func (e *Engine) CollectionSize(ctx context.Context, t *Table, item attribute.It
 	if err != nil {
 		return 0, err
 	}
-	shares := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: sharesOf, Partition: row.Partition})
+	shares := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: sharesOf,
+		Partition: row.Partition})
 	defer func() { err = errors.Join(err, shares.Close()) }()
 	for shares.Next() {
 		share, err := shareSize(t.ID, shares.Value())

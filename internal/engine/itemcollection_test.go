@@ -63,7 +63,8 @@ func TestCollectionsAreLimited(t *testing.T) {
 	write, _ := PutOf(table, large, nil)
 	other, _ := PutOf(table, item("h", "z", "r", "z"), nil)
 	_, _, err = w.Transact(ctx, nil, []Write{other, write})
-	if cancelled := new(TransactionError); !errors.As(err, &cancelled) || cancelled.Reasons[0] != nil || !errors.Is(cancelled.Reasons[1], ErrCollectionTooLarge) {
+	if cancelled := new(TransactionError); !errors.As(err, &cancelled) || cancelled.Reasons[0] != nil ||
+		!errors.Is(cancelled.Reasons[1], ErrCollectionTooLarge) {
 		t.Errorf("a transaction: %v", err)
 	}
 	if got := w.rowsOfCollection(t, table, baseItems); len(got) != 1 || got[0] != string(small) {
@@ -96,7 +97,8 @@ func TestExpiredItemsLeaveTheirCollection(t *testing.T) {
 		}
 	}
 	w.checkIndexes(t, table.Name)
-	if size, err := w.CollectionSize(ctx, table, item("h", "a", "r", "0")); err != nil || size != 0 || len(w.rowsOfCollection(t, table, baseItems)) > 0 {
+	if size, err := w.CollectionSize(ctx, table, item("h", "a", "r", "0")); err != nil || size != 0 ||
+		len(w.rowsOfCollection(t, table, baseItems)) > 0 {
 		t.Errorf("%d bytes are left: %v", size, err)
 	}
 }

@@ -53,7 +53,8 @@ func (t *Table) rowOf(item attribute.Item, buf []byte) (storage.Row, error) {
 			return storage.Row{}, err
 		}
 	}
-	return storage.Row{Table: t.ID, Collection: baseItems, Partition: buf[:split:split], Sort: buf[split:]}, nil
+	return storage.Row{Table: t.ID, Collection: baseItems, Partition: buf[:split:split],
+		Sort: buf[split:]}, nil
 }
 
 // rowOfKey is rowOf for a key that must hold the schema's attributes and no other.

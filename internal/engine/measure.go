@@ -19,19 +19,19 @@ func (l *live) noteWrite() {
 	}
 }
 
-// Stale says whether the table or its indexes may hold something else than was last counted. After a start nobody knows, so every
-// table may.
+// Stale says whether the table or its indexes may hold something else than was last counted. After a start
+// nobody knows, so every table may.
 func (t *Table) Stale() bool {
-	return !t.live.counted.Load() || slices.ContainsFunc(t.Indexes, func(x Index) bool { return x.State == IndexComplete && x.Counted.IsZero() })
+	return !t.live.counted.Load() || slices.ContainsFunc(t.Indexes,
+		func(x Index) bool { return x.State == IndexComplete && x.Counted.IsZero() })
 }
 
 // measuredAtOnce is how many items are counted with one iterator, between two calls of pause.
 const measuredAtOnce = 500
 
-// Count counts the items of the table and the entries of its indexes, and writes down what it found. It reads a few at a time and
-// holds nothing between: what is written
-// meanwhile may or may not be counted. pause is called after every few items; it may wait, and its error ends the count, which then
-// changes nothing.
+// Count counts the items of the table and the entries of its indexes, and writes down what it found. It reads
+// a few at a time and holds nothing between: what is written meanwhile may or may not be counted. pause is
+// called after every few items; it may wait, and its error ends the count, which then changes nothing.
 func (e *Engine) Count(ctx context.Context, t *Table, pause func() error) error {
 	t.live.counted.Store(true) // before reading: who writes from now on makes the count stale again
 	sizes := map[storage.Collection]Size{}
@@ -78,14 +78,18 @@ func noteSize(counted *time.Time, items, bytes *int64, size Size, now time.Time)
 	if !counted.IsZero() && *items == size.Items && *bytes == size.Bytes {
 		return false
 	}
-	*counted, *items, *bytes = now, size.Items, size.Bytes
+	*counted = now
+	*items = size.Items
+	*bytes = size.Bytes
 	return true
 }
 
 var errNothingNew = errors.New("engine: the count is as before")
 
 // measure counts the rows of one collection.
-func (e *Engine) measure(ctx context.Context, t *Table, c storage.Collection, pause func() error) (total Size, err error) {
+func (e *Engine) measure(
+	ctx context.Context, t *Table, c storage.Collection, pause func() error,
+) (total Size, err error) {
 	scan := storage.CollectionScan{Table: t.ID, Collection: c}
 	for {
 		last, err := e.measureSome(ctx, t, scan, &total)
@@ -100,7 +104,9 @@ func (e *Engine) measure(ctx context.Context, t *Table, c storage.Collection, pa
 }
 
 // measureSome counts the next rows of a scan, and gives the place of the last; nil when there are no more.
-func (e *Engine) measureSome(ctx context.Context, t *Table, scan storage.CollectionScan, total *Size) (_ *storage.Position, err error) {
+func (e *Engine) measureSome(
+	ctx context.Context, t *Table, scan storage.CollectionScan, total *Size,
+) (_ *storage.Position, err error) {
 	rows := e.store.Scan(ctx, scan)
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	var last place

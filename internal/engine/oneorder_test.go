@@ -205,7 +205,8 @@ func orderModel(apply func([counters]int, ask) (told, [counters]int)) porcupine.
 func drawAsk(r *rand.Rand) ask {
 	kind := []string{"add", "set", "move", "move", "delete", "read", "readAll", "readAll"}[r.IntN(8)]
 	in := ask{kind: kind, i: r.IntN(counters), a: r.IntN(3), b: r.IntN(3)}
-	if in.j = (in.i + 1 + r.IntN(counters-1)) % counters; kind == "set" && r.IntN(3) == 0 {
+	in.j = (in.i + 1 + r.IntN(counters-1)) % counters
+	if kind == "set" && r.IntN(3) == 0 {
 		in.a = absent
 	}
 	return in
@@ -225,7 +226,8 @@ func record(t *testing.T, seed uint64, clients, each int) []porcupine.Operation 
 			for range each {
 				op := porcupine.Operation{ClientId: id, Input: drawAsk(r), Call: time.Since(start).Nanoseconds()}
 				out, err := c.do(op.Input.(ask))
-				if op.Return = time.Since(start).Nanoseconds(); err != nil {
+				op.Return = time.Since(start).Nanoseconds()
+				if err != nil {
 					t.Errorf("%+v: %v", op.Input, err)
 					return
 				}

@@ -10,16 +10,19 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// MaxPageSize is how many bytes of items one page of a query or scan reads, before filters ("Query: pagination").
+// MaxPageSize is how many bytes of items one page of a query or scan reads, before filters ("Query:
+// pagination").
 const MaxPageSize = 1 << 20
 
 // ErrStartKey says that the start key of a page is not a key of the table.
 var ErrStartKey = errors.New("engine: the start key does not fit")
 
-// ErrStartKeyOutside says that the start key is a key of the table, but not of the partition or range that is read.
+// ErrStartKeyOutside says that the start key is a key of the table, but not of the partition or range that is
+// read.
 var ErrStartKeyOutside = errors.New("engine: the start key lies outside what is read")
 
-// ErrStartKeyRange is ErrStartKeyOutside for a start key of the right partition, but not within the bounds of the sort key.
+// ErrStartKeyRange is ErrStartKeyOutside for a start key of the right partition, but not within the bounds of
+// the sort key.
 var ErrStartKeyRange = fmt.Errorf("%w: it is not in the range", ErrStartKeyOutside)
 
 // Comparison is how a query bounds the sort key.
@@ -74,13 +77,17 @@ type Page struct {
 	Scanned int            // items read, filtered out or not
 	Size    int            // their bytes, as DynamoDB counts
 	LastKey attribute.Item // nil when there is nothing more to read
-	// Fetched are the sizes of the items that were read from the table besides the entries of an index, FetchedSize their sum.
+	// Fetched are the sizes of the items that were read from the table besides the entries of an index,
+	// FetchedSize their sum.
 	Fetched     []int
 	FetchedSize int
 }
 
-// add takes an item of so many bytes into the page, if it passes the filter; nil was read but is not there any more.
-func (p *Page) add(memory *arena, item attribute.Item, size int, filter func(attribute.Item) (bool, error)) error {
+// add takes an item of so many bytes into the page, if it passes the filter; nil was read but is not there
+// any more.
+func (p *Page) add(
+	memory *arena, item attribute.Item, size int, filter func(attribute.Item) (bool, error),
+) error {
 	p.Scanned++
 	p.Size += size
 	if item == nil {
@@ -179,7 +186,8 @@ func beyond(sort []byte) storage.Bound { return storage.Bound{Sort: sort, Set: t
 func prefixEnd(prefix []byte) []byte {
 	end := bytes.Clone(prefix)
 	for i := len(end) - 1; i >= 0; i-- {
-		if end[i]++; end[i] != 0 {
+		end[i]++
+		if end[i] != 0 {
 			return end[:i+1]
 		}
 	}
@@ -238,8 +246,8 @@ func (e *Engine) Scan(ctx context.Context, t *Table, s Scan) (*Page, error) {
 	return t.readPage(e.store.Scan(ctx, scan), s.Page)
 }
 
-// readPage fills a page and closes the iterator. It always reads at least one item, and stops before the page would exceed its
-// limits.
+// readPage fills a page and closes the iterator. It always reads at least one item, and stops before the page
+// would exceed its limits.
 func (t *Table) readPage(rows storage.Iterator, request PageRequest) (page *Page, err error) {
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	page = &Page{}

@@ -18,7 +18,9 @@ import (
 // drawSort draws a sort key from few bytes, so that bounds hit, share prefixes, and end in the bytes where carrying goes wrong.
 func drawSort(t *rapid.T, kind attribute.Kind, label string) attribute.Value {
 	if kind == attribute.N {
-		text := rapid.SampledFrom([]string{"-1e20", "-20", "-2", "-1.5", "-0.001", "0", "0.001", "1", "1.5", "2", "10", "20", "1e20"}).Draw(t, label)
+		text := rapid.SampledFrom([]string{"-1e20", "-20", "-2", "-1.5", "-0.001", "0", "0.001", "1", "1.5", "2", "10", "20", "1e20"}).Draw(
+			t, label,
+		)
 		n, err := attribute.ParseNumber([]byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -70,7 +72,8 @@ func TestQueriesAgreeWithAList(t *testing.T) {
 	count := byte(0)
 	rapid.Check(t, func(rt *rapid.T) {
 		kind := rapid.SampledFrom([]attribute.Kind{attribute.S, attribute.N, attribute.B}).Draw(rt, "kind")
-		if count++; count == 255 {
+		count++
+		if count == 255 {
 			count = 1 // 100 tables are enough; a later run of a shrunken case begins anew
 		}
 		table := tableNamed(fmt.Sprint("T", count, kind), count, attribute.S, kind)
@@ -149,7 +152,8 @@ func checkPages(rt *rapid.T, w *world, table *Table, q Query, want []attribute.V
 			if page.LastKey == nil {
 				break
 			}
-			if q.Page.Start = page.LastKey; limit == 0 || pages > 50 {
+			q.Page.Start = page.LastKey
+			if limit == 0 || pages > 50 {
 				rt.Fatalf("a page of limit %d ends at %q", limit, page.LastKey)
 			}
 		}
@@ -178,7 +182,8 @@ func TestScanSegments(t *testing.T) {
 					for _, it := range page.Items {
 						seen[string(it)]++
 					}
-					if s.Page.Start = page.LastKey; page.LastKey == nil {
+					s.Page.Start = page.LastKey
+					if page.LastKey == nil {
 						break
 					}
 				}
@@ -204,7 +209,8 @@ func TestPagesEndAtOneMegabyte(t *testing.T) {
 	kept := 0
 	for name, read := range map[string]func(start attribute.Item) (*Page, error){
 		"query": func(start attribute.Item) (*Page, error) {
-			return w.Query(ctx, table, Query{Hash: value("a"), Page: PageRequest{Start: start, Filter: func(attribute.Item) (bool, error) { return kept == 0, nil }}})
+			return w.Query(ctx, table, Query{Hash: value("a"),
+				Page: PageRequest{Start: start, Filter: func(attribute.Item) (bool, error) { return kept == 0, nil }}})
 		},
 		"scan": func(start attribute.Item) (*Page, error) {
 			return w.Scan(ctx, table, Scan{Page: PageRequest{Start: start}})
@@ -220,8 +226,11 @@ func TestPagesEndAtOneMegabyte(t *testing.T) {
 			if page.Size > MaxPageSize || page.Scanned == 0 {
 				t.Errorf("%s: a page of %d items has %d bytes", name, page.Scanned, page.Size)
 			}
-			scanned, pages, kept = scanned+page.Scanned, pages+1, kept+len(page.Items)
-			if start = page.LastKey; start == nil {
+			scanned = scanned + page.Scanned
+			pages = pages + 1
+			kept = kept + len(page.Items)
+			start = page.LastKey
+			if start == nil {
 				break
 			}
 		}
@@ -247,7 +256,8 @@ func TestFiltersCountWhatTheyRead(t *testing.T) {
 		t.Errorf("%+v %v", page, err)
 	}
 	broken := errors.New("operand of a wrong kind")
-	if _, err := w.Query(ctx, table, Query{Hash: value("a"), Page: PageRequest{Filter: func(attribute.Item) (bool, error) { return false, broken }}}); !errors.Is(err, broken) {
+	if _, err := w.Query(ctx, table, Query{Hash: value("a"),
+		Page: PageRequest{Filter: func(attribute.Item) (bool, error) { return false, broken }}}); !errors.Is(err, broken) {
 		t.Errorf("a filter that fails: %v", err)
 	}
 }
@@ -256,7 +266,8 @@ func TestStartKeysAreChecked(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	table := w.create(tableNamed("Orders", 1, attribute.S, attribute.N))
 	query := func(start attribute.Item) error {
-		_, err := w.Query(ctx, table, Query{Hash: value("a"), Comparison: Between, Low: value(2), High: value(5), Page: PageRequest{Start: start}})
+		_, err := w.Query(ctx, table, Query{Hash: value("a"), Comparison: Between, Low: value(2), High: value(5),
+			Page: PageRequest{Start: start}})
 		return err
 	}
 	for _, tt := range []struct {
@@ -278,7 +289,8 @@ func TestStartKeysAreChecked(t *testing.T) {
 	if _, err := w.Query(ctx, table, Query{Hash: value(1)}); !errors.As(err, &problem) {
 		t.Errorf("a hash key of another kind: %v", err)
 	}
-	if _, err := w.Query(ctx, table, Query{Hash: value("a"), Comparison: Less, Low: value("x")}); !errors.As(err, &problem) || !problem.IsRange {
+	if _, err := w.Query(ctx, table, Query{Hash: value("a"), Comparison: Less, Low: value("x")}); !errors.As(err, &problem) ||
+		!problem.IsRange {
 		t.Errorf("an operand of another kind: %v", err)
 	}
 	plain := w.create(tableNamed("Plain", 2, attribute.S, 0))

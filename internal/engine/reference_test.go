@@ -71,7 +71,8 @@ func (m *reference) step() {
 }
 
 func (m *reference) key(label string) itemKey {
-	return itemKey{rapid.SampledFrom([]string{"a", "b"}).Draw(m.rt, label+"h"), rapid.SampledFrom([]string{"1", "2", "3", "33", "4"}).Draw(m.rt, label+"r")}
+	return itemKey{rapid.SampledFrom([]string{"a", "b"}).Draw(m.rt, label+"h"),
+		rapid.SampledFrom([]string{"1", "2", "3", "33", "4"}).Draw(m.rt, label+"r")}
 }
 
 func (k itemKey) fields() fields { return fields{"h": k.h, "r": k.r} }
@@ -188,7 +189,8 @@ func (m *reference) one(p planned, call func() (Change, error)) {
 }
 
 func (m *reference) keep(k itemKey, it fields) {
-	if m.items[k] = it; it == nil {
+	m.items[k] = it
+	if it == nil {
 		delete(m.items, k)
 	}
 }
@@ -387,7 +389,9 @@ func (m *reference) wanted(pass func(k itemKey, it fields) bool) []fields {
 }
 
 // pages follows the pages of a query or scan, with another limit for each.
-func (m *reference) pages(read func(PageRequest) (*Page, error), filter asked, condition *expression.Condition) (items []fields, scanned int) {
+func (m *reference) pages(
+	read func(PageRequest) (*Page, error), filter asked, condition *expression.Condition,
+) (items []fields, scanned int) {
 	request := PageRequest{}
 	if condition != nil {
 		request.Filter = condition.Holds
@@ -405,7 +409,8 @@ func (m *reference) pages(read func(PageRequest) (*Page, error), filter asked, c
 		for _, it := range page.Items {
 			items = append(items, fieldsOf(it))
 		}
-		if request.Start = page.LastKey; request.Start == nil {
+		request.Start = page.LastKey
+		if request.Start == nil {
 			return items, scanned
 		}
 	}
@@ -431,7 +436,8 @@ func (m *reference) query() {
 	filter, compiled := m.filter()
 	h, r := rapid.SampledFrom([]string{"a", "b", "none"}).Draw(m.rt, "h"), rapid.SampledFrom([]string{"2", "3", "33"}).Draw(m.rt, "r")
 	q := Query{Hash: value(h), Low: value(r), Reverse: rapid.Bool().Draw(m.rt, "reverse")}
-	q.Comparison = rapid.SampledFrom([]Comparison{Any, Equal, Less, LessOrEqual, Greater, GreaterOrEqual, Between, BeginsWith}).Draw(m.rt, "comparison")
+	q.Comparison = rapid.SampledFrom([]Comparison{Any, Equal, Less, LessOrEqual, Greater, GreaterOrEqual, Between, BeginsWith}).Draw(m.rt,
+		"comparison")
 	high := "4"
 	if q.Comparison == Between {
 		q.High = value(high)
@@ -449,7 +455,8 @@ func (m *reference) query() {
 		slices.Reverse(want)
 	}
 	if all := m.wanted(func(k itemKey, _ fields) bool { return inRange(k) }); !reflect.DeepEqual(got, want) || scanned != len(all) {
-		m.rt.Fatalf("query %v %v of %s, filter %q: %d scanned, %v; reference %d, %v", q.Comparison, r, h, filter.text, scanned, got, len(all), want)
+		m.rt.Fatalf("query %v %v of %s, filter %q: %d scanned, %v; reference %d, %v", q.Comparison, r, h, filter.text, scanned, got,
+			len(all), want)
 	}
 }
 

@@ -99,7 +99,8 @@ func (d *drawing) name() string {
 	return rapid.SampledFrom([]string{"n", "m", "s", "u"}).Draw(d.rt, "name")
 }
 func (d *drawing) set() []string {
-	return slices.Sorted(slices.Values(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID).Draw(d.rt, "set")))
+	return slices.Sorted(slices.Values(rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c"}), 1, 3, rapid.ID).Draw(d.rt,
+		"set")))
 }
 func (d *drawing) what(n int) int { return rapid.IntRange(0, n-1).Draw(d.rt, "what") }
 
@@ -137,13 +138,16 @@ func (d *drawing) predicate() asked {
 		return asked{"n <> " + d.placeholder(n), func(it fields) bool { m, ok := it["n"].(int); return !ok || m != n }}
 	case 4:
 		s := d.word()
-		return asked{"begins_with(s, " + d.placeholder(s) + ")", func(it fields) bool { t, ok := it["s"].(string); return ok && strings.HasPrefix(t, s) }}
+		return asked{"begins_with(s, " + d.placeholder(s) + ")",
+			func(it fields) bool { t, ok := it["s"].(string); return ok && strings.HasPrefix(t, s) }}
 	case 5:
-		return asked{"contains(u, " + d.placeholder("a") + ")", func(it fields) bool { u, _ := it["u"].([]string); return slices.Contains(u, "a") }}
+		return asked{"contains(u, " + d.placeholder("a") + ")",
+			func(it fields) bool { u, _ := it["u"].([]string); return slices.Contains(u, "a") }}
 	}
 	low := d.number()
 	high := low + rapid.IntRange(0, 3).Draw(d.rt, "width")
-	return asked{"m BETWEEN " + d.placeholder(low) + " AND " + d.placeholder(high), func(it fields) bool { m, ok := it["m"].(int); return ok && low <= m && m <= high }}
+	return asked{"m BETWEEN " + d.placeholder(low) + " AND " + d.placeholder(high),
+		func(it fields) bool { m, ok := it["m"].(int); return ok && low <= m && m <= high }}
 }
 
 // change is an update twice. apply gives the item that follows, or false when the update does not fit the item.
@@ -229,7 +233,8 @@ func (d *drawing) setAction() (section, text string, step func(before, after fie
 	return "DELETE", "u " + d.placeholder(set), func(before, after fields) bool {
 		old, _ := before["u"].([]string)
 		left := slices.DeleteFunc(slices.Clone(old), func(member string) bool { return slices.Contains(set, member) })
-		if after["u"] = left; len(left) == 0 {
+		after["u"] = left
+		if len(left) == 0 {
 			delete(after, "u")
 		}
 		return true

@@ -12,23 +12,26 @@ import (
 
 // sequence gives out the numbers of one stream's records, and says up to which of them a reader may go.
 //
-// A transaction takes its numbers while it holds its items, and its record can be seen once the transaction is durable. Transactions
-// become durable in another order than the one in which they took their numbers. So a reader who has seen number 7 knows nothing
-// yet of 6: if it went on from 7, it would never see 6. Hence:
+// A transaction takes its numbers while it holds its items, and its record can be seen once the transaction
+// is durable. Transactions become durable in another order than the one in which they took their numbers. So
+// a reader who has seen number 7 knows nothing yet of 6: if it went on from 7, it would never see 6. Hence:
 //
-//   - A number is flying from when it is taken until the outcome of its transaction is known and can be seen. The limit is the
-//     lowest number that is flying, or the next one where none is.
-//   - A reader asks for the limit first, then opens its iterator, and goes on only to numbers below the limit. All of these landed
-//     before the iterator was opened: their records are in it, or there are none. No number below the limit is ever taken again. So
-//     what the reader passes over stays empty, and it skips nothing. Nothing here is held while the disk is waited for.
-//   - A reader's position is the number of a record that it was given, of one where a shard begins, or of the horizon; never the
-//     limit. After a restart the numbers go on behind the last record that is stored and behind the horizon, and so behind every
-//     position that anybody has, though numbers that nobody saw may be taken once more.
-//   - When the store cannot say whether a transaction is durable, its number flies until the store is opened anew: readers wait
-//     before it.
+//   - A number is flying from when it is taken until the outcome of its transaction is known and can be seen.
+//     The limit is the lowest number that is flying, or the next one where none is.
+//   - A reader asks for the limit first, then opens its iterator, and goes on only to numbers below the
+//     limit. All of these landed before the iterator was opened: their records are in it, or there are none.
+//     No number below the limit is ever taken again. So what the reader passes over stays empty, and it skips
+//     nothing. Nothing here is held while the disk is waited for.
+//   - A reader's position is the number of a record that it was given, of one where a shard begins, or of the
+//     horizon; never the limit. After a restart the numbers go on behind the last record that is stored and
+//     behind the horizon, and so behind every position that anybody has, though numbers that nobody saw may
+//     be taken once more.
+//   - When the store cannot say whether a transaction is durable, its number flies until the store is opened
+//     anew: readers wait before it.
 //
-// A shard begins with a number. Every transaction writes the rows of shards that began and that are not known to be durable yet, so
-// that a record never lies in a shard which a crash takes away. Writing such a row twice is no conflict: it is the same each time.
+// A shard begins with a number. Every transaction writes the rows of shards that began and that are not known
+// to be durable yet, so that a record never lies in a shard which a crash takes away. Writing such a row
+// twice is no conflict: it is the same each time.
 type sequence struct {
 	stream uint32
 
@@ -53,7 +56,8 @@ type takenNumber struct {
 func newSequence(s Stream, beginning bool) *sequence {
 	return &sequence{
 		stream: s.Number, loaded: beginning, next: 1, ended: !s.Disabled.IsZero(),
-		shards: []shard{{ordinal: 1, start: 1, created: s.Created}}, trim: horizon{shard: 1}, stored: horizon{shard: 1},
+		shards: []shard{{ordinal: 1, start: 1, created: s.Created}}, trim: horizon{shard: 1},
+		stored: horizon{shard: 1},
 	}
 }
 
@@ -140,7 +144,8 @@ func (e *Engine) load(ctx context.Context, t *Table, q *sequence) error {
 }
 
 func (e *Engine) loadShards(ctx context.Context, t *Table, q *sequence) (err error) {
-	rows := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamShards, Partition: streamPartition(q.stream)})
+	rows := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamShards,
+		Partition: streamPartition(q.stream)})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		s, ok := decodeShard(rows.Sort(), rows.Value())
@@ -162,8 +167,11 @@ func (e *Engine) loadShards(ctx context.Context, t *Table, q *sequence) (err err
 }
 
 // lastRecord is the latest record that is stored, without its images.
-func (e *Engine) lastRecord(ctx context.Context, t *Table, stream uint32) (r StreamRecord, found bool, err error) {
-	rows := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream), Reverse: true})
+func (e *Engine) lastRecord(
+	ctx context.Context, t *Table, stream uint32,
+) (r StreamRecord, found bool, err error) {
+	rows := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamRecords,
+		Partition: streamPartition(stream), Reverse: true})
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		number, part, ok := splitRecordSort(rows.Sort())
@@ -176,14 +184,17 @@ func (e *Engine) lastRecord(ctx context.Context, t *Table, stream uint32) (r Str
 		if !ok {
 			return r, false, corruptRecord(t.ID, "a record")
 		}
-		r.Number, r.Keys, r.New = number, nil, nil
+		r.Number = number
+		r.Keys = nil
+		r.New = nil
 		return r, true, nil
 	}
 	return r, false, rows.Err()
 }
 
-// prepare makes the sequence of the stream that records the table's changes ready. A transaction cannot do that itself: it must not
-// call the store. A stream that began after t was looked up began in this process, and is ready.
+// prepare makes the sequence of the stream that records the table's changes ready. A transaction cannot do
+// that itself: it must not call the store. A stream that began after t was looked up began in this process,
+// and is ready.
 func (e *Engine) prepare(ctx context.Context, t *Table) error {
 	s := t.Recording()
 	if s == nil {

@@ -24,8 +24,8 @@ const (
 func (v StreamView) hasNew() bool { return v == NewImage || v == BothViews }
 func (v StreamView) hasOld() bool { return v == OldImage || v == BothViews }
 
-// Stream describes one of a table's streams. A table records changes in at most one stream at a time; those before it can be read
-// until a retention after they were disabled.
+// Stream describes one of a table's streams. A table records changes in at most one stream at a time; those
+// before it can be read until a retention after they were disabled.
 type Stream struct {
 	Number   uint32 // 1 for the table's first stream; never used again
 	Label    string // unique among the table's streams: when it began, to the millisecond
@@ -38,7 +38,8 @@ type Stream struct {
 }
 
 const (
-	// StreamRetention is how long a record of a stream can be read ("Change data capture for DynamoDB Streams").
+	// StreamRetention is how long a record of a stream can be read ("Change data capture for DynamoDB
+	// Streams").
 	StreamRetention = 24 * time.Hour
 	// shardLifetime is how long a shard takes records before the next one begins, if it has any.
 	shardLifetime = 4 * time.Hour
@@ -83,17 +84,20 @@ func (s *Stream) readable(now time.Time) bool {
 	return s.Disabled.IsZero() || now.Before(s.Disabled.Add(StreamRetention))
 }
 
-// EnableStream begins a stream. It is for the change function of UpdateTable, and for a table that is about to be created.
+// EnableStream begins a stream. It is for the change function of UpdateTable, and for a table that is about
+// to be created.
 func (t *Table) EnableStream(view StreamView, now, settles time.Time) error {
 	if t.Recording() != nil {
 		return ErrStreamEnabled
 	}
 	t.StreamsMade++
-	t.Streams = append(t.Streams, Stream{Number: t.StreamsMade, Label: t.newLabel(now), View: view, Created: now, SettlesAt: settles})
+	t.Streams = append(t.Streams, Stream{Number: t.StreamsMade, Label: t.newLabel(now), View: view,
+		Created: now, SettlesAt: settles})
 	return nil
 }
 
-// DisableStream ends the stream that records the table's changes. It is for the change function of UpdateTable.
+// DisableStream ends the stream that records the table's changes. It is for the change function of
+// UpdateTable.
 func (t *Table) DisableStream(now, settles time.Time) error {
 	s := t.Recording()
 	if s == nil {
@@ -114,8 +118,8 @@ func (t *Table) newLabel(now time.Time) string {
 	}
 }
 
-// followStream records a change in the table's stream, if it has one and if the change changed anything. The number is taken while
-// the item is held, so the records of an item are in the order of its changes.
+// followStream records a change in the table's stream, if it has one and if the change changed anything. The
+// number is taken while the item is held, so the records of an item are in the order of its changes.
 func (t *Table) followStream(tx *transaction, change Change) error {
 	s := t.Recording()
 	if s == nil || bytes.Equal(change.Old, change.New) {
@@ -132,7 +136,8 @@ func (t *Table) followStream(tx *transaction, change Change) error {
 	return t.putRecord(tx, s, number, created, change)
 }
 
-// putRecord writes a record in one row, or with the old image in a second one: both together may be larger than a row.
+// putRecord writes a record in one row, or with the old image in a second one: both together may be larger
+// than a row.
 func (t *Table) putRecord(tx storage.Tx, s *Stream, number uint64, created time.Time, change Change) error {
 	kept := change
 	if !s.View.hasNew() {
@@ -150,7 +155,8 @@ func (t *Table) putRecord(tx storage.Tx, s *Stream, number uint64, created time.
 	if keyed == nil {
 		keyed = change.Old
 	}
-	head := recordHead{event: eventOf(change), expired: change.Expired, hasOld: kept.Old != nil, created: created, keys: t.KeyOf(keyed)}
+	head := recordHead{event: eventOf(change), expired: change.Expired, hasOld: kept.Old != nil,
+		created: created, keys: t.KeyOf(keyed)}
 	return tx.Put(t.recordRow(s.Number, number, partHead), head.encode(kept.New))
 }
 

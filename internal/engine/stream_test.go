@@ -72,7 +72,8 @@ func (c *consumer) poll() {
 			}
 			place = &oldest
 		}
-		if c.places[shard.Ordinal] = c.drain(t, place); c.places[shard.Ordinal] != nil {
+		c.places[shard.Ordinal] = c.drain(t, place)
+		if c.places[shard.Ordinal] != nil {
 			return // its children come after it
 		}
 	}
@@ -85,7 +86,8 @@ func (c *consumer) drain(t *Table, place *StreamPosition) *StreamPosition {
 			c.w.t.Fatal(err)
 		}
 		c.got = append(c.got, page.Records...)
-		if place = page.Next; len(page.Records) == 0 {
+		place = page.Next
+		if len(page.Records) == 0 {
 			return place
 		}
 	}
@@ -109,7 +111,8 @@ func (c *consumer) check(want map[string]attribute.Item) {
 		if r.Event != wantEvent || bytes.Equal(r.Old, r.New) {
 			c.w.t.Fatalf("record %d: event %d for %q → %q", r.Number, r.Event, r.Old, r.New)
 		}
-		if delete(have, key); r.New != nil {
+		delete(have, key)
+		if r.New != nil {
 			have[key] = r.New
 		}
 	}
@@ -254,7 +257,8 @@ func TestReadersBetweenWriters(t *testing.T) {
 		}
 		reader.poll()
 	}
-	if reader.check(w.contents(table)); len(reader.got) != 16*60*2 {
+	reader.check(w.contents(table))
+	if len(reader.got) != 16*60*2 {
 		t.Errorf("%d records of %d changes", len(reader.got), 16*60*2)
 	}
 	if len(reader.places) < 3 {
@@ -286,7 +290,8 @@ func TestALimitStaysBelowWhatFlies(t *testing.T) {
 	number, _, _ := q.take(now)
 	x.numbers = []takenNumber{{q, number}}
 	x.over(errors.New("the disk failed"))
-	if _, _, _ = q.take(now); q.limit() != number {
+	_, _, _ = q.take(now)
+	if q.limit() != number {
 		t.Errorf("the limit went past %d, whose outcome is not known: %d", number, q.limit())
 	}
 	x.over(&storage.SealedError{})

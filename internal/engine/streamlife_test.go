@@ -49,7 +49,8 @@ func TestViews(t *testing.T) {
 		view StreamView
 		want string
 	}{
-		{KeysOnly, "I:- -  M:- -  R:- -"}, {NewImage, "I:one -  M:two -  R:- -"}, {OldImage, "I:- -  M:- one  R:- two"}, {BothViews, "I:one -  M:two one  R:- two"},
+		{KeysOnly, "I:- -  M:- -  R:- -"}, {NewImage, "I:one -  M:two -  R:- -"}, {OldImage, "I:- -  M:- one  R:- two"},
+		{BothViews, "I:one -  M:two one  R:- two"},
 	} {
 		ctx, w := context.Background(), newWorld(t)
 		table := w.stream(w.create(tableNamed("Orders", 1, attribute.S, attribute.N)), c.view)
@@ -118,7 +119,8 @@ func TestStreamsComeAndGo(t *testing.T) {
 	if _, err := table.Stream(table.Streams[0].Label, w.clock.Now()); !errors.Is(err, ErrNoStream) {
 		t.Errorf("a day later the disabled stream can be read: %v", err)
 	}
-	if table = w.trim(table); len(table.Streams) != 1 || table.Recording() == nil || w.streamRows(table) != 1 {
+	table = w.trim(table)
+	if len(table.Streams) != 1 || table.Recording() == nil || w.streamRows(table) != 1 {
 		t.Errorf("left are %+v and %d rows, want a stream and its horizon", table.Streams, w.streamRows(table))
 	}
 	if _, err := w.Shards(ctx, table, 1); !errors.Is(err, ErrNoStream) {
@@ -126,10 +128,12 @@ func TestStreamsComeAndGo(t *testing.T) {
 	}
 	w.endStream(table)
 	w.clock.Advance(StreamRetention)
-	if table = w.trim(table); len(table.Streams) != 0 || w.streamRows(table) != 0 {
+	table = w.trim(table)
+	if len(table.Streams) != 0 || w.streamRows(table) != 0 {
 		t.Errorf("left are %+v and %d rows", table.Streams, w.streamRows(table))
 	}
-	if table = w.stream(table, KeysOnly); table.Streams[0].Number != 3 {
+	table = w.stream(table, KeysOnly)
+	if table.Streams[0].Number != 3 {
 		t.Errorf("the number of a stream is used again: %+v", table.Streams)
 	}
 }
@@ -161,13 +165,15 @@ func TestTrimming(t *testing.T) {
 		t.Errorf("the closed shard is kept while its end is young: %+v", shards)
 	}
 	fresh := w.consume(table, 1)
-	if fresh.poll(); len(fresh.got) != 2 || fresh.got[1].Number != last {
+	fresh.poll()
+	if len(fresh.got) != 2 || fresh.got[1].Number != last {
 		t.Errorf("%d records are left", len(fresh.got))
 	}
 	w.clock.Advance(5 * time.Hour)
 	table = w.trim(table)
 	for range 2 {
-		if shards, err := w.Shards(ctx, table, 1); err != nil || len(shards) != 1 || shards[0].Ordinal != 2 || shards[0].Closed || w.streamRows(table) != 2 {
+		if shards, err := w.Shards(ctx, table, 1); err != nil || len(shards) != 1 || shards[0].Ordinal != 2 || shards[0].Closed ||
+			w.streamRows(table) != 2 {
 			t.Errorf("%+v %v, %d rows", shards, err, w.streamRows(table))
 		}
 		if _, err := w.Oldest(ctx, table, 1, 1); !errors.Is(err, ErrNoShard) {
@@ -178,7 +184,8 @@ func TestTrimming(t *testing.T) {
 	}
 	w.put(table, item("h", "c"))
 	reader.table = table
-	if reader.poll(); reader.got[len(reader.got)-1].Number != last+1 {
+	reader.poll()
+	if reader.got[len(reader.got)-1].Number != last+1 {
 		t.Errorf("after %d comes %d", last, reader.got[len(reader.got)-1].Number)
 	}
 }
@@ -248,7 +255,9 @@ func TestPagesOfRecords(t *testing.T) {
 func TestWritersThatLookedBeforeAStreamBegan(t *testing.T) {
 	ctx, w := context.Background(), newWorld(t)
 	old := w.create(tableNamed("Orders", 1, attribute.S, 0))
-	held, release, written := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	held := make(chan struct{})
+	release := make(chan struct{})
+	written := make(chan error, 1)
 	let := sync.OnceFunc(func() { close(release) })
 	defer let()
 	go func() {

@@ -47,8 +47,8 @@ func (q *sequence) list() []Shard {
 	return out
 }
 
-// window is what may be read of one shard at a moment: the numbers behind after and before limit. final says that the shard never
-// gets a record with a number of limit or more.
+// window is what may be read of one shard at a moment: the numbers behind after and before limit. final says
+// that the shard never gets a record with a number of limit or more.
 type window struct {
 	first, limit uint64
 	final        bool
@@ -91,7 +91,9 @@ type StreamPage struct {
 }
 
 // Oldest is the place before the oldest record of a shard.
-func (e *Engine) Oldest(ctx context.Context, t *Table, stream uint32, ordinal uint64) (StreamPosition, error) {
+func (e *Engine) Oldest(
+	ctx context.Context, t *Table, stream uint32, ordinal uint64,
+) (StreamPosition, error) {
 	q, w, err := e.open(ctx, t, stream, ordinal)
 	if err != nil {
 		return StreamPosition{}, err
@@ -99,8 +101,11 @@ func (e *Engine) Oldest(ctx context.Context, t *Table, stream uint32, ordinal ui
 	return StreamPosition{Stream: stream, Shard: ordinal, After: max(w.first-1, q.trimmed())}, nil
 }
 
-// Newest is the place behind the newest record of a shard: behind every record whose change was answered before.
-func (e *Engine) Newest(ctx context.Context, t *Table, stream uint32, ordinal uint64) (StreamPosition, error) {
+// Newest is the place behind the newest record of a shard: behind every record whose change was answered
+// before.
+func (e *Engine) Newest(
+	ctx context.Context, t *Table, stream uint32, ordinal uint64,
+) (StreamPosition, error) {
 	q, w, err := e.open(ctx, t, stream, ordinal)
 	if err != nil {
 		return StreamPosition{}, err
@@ -113,7 +118,9 @@ func (e *Engine) Newest(ctx context.Context, t *Table, stream uint32, ordinal ui
 	return at, err
 }
 
-func (e *Engine) lastBefore(ctx context.Context, t *Table, stream uint32, w window) (last uint64, found bool, err error) {
+func (e *Engine) lastBefore(
+	ctx context.Context, t *Table, stream uint32, w window,
+) (last uint64, found bool, err error) {
 	read := e.recordsBetween(t, stream, w.first, w.limit)
 	read.Reverse = true
 	rows := e.store.Read(ctx, read)
@@ -128,7 +135,8 @@ func (e *Engine) lastBefore(ctx context.Context, t *Table, stream uint32, w wind
 	return last, true, nil
 }
 
-// CheckPosition checks a place: its record must lie in the shard or just before it, and what follows must not be trimmed.
+// CheckPosition checks a place: its record must lie in the shard or just before it, and what follows must not
+// be trimmed.
 func (e *Engine) CheckPosition(ctx context.Context, t *Table, at StreamPosition) error {
 	q, w, err := e.open(ctx, t, at.Stream, at.Shard)
 	switch {
@@ -142,7 +150,9 @@ func (e *Engine) CheckPosition(ctx context.Context, t *Table, at StreamPosition)
 	return nil
 }
 
-func (e *Engine) open(ctx context.Context, t *Table, stream uint32, ordinal uint64) (*sequence, window, error) {
+func (e *Engine) open(
+	ctx context.Context, t *Table, stream uint32, ordinal uint64,
+) (*sequence, window, error) {
 	q := t.live.sequence(stream)
 	if q == nil {
 		return nil, window{}, ErrNoStream
@@ -156,13 +166,17 @@ func (e *Engine) open(ctx context.Context, t *Table, stream uint32, ordinal uint
 
 func (e *Engine) recordsBetween(t *Table, stream uint32, from, limit uint64) storage.PartitionRead {
 	return storage.PartitionRead{
-		Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream), Low: at(recordSort(from)), High: beyond(recordSort(limit)),
+		Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream), Low: at(recordSort(from)),
+		High: beyond(recordSort(limit)),
 	}
 }
 
-// ReadStream reads the records that follow a place, at most as many as limit says and as fit into a page. It asks how far it may go
-// before it opens its iterator, and whether its place is trimmed after that: see sequence, and trimStream.
-func (e *Engine) ReadStream(ctx context.Context, t *Table, place StreamPosition, limit int) (*StreamPage, error) {
+// ReadStream reads the records that follow a place, at most as many as limit says and as fit into a page. It
+// asks how far it may go before it opens its iterator, and whether its place is trimmed after that: see
+// sequence, and trimStream.
+func (e *Engine) ReadStream(
+	ctx context.Context, t *Table, place StreamPosition, limit int,
+) (*StreamPage, error) {
 	q, w, err := e.open(ctx, t, place.Stream, place.Shard)
 	if err != nil {
 		return nil, err
@@ -199,7 +213,8 @@ func readRecords(t *Table, rows storage.Iterator, limit int) (page *StreamPage, 
 		if err != nil || !more {
 			return page, err == nil, err
 		}
-		if size += r.Size(); len(page.Records) == limit || len(page.Records) > 0 && size > MaxPageSize {
+		size += r.Size()
+		if len(page.Records) == limit || len(page.Records) > 0 && size > MaxPageSize {
 			return page, false, nil
 		}
 		page.Records = append(page.Records, r)
@@ -218,7 +233,8 @@ func nextRecord(t *Table, rows storage.Iterator) (r StreamRecord, more bool, err
 	if !ok {
 		return r, false, corruptRecord(t.ID, "a record")
 	}
-	if r.Number = number; !hasOld {
+	r.Number = number
+	if !hasOld {
 		return r, true, nil
 	}
 	if !rows.Next() {

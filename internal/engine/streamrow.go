@@ -8,8 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Rows of streams lie among the table's own, in collections of their own, and so under the table's keys. docs/format/stream.md draws
-// them. Numbers are big endian: the order of the rows is that of the records.
+// Rows of streams lie among the table's own, in collections of their own, and so under the table's keys.
+// docs/format/stream.md draws them. Numbers are big endian: the order of the rows is that of the records.
 const (
 	streamRecords storage.Collection = 0x53000001
 	streamShards  storage.Collection = 0x53000002
@@ -26,7 +26,8 @@ const streamFormat = 1
 func streamPartition(stream uint32) []byte { return binary.BigEndian.AppendUint32(nil, stream) }
 
 func (t *Table) recordRow(stream uint32, number uint64, part byte) storage.Row {
-	return storage.Row{Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream), Sort: append(recordSort(number), part)}
+	return storage.Row{Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream),
+		Sort: append(recordSort(number), part)}
 }
 
 func recordSort(number uint64) []byte {
@@ -42,7 +43,8 @@ func splitRecordSort(sort []byte) (number uint64, part byte, ok bool) {
 
 // shardRow is where a shard other than the first is described; with ordinal 0, where the horizon is.
 func (t *Table) shardRow(stream uint32, ordinal uint64) storage.Row {
-	return storage.Row{Table: t.ID, Collection: streamShards, Partition: streamPartition(stream), Sort: binary.BigEndian.AppendUint64(nil, ordinal)}
+	return storage.Row{Table: t.ID, Collection: streamShards, Partition: streamPartition(stream),
+		Sort: binary.BigEndian.AppendUint64(nil, ordinal)}
 }
 
 // recordHead is a record without its images.
@@ -68,7 +70,8 @@ func (h *recordHead) encode(image attribute.Item) []byte {
 	if h.hasOld {
 		flags |= flagOld
 	}
-	out := append(make([]byte, 0, headSize+binary.MaxVarintLen32+len(h.keys)+len(image)), streamFormat, byte(h.event), flags)
+	out := append(make([]byte, 0, headSize+binary.MaxVarintLen32+len(h.keys)+len(image)), streamFormat,
+		byte(h.event), flags)
 	out = binary.BigEndian.AppendUint64(out, uint64(h.created.UnixMilli()))
 	out = binary.AppendUvarint(out, uint64(len(h.keys)))
 	return append(append(out, h.keys...), image...)
@@ -76,10 +79,13 @@ func (h *recordHead) encode(image attribute.Item) []byte {
 
 // decodeRecord reads a record's first row. The record keeps stored.
 func decodeRecord(stored []byte) (r StreamRecord, hasOld, ok bool) {
-	if len(stored) < headSize || stored[0] != streamFormat || stored[1] < byte(Inserted) || stored[1] > byte(Removed) || stored[2] > flagExpired|flagOld {
+	if len(stored) < headSize || stored[0] != streamFormat || stored[1] < byte(Inserted) ||
+		stored[1] > byte(Removed) || stored[2] > flagExpired|flagOld {
 		return r, false, false
 	}
-	r.Event, r.Expired, hasOld = Event(stored[1]), stored[2]&flagExpired != 0, stored[2]&flagOld != 0
+	r.Event = Event(stored[1])
+	r.Expired = stored[2]&flagExpired != 0
+	hasOld = stored[2]&flagOld != 0
 	r.Created = time.UnixMilli(int64(binary.BigEndian.Uint64(stored[3:]))).UTC()
 	n, used := binary.Uvarint(stored[headSize:])
 	rest := stored[headSize+max(used, 0):]
@@ -122,7 +128,8 @@ func decodeShard(sort, stored []byte) (s shard, ok bool) {
 type horizon struct{ number, shard uint64 }
 
 func (h horizon) encode() []byte {
-	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte{streamFormat}, h.number), h.shard)
+	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64([]byte{streamFormat}, h.number),
+		h.shard)
 }
 
 func decodeHorizon(stored []byte) (h horizon, ok bool) {

@@ -12,8 +12,9 @@ import (
 // trimmedAtOnce is how many records one transaction takes away.
 const trimmedAtOnce = 500
 
-// TrimStreams takes away the records of a table's streams that are older than StreamRetention, the shards that end before, and the
-// streams that were disabled that long ago. What a stop of the server leaves is taken away by the next call.
+// TrimStreams takes away the records of a table's streams that are older than StreamRetention, the shards
+// that end before, and the streams that were disabled that long ago. What a stop of the server leaves is
+// taken away by the next call.
 func (e *Engine) TrimStreams(ctx context.Context, t *Table, now time.Time) error {
 	for _, s := range t.Streams {
 		var err error
@@ -32,7 +33,8 @@ func (e *Engine) TrimStreams(ctx context.Context, t *Table, now time.Time) error
 // TrimDue says whether a table has anything to trim, as far as is known without waking it.
 func (t *Table) TrimDue(now time.Time) bool {
 	for _, s := range t.Streams {
-		if !s.readable(now) || !now.Before(s.Created.Add(StreamRetention)) && t.live.sequence(s.Number).oldestDue(now) {
+		if !s.readable(now) || !now.Before(s.Created.Add(StreamRetention)) &&
+			t.live.sequence(s.Number).oldestDue(now) {
 			return true
 		}
 	}
@@ -69,18 +71,24 @@ func (e *Engine) trimStream(ctx context.Context, t *Table, s Stream, now time.Ti
 	}
 }
 
-// noteOldest remembers when the oldest record that is left was made; where none is left, no record is older than now.
+// noteOldest remembers when the oldest record that is left was made; where none is left, no record is older
+// than now.
 func (q *sequence) noteOldest(made, now time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.oldest = made; made.IsZero() {
+	q.oldest = made
+	if made.IsZero() {
 		q.oldest = now
 	}
 }
 
-// oldRecords are the rows of the oldest records, of those made at a time or before; next is when the first that is left was made.
-func (e *Engine) oldRecords(ctx context.Context, t *Table, stream uint32, upTo time.Time) (rows []storage.Row, next time.Time, err error) {
-	it := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamRecords, Partition: streamPartition(stream)})
+// oldRecords are the rows of the oldest records, of those made at a time or before; next is when the first
+// that is left was made.
+func (e *Engine) oldRecords(
+	ctx context.Context, t *Table, stream uint32, upTo time.Time,
+) (rows []storage.Row, next time.Time, err error) {
+	it := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: streamRecords,
+		Partition: streamPartition(stream)})
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for len(rows) < trimmedAtOnce && it.Next() {
 		number, part, ok := splitRecordSort(it.Sort())
@@ -98,8 +106,8 @@ func (e *Engine) oldRecords(ctx context.Context, t *Table, stream uint32, upTo t
 	return rows, next, it.Err()
 }
 
-// trim takes rows away and moves the horizon. The horizon moves in memory first: a reader that finds records missing looks at it
-// afterwards, and then sees why.
+// trim takes rows away and moves the horizon. The horizon moves in memory first: a reader that finds records
+// missing looks at it afterwards, and then sees why.
 func (e *Engine) trim(ctx context.Context, t *Table, q *sequence, rows []storage.Row, now time.Time) error {
 	to, gone, moved := q.raise(rows, now)
 	if !moved {
@@ -125,8 +133,8 @@ func (e *Engine) trim(ctx context.Context, t *Table, q *sequence, rows []storage
 	return err
 }
 
-// raise moves the horizon behind the records of rows, and behind the shards that were closed a retention ago: all of their records
-// are older. gone are the shards whose rows are still there.
+// raise moves the horizon behind the records of rows, and behind the shards that were closed a retention ago:
+// all of their records are older. gone are the shards whose rows are still there.
 func (q *sequence) raise(rows []storage.Row, now time.Time) (to horizon, gone []uint64, moved bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -134,7 +142,8 @@ func (q *sequence) raise(rows []storage.Row, now time.Time) (to horizon, gone []
 		number, _, _ := splitRecordSort(rows[n-1].Sort)
 		q.trim.number = max(q.trim.number, number)
 	}
-	for len(rows) < trimmedAtOnce && len(q.shards) > 1 && !now.Before(q.shards[1].created.Add(StreamRetention)) && q.limit() >= q.shards[1].start {
+	for len(rows) < trimmedAtOnce && len(q.shards) > 1 &&
+		!now.Before(q.shards[1].created.Add(StreamRetention)) && q.limit() >= q.shards[1].start {
 		q.shards = slices.Delete(q.shards, 0, 1)
 		q.trim.shard = q.shards[0].ordinal
 	}
@@ -192,11 +201,14 @@ func (e *Engine) dropPartition(ctx context.Context, t *Table, c storage.Collecti
 	}
 }
 
-func (e *Engine) somePartition(ctx context.Context, t *Table, c storage.Collection, partition []byte) (rows []storage.Row, err error) {
+func (e *Engine) somePartition(
+	ctx context.Context, t *Table, c storage.Collection, partition []byte,
+) (rows []storage.Row, err error) {
 	it := e.store.Read(ctx, storage.PartitionRead{Table: t.ID, Collection: c, Partition: partition})
 	defer func() { err = errors.Join(err, it.Close()) }()
 	for len(rows) < trimmedAtOnce && it.Next() {
-		rows = append(rows, storage.Row{Table: t.ID, Collection: c, Partition: partition, Sort: append([]byte(nil), it.Sort()...)})
+		rows = append(rows, storage.Row{Table: t.ID, Collection: c, Partition: partition,
+			Sort: append([]byte(nil), it.Sort()...)})
 	}
 	return rows, it.Err()
 }

@@ -22,7 +22,8 @@ type KeyAttribute struct {
 	Kind attribute.Kind
 }
 
-// KeySchema is the primary key of a collection of items. Range is nil where the key is the hash attribute alone.
+// KeySchema is the primary key of a collection of items. Range is nil where the key is the hash attribute
+// alone.
 type KeySchema struct {
 	Hash  KeyAttribute
 	Range *KeyAttribute
@@ -52,16 +53,18 @@ type Key struct {
 	ARN  string
 }
 
-// Encryption is what a table's description says of its key. The keys themselves are not the engine's business.
+// Encryption is what a table's description says of its key. The keys themselves are not the engine's
+// business.
 type Encryption struct {
 	Key Key
-	// Previous is the key before the last change, and ChangedAt and SettlesAt are when that change began and when it counts as
-	// done. SettlesAt is zero when the table was created under Key.
+	// Previous is the key before the last change, and ChangedAt and SettlesAt are when that change began and
+	// when it counts as done. SettlesAt is zero when the table was created under Key.
 	Previous             Key
 	ChangedAt, SettlesAt time.Time
 	// Changes are the times of the changes that still count for the quota of changes per day.
 	Changes []time.Time
-	// InaccessibleSince is when Key was found to be unusable; zero while it is usable. ArchivedAt follows days later.
+	// InaccessibleSince is when Key was found to be unusable; zero while it is usable. ArchivedAt follows
+	// days later.
 	InaccessibleSince, ArchivedAt time.Time
 }
 
@@ -76,8 +79,8 @@ type Throughput struct {
 // Units are an amount of capacity.
 type Units struct{ Read, Write int64 }
 
-// Warm is the throughput that the table is kept ready for. What a table has anyway, by its mode and its provisioned throughput, is not
-// written down: the zero value is nothing beyond that.
+// Warm is the throughput that the table is kept ready for. What a table has anyway, by its mode and its
+// provisioned throughput, is not written down: the zero value is nothing beyond that.
 type Warm struct {
 	Units Units
 	// Previous is what it was before the last change, and SettlesAt when that change counts as done.
@@ -85,14 +88,16 @@ type Warm struct {
 	SettlesAt time.Time
 }
 
-// ResourcePolicy is the policy of a table or of a stream. Text is empty where it has none; Changed is then when it was taken away.
+// ResourcePolicy is the policy of a table or of a stream. Text is empty where it has none; Changed is then
+// when it was taken away.
 type ResourcePolicy struct {
 	Text     string
 	Revision string
 	Changed  time.Time
 }
 
-// Table describes a table. A Table that the engine hands out is a snapshot and must not be changed; see Engine.UpdateTable.
+// Table describes a table. A Table that the engine hands out is a snapshot and must not be changed; see
+// Engine.UpdateTable.
 type Table struct {
 	ID         storage.TableID
 	Name       Name

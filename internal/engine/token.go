@@ -11,8 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Token makes a transaction idempotent: one that has the same name, by the same owner, within ten minutes of the first is not done
-// again. Fingerprint tells whether it is the same transaction.
+// Token makes a transaction idempotent: one that has the same name, by the same owner, within ten minutes of
+// the first is not done again. Fingerprint tells whether it is the same transaction.
 type Token struct {
 	Owner, Name string
 	Fingerprint [sha256.Size]byte
@@ -24,8 +24,9 @@ var ErrTokenReused = errors.New("engine: the token belongs to another transactio
 // tokenLifetime is how long a token counts ("TransactWriteItems: ClientRequestToken").
 const tokenLifetime = 10 * time.Minute
 
-// Tokens are rows of a system table, in the same commit as the transaction that they stand for, so that a client which asks again
-// after a crash gets what it would have got before. The partition is the owner, the sort bytes are the name, the value is
+// Tokens are rows of a system table, in the same commit as the transaction that they stand for, so that a
+// client which asks again after a crash gets what it would have got before. The partition is the owner, the
+// sort bytes are the name, the value is
 //
 //	8 bytes   when the token ends, in milliseconds since 1970, big endian
 //	32 bytes  the fingerprint of the transaction
@@ -59,7 +60,8 @@ func (t *Token) used(tx storage.Tx, now time.Time) (bool, error) {
 }
 
 func (t *Token) remember(tx storage.Tx, now time.Time) error {
-	value := binary.BigEndian.AppendUint64(make([]byte, 0, tokenSize), uint64(now.Add(tokenLifetime).UnixMilli()))
+	value := binary.BigEndian.AppendUint64(make([]byte, 0, tokenSize),
+		uint64(now.Add(tokenLifetime).UnixMilli()))
 	return tx.Put(t.row(), append(value, t.Fingerprint[:]...))
 }
 
@@ -70,7 +72,8 @@ func tokenEnd(stored []byte) (time.Time, error) {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(stored))), nil
 }
 
-// openTokens makes the table of tokens when the first one comes, and from then on takes away those that have ended.
+// openTokens makes the table of tokens when the first one comes, and from then on takes away those that have
+// ended.
 func (e *Engine) openTokens(ctx context.Context) error {
 	e.tokens.Lock()
 	defer e.tokens.Unlock()

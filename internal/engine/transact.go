@@ -13,14 +13,15 @@ import (
 // ErrSameItem says that a transaction names an item more than once.
 var ErrSameItem = errors.New("engine: a transaction names an item more than once")
 
-// MaxTransactionSize is how many bytes of items a transaction may touch ("TransactWriteItems", "TransactGetItems").
+// MaxTransactionSize is how many bytes of items a transaction may touch ("TransactWriteItems",
+// "TransactGetItems").
 const MaxTransactionSize = 4 << 20
 
 // ErrTransactionTooLarge says that a transaction touches more than MaxTransactionSize.
 var ErrTransactionTooLarge = errors.New("engine: transaction too large")
 
-// TransactionError says why a transaction did nothing: for each of its writes in order the reason why it could not be done, nil for
-// those that could.
+// TransactionError says why a transaction did nothing: for each of its writes in order the reason why it
+// could not be done, nil for those that could.
 type TransactionError struct{ Reasons []error }
 
 func (e *TransactionError) Error() string { return "engine: the transaction was cancelled" }
@@ -36,7 +37,8 @@ func (e *TransactionError) Unwrap() []error {
 	return reasons
 }
 
-// Write is one write of a transaction. The zero value is of no use; see PutOf, UpdateOf, DeleteOf and CheckOf.
+// Write is one write of a transaction. The zero value is of no use; see PutOf, UpdateOf, DeleteOf and
+// CheckOf.
 type Write struct {
 	table     *Table
 	row       storage.Row
@@ -48,7 +50,8 @@ type Write struct {
 // PutOf stores an item in place of the one with its key.
 func PutOf(t *Table, item attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfNew(item)
-	return Write{table: t, row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
+	return Write{table: t, row: row, condition: condition,
+		decide: func(attribute.Item) (attribute.Item, error) { return item, nil }}, err
 }
 
 // UpdateOf computes the item that follows the one with a key.
@@ -60,7 +63,8 @@ func UpdateOf(t *Table, key attribute.Item, condition Condition, decide Decide) 
 // DeleteOf removes the item with a key, if it is there.
 func DeleteOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	row, err := t.rowOfKey(key, nil)
-	return Write{table: t, row: row, condition: condition, decide: func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
+	return Write{table: t, row: row, condition: condition,
+		decide: func(attribute.Item) (attribute.Item, error) { return nil, nil }}, err
 }
 
 // CheckOf only asks a condition of the item with a key.
@@ -69,7 +73,8 @@ func CheckOf(t *Table, key attribute.Item, condition Condition) (Write, error) {
 	return Write{table: t, row: row, condition: condition}, err
 }
 
-// Blindly is a put or delete without a condition whose change has no Old: what was there before is read only if it must be.
+// Blindly is a put or delete without a condition whose change has no Old: what was there before is read only
+// if it must be.
 func (w Write) Blindly() Write {
 	w.blind = true
 	return w
@@ -97,11 +102,14 @@ func (t *Table) bounded(decide Decide) Decide {
 	}
 }
 
-// Transact does all writes or none of them, with their items held against other writers meanwhile. What kept it from doing them
-// is a *TransactionError with the reason of every write, not only of the first. Changes are in the order of the writes; that of
-// a check has Old and New alike. With a token, which may be nil, a transaction that was done already is not done again: repeated
-// is true, and the changes hold the items as they are.
-func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (changes []Change, repeated bool, err error) {
+// Transact does all writes or none of them, with their items held against other writers meanwhile. What kept
+// it from doing them is a *TransactionError with the reason of every write, not only of the first. Changes
+// are in the order of the writes; that of a check has Old and New alike. With a token, which may be nil, a
+// transaction that was done already is not done again: repeated is true, and the changes hold the items as
+// they are.
+func (e *Engine) Transact(
+	ctx context.Context, token *Token, writes []Write,
+) (changes []Change, repeated bool, err error) {
 	rows := make([]storage.Row, len(writes), len(writes)+1)
 	for i := range writes {
 		rows[i] = writes[i].row
@@ -114,7 +122,9 @@ func (e *Engine) Transact(ctx context.Context, token *Token, writes []Write) (ch
 	}
 	changes, rows = make([]Change, len(writes)), withShares(rows, writes)
 	if token == nil {
-		err = e.update(ctx, rows, func(tx *transaction) error { return e.transact(tx, writes, changes, MaxTransactionSize) })
+		err = e.update(ctx, rows, func(tx *transaction) error {
+			return e.transact(tx, writes, changes, MaxTransactionSize)
+		})
 		return changes, false, err
 	}
 	if err := e.openTokens(ctx); err != nil {
@@ -149,7 +159,9 @@ func (e *Engine) Batch(ctx context.Context, writes []Write) ([]Change, error) {
 		return nil, err
 	}
 	changes := make([]Change, len(writes))
-	err := e.update(ctx, withShares(rows, writes), func(tx *transaction) error { return e.transact(tx, writes, changes, math.MaxInt) })
+	err := e.update(ctx, withShares(rows, writes), func(tx *transaction) error {
+		return e.transact(tx, writes, changes, math.MaxInt)
+	})
 	return changes, err
 }
 
@@ -168,7 +180,8 @@ func (e *Engine) transact(tx *transaction, writes []Write, changes []Change, lim
 	}
 	size := 0
 	for i := range changes {
-		if size += max(changes[i].Old.Size(), changes[i].New.Size()); size > limit {
+		size += max(changes[i].Old.Size(), changes[i].New.Size())
+		if size > limit {
 			return ErrTransactionTooLarge
 		}
 	}
@@ -224,7 +237,8 @@ func (w *Write) try(change *Change) (err error) {
 	if err := holds(w.condition, change.Old); err != nil {
 		return err
 	}
-	if change.New = change.Old; w.decide != nil {
+	change.New = change.Old
+	if w.decide != nil {
 		change.New, err = w.decide(change.Old)
 	}
 	return err
@@ -271,7 +285,8 @@ func (e *Engine) GetTogether(ctx context.Context, places []Place) ([]attribute.I
 			if items[i], err = heldItem(tx, rows[i]); err != nil {
 				return err
 			}
-			if size += items[i].Size(); size > MaxTransactionSize {
+			size += items[i].Size()
+			if size > MaxTransactionSize {
 				return ErrTransactionTooLarge
 			}
 		}

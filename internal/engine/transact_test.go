@@ -40,7 +40,8 @@ func openBank(t fataler) *bank {
 	b := &bank{clock: clock.New()}
 	ctx := context.Background()
 	var err error
-	b.store, err = embedded.Open(embedded.Options{FS: vfs.NewMem(), Dir: "/data", Keys: storagetest.NewKeys(), CacheBytes: 1 << 20, JournalBytes: 4 << 20})
+	b.store, err = embedded.Open(embedded.Options{FS: vfs.NewMem(), Dir: "/data", Keys: storagetest.NewKeys(), CacheBytes: 1 << 20,
+		JournalBytes: 4 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +58,9 @@ func openBank(t fataler) *bank {
 	}
 	for i := range b.tables {
 		b.tables[i] = &engine.Table{
-			ID: storage.TableID{0: byte(i + 1)}, Name: engine.Name{Account: "123456789012", Region: "eu-west-1", Table: fmt.Sprint("bank", i)},
-			Key: engine.KeySchema{Hash: engine.KeyAttribute{Name: "pk", Kind: attribute.S}},
+			ID:   storage.TableID{0: byte(i + 1)},
+			Name: engine.Name{Account: "123456789012", Region: "eu-west-1", Table: fmt.Sprint("bank", i)},
+			Key:  engine.KeySchema{Hash: engine.KeyAttribute{Name: "pk", Kind: attribute.S}},
 		}
 		if err := b.engine.CreateTable(ctx, b.tables[i]); err != nil {
 			t.Fatal(err)
@@ -237,7 +239,8 @@ func TestTokensEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, repeated, err := b.engine.Transact(ctx, &engine.Token{Owner: "owner", Name: name}, []engine.Write{w}); err != nil || repeated {
+		if _, repeated, err := b.engine.Transact(ctx, &engine.Token{Owner: "owner", Name: name}, []engine.Write{w}); err != nil ||
+			repeated {
 			t.Fatalf("repeated: %v, %v", repeated, err)
 		}
 	}

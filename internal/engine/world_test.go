@@ -185,7 +185,8 @@ func TestTablesLive(t *testing.T) {
 		t.Errorf("all tables: %v", all)
 	}
 	again, err := w.Table(users.Name)
-	if err != nil || !again.DeletionProtection || again.Class != "" || again.Key.Range.Kind != attribute.N || !again.Created.Equal(users.Created) {
+	if err != nil || !again.DeletionProtection || again.Class != "" || again.Key.Range.Kind != attribute.N ||
+		!again.Created.Equal(users.Created) {
 		t.Errorf("after a restart: %+v %v", again, err)
 	}
 	if err := w.DeleteTable(ctx, orders.Name, users.ID); !errors.Is(err, ErrNoTable) {

@@ -9,8 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// transaction is a storage.Tx that remembers what has to be done once its outcome is known. It is taken from a pool, so that it
-// costs a table without streams and expiry nothing.
+// transaction is a storage.Tx that remembers what has to be done once its outcome is known. It is taken from
+// a pool, so that it costs a table without streams and expiry nothing.
 type transaction struct {
 	storage.Tx
 	gate    *gate
@@ -26,7 +26,9 @@ type transaction struct {
 var errOutcome = errors.New("engine: the outcome of a transaction is not known")
 
 // update is the store's Update for transactions that change items.
-func (e *Engine) update(ctx context.Context, latches []storage.Row, work func(*transaction) error) (err error) {
+func (e *Engine) update(
+	ctx context.Context, latches []storage.Row, work func(*transaction) error,
+) (err error) {
 	x := e.writers.enter(work)
 	err = errOutcome
 	defer func() {
@@ -52,8 +54,8 @@ func (x *transaction) over(err error) {
 		case !x.decided || changedNothing(err):
 			n.sequence.given(n.number)
 		}
-		// Any other error of the store leaves open whether the record is there until the store is opened anew. Its number stays
-		// taken, so that no reader goes past it: see sequence.
+		// Any other error of the store leaves open whether the record is there until the store is opened
+		// anew. Its number stays taken, so that no reader goes past it: see sequence.
 	}
 	for _, d := range x.due {
 		d.live.noteDue(d.at)
@@ -63,11 +65,13 @@ func (x *transaction) over(err error) {
 // changedNothing says whether an error of the store's Update says for certain that nothing was changed.
 func changedNothing(err error) bool {
 	var sealed *storage.SealedError
-	return errors.As(err, &sealed) || errors.Is(err, storage.ErrTooLarge) || errors.Is(err, storage.ErrNoTable)
+	return errors.As(err, &sealed) || errors.Is(err, storage.ErrTooLarge) ||
+		errors.Is(err, storage.ErrNoTable)
 }
 
-// writers are the transactions that are under way. A transaction looks at the latest description of its tables once; settle waits
-// for those that may have seen an earlier one. The gates are many so that transactions do not meet at one of them.
+// writers are the transactions that are under way. A transaction looks at the latest description of its
+// tables once; settle waits for those that may have seen an earlier one. The gates are many so that
+// transactions do not meet at one of them.
 type writers struct {
 	gates [16]gate
 	made  atomic.Uint32
@@ -89,7 +93,10 @@ func (w *writers) leave(x *transaction) {
 	x.shift.leave()
 	clear(x.numbers)
 	clear(x.due)
-	x.Tx, x.work, x.numbers, x.due = nil, nil, x.numbers[:0], x.due[:0]
+	x.Tx = nil
+	x.work = nil
+	x.numbers = x.numbers[:0]
+	x.due = x.due[:0]
 	w.pool.Put(x)
 }
 

@@ -6,9 +6,10 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// Builder makes a condition, a filter or an update of parts instead of a text, for languages that say the same in other words. What
-// it makes is checked and run as if it had been a text. Names are names, whatever characters they have, and values are values:
-// there are no placeholders and no reserved words. A Builder makes one expression.
+// Builder makes a condition, a filter or an update of parts instead of a text, for languages that say the
+// same in other words. What it makes is checked and run as if it had been a text. Names are names, whatever
+// characters they have, and values are values: there are no placeholders and no reserved words. A Builder
+// makes one expression.
 type Builder struct {
 	tree    *tree
 	actions []action
@@ -34,8 +35,9 @@ func (b *Builder) Path(path []attribute.Step) Part {
 // Value is a value. The expression keeps it.
 func (b *Builder) Value(v attribute.Value) Part { return Part{b.tree.add(node{op: opValue, value: v})} }
 
-// Operation is an operator or a function, named as in expressions, with at least one operand. AND, OR and IN take any number.
-// What is no operator counts as a function, and is refused with the expression if it is none.
+// Operation is an operator or a function, named as in expressions, with at least one operand. AND, OR and IN
+// take any number. What is no operator counts as a function, and is refused with the expression if it is
+// none.
 func (b *Builder) Operation(name string, operands ...Part) Part {
 	refs := make([]ref, len(operands))
 	for i, operand := range operands {
@@ -99,8 +101,8 @@ func (b *Builder) condition(member string, root Part) (*Condition, error) {
 	return &Condition{b.tree, root.ref}, nil
 }
 
-// isCondition says whether r is true or false where a condition must stand, and its operands are none where a value must stand.
-// Texts are so by their grammar.
+// isCondition says whether r is true or false where a condition must stand, and its operands are none where a
+// value must stand. Texts are so by their grammar.
 func (b *Builder) isCondition(r ref) bool {
 	switch n := &b.tree.nodes[r]; n.op {
 	case opAnd, opOr, opNot:

@@ -34,8 +34,10 @@ func TestBuiltMeansTheSame(t *testing.T) {
 	values := readItem(t, fuzzValues)
 	item := readItem(t, fuzzItem)
 	texts := []string{
-		"a = :n AND NOT (b[1].c <> :ss OR size(s) < :n)", "a BETWEEN :n AND :n OR a IN (:s, b, :n)", "contains(c, :s)", "attribute_type(a, :k)",
-		"begins_with(s, :s) AND attribute_exists(b[0])", "a < :t", "size(a) > :s", "begins_with(a, :n)", "nothing(a)", "attribute_exists(:n)", "a = a", "size(a)",
+		"a = :n AND NOT (b[1].c <> :ss OR size(s) < :n)", "a BETWEEN :n AND :n OR a IN (:s, b, :n)", "contains(c, :s)",
+		"attribute_type(a, :k)",
+		"begins_with(s, :s) AND attribute_exists(b[0])", "a < :t", "size(a) > :s", "begins_with(a, :n)", "nothing(a)",
+		"attribute_exists(:n)", "a = a", "size(a)",
 		"list_append(a, b) = :n", "a BETWEEN :s AND :n", "attribute_type(a, :s)",
 	}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -92,7 +94,8 @@ func TestBuiltNamesAreNames(t *testing.T) {
 	item := readItem(t, `{"#a":{"S":"x"},"select":{"M":{":b":{"N":"1"}}}}`)
 	b := NewBuilder()
 	left, right := b.Path([]attribute.Step{{Name: "#a"}}), b.Path([]attribute.Step{{Name: "select"}, {Name: ":b"}})
-	c, err := b.Condition(b.Operation("AND", b.Operation("=", left, b.Value(attribute.String("x"))), b.Operation("attribute_exists", right)))
+	c, err := b.Condition(b.Operation("AND", b.Operation("=", left, b.Value(attribute.String("x"))),
+		b.Operation("attribute_exists", right)))
 	if err != nil {
 		t.Fatal(err)
 	}

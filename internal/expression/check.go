@@ -15,7 +15,8 @@ const (
 	maxPathDepth = attribute.MaxNesting
 )
 
-// rank is how early DynamoDB finds a class of errors. Of several errors in one text it reports the earliest class.
+// rank is how early DynamoDB finds a class of errors. Of several errors in one text it reports the earliest
+// class.
 type rank uint8
 
 const (
@@ -31,8 +32,8 @@ const (
 	none
 )
 
-// checker resolves what a tree names and looks for everything that can be wrong without an item. It goes on after an error, to find
-// one of an earlier class.
+// checker resolves what a tree names and looks for everything that can be wrong without an item. It goes on
+// after an error, to find one of an earlier class.
 type checker struct {
 	*tree
 	scope   *Scope
@@ -47,7 +48,8 @@ func newChecker(t *tree, scope *Scope, member string) *checker {
 		c.report(rankForm, "The expression has redundant parentheses;")
 	}
 	if t.operators > maxOperators {
-		c.report(rankOperators, "The expression contains too many operators; operator count: %d", maxOperators+1)
+		c.report(rankOperators, "The expression contains too many operators; operator count: %d",
+			maxOperators+1)
 	}
 	return c
 }
@@ -81,7 +83,8 @@ func (c *checker) checkPath(r ref) {
 			name, ok := c.scope.name(step.Name)
 			if !ok {
 				c.report(rankPlaceholder,
-					"An expression attribute name used in the document path is not defined; attribute name: %s", step.Name)
+					"An expression attribute name used in the document path is not defined; attribute "+
+						"name: %s", step.Name)
 				break
 			}
 			step.Name = name
@@ -96,8 +99,10 @@ func (c *checker) checkValue(r ref) {
 	if c.literal {
 		return
 	}
-	if n.value = c.scope.value(n.text); n.value == nil {
-		c.report(rankPlaceholder, "An expression attribute value used in expression is not defined; attribute value: %s", n.text)
+	n.value = c.scope.value(n.text)
+	if n.value == nil {
+		c.report(rankPlaceholder, "An expression attribute value used in expression is not defined; "+
+			"attribute value: %s", n.text)
 	}
 }
 
@@ -130,7 +135,8 @@ func lookup(name string) (f function, ok bool) {
 	return function{}, false
 }
 
-// resolveCall finds the function that a call names and counts its operands. ok is false when there is no use in looking further.
+// resolveCall finds the function that a call names and counts its operands. ok is false when there is no use
+// in looking further.
 func (c *checker) resolveCall(r ref, update bool) (f function, ok bool) {
 	n := &c.nodes[r]
 	f, ok = lookup(n.text)
@@ -151,7 +157,8 @@ func (c *checker) resolveCall(r ref, update bool) (f function, ok bool) {
 		count++
 	}
 	if count != f.operands {
-		c.report(rankOperand, "Incorrect number of operands for operator or function; operator or function: %s, number of operands: %d",
+		c.report(rankOperand, "Incorrect number of operands for operator or function; operator or "+
+			"function: %s, number of operands: %d",
 			f.op, count)
 	}
 	return f, count == f.operands
@@ -167,7 +174,8 @@ func (c *checker) requirePath(operand ref, op operator) {
 // requireKind refuses an operand whose type is known and none of allowed.
 func (c *checker) requireKind(operand ref, op operator, allowed kinds) {
 	if k := c.kind(operand); k != attribute.Invalid && !allowed.has(k) {
-		c.report(rankOperand, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s", op, k)
+		c.report(rankOperand, "Incorrect operand type for operator or function; operator or function: %s, "+
+			"operand type: %s", op, k)
 	}
 }
 

@@ -15,7 +15,8 @@ func (c *checker) checkCondition(r ref) {
 		}
 	case opCall:
 		if f, ok := c.checkCall(r); ok && f.op == opSize {
-			c.report(rankUse, "The function is not allowed to be used this way in an expression; function: %s", n.text)
+			c.report(rankUse, "The function is not allowed to be used this way in an expression; "+
+				"function: %s", n.text)
 		}
 	default:
 		c.checkComparison(r)
@@ -31,7 +32,8 @@ func (c *checker) checkOperand(r ref) {
 		c.checkValue(r)
 	default:
 		if f, ok := c.checkCall(r); ok && f.op != opSize {
-			c.report(rankUse, "The function is not allowed to be used this way in an expression; function: %s", f.op)
+			c.report(rankUse, "The function is not allowed to be used this way in an expression; "+
+				"function: %s", f.op)
 		}
 	}
 }
@@ -61,10 +63,12 @@ func (c *checker) checkCall(r ref) (f function, ok bool) {
 		c.requireKind(second, f.op, kindsOf(attribute.S, attribute.B))
 		c.requireDistinct(r)
 	case opContains:
-		c.requireKind(first, f.op, kindsOf(attribute.S, attribute.B, attribute.SS, attribute.NS, attribute.BS, attribute.L))
+		c.requireKind(first, f.op, kindsOf(attribute.S, attribute.B, attribute.SS, attribute.NS, attribute.BS,
+			attribute.L))
 		c.requireDistinct(r)
 	case opSize:
-		c.requireKind(first, f.op, kindsOf(attribute.S, attribute.B, attribute.SS, attribute.NS, attribute.BS, attribute.L, attribute.M))
+		c.requireKind(first, f.op, kindsOf(attribute.S, attribute.B, attribute.SS, attribute.NS, attribute.BS,
+			attribute.L, attribute.M))
 	}
 	return f, true
 }
@@ -73,13 +77,15 @@ func (c *checker) checkCall(r ref) (f function, ok bool) {
 func (c *checker) checkTypeName(operand ref) {
 	n := &c.nodes[operand]
 	if n.op == opPath {
-		c.report(rankOperand, "Incorrect operand type for operator or function; operator or function: %s, operand type: %s",
+		c.report(rankOperand, "Incorrect operand type for operator or function; operator or function: %s, "+
+			"operand type: %s",
 			opType, "{NS,SS,L,BS,N,M,B,BOOL,NULL,S}")
 		return
 	}
 	c.requireKind(operand, opType, kindsOf(attribute.S))
 	if n.value.Kind() == attribute.S && typeNamed(n.value) == attribute.Invalid {
-		c.report(rankOperand, "Invalid attribute type name found; type: %s, valid types: {N,BS,L,B,NULL,M,S,SS,NS,BOOL}", n.value.Text())
+		c.report(rankOperand, "Invalid attribute type name found; type: %s, valid types: "+
+			"{N,BS,L,B,NULL,M,S,SS,NS,BOOL}", n.value.Text())
 	}
 }
 
@@ -108,7 +114,8 @@ func (c *checker) checkComparison(r ref) {
 			count++
 		}
 		if count > maxIn {
-			c.report(rankOperand, "The IN operator is provided with too many operands; number of operands: %d", count)
+			c.report(rankOperand, "The IN operator is provided with too many operands; number of "+
+				"operands: %d", count)
 		}
 	}
 	c.requireDistinct(r)
@@ -127,7 +134,8 @@ func (c *checker) requireDistinct(r ref) {
 	for other := c.nodes[first].next; other != 0; other = c.nodes[other].next {
 		if c.nodes[other].op == opPath && slices.Equal(c.path(first), c.path(other)) {
 			c.report(rankOperand,
-				"The first operand must be distinct from the remaining operands for this operator or function; operator: %s, first operand: %s",
+				"The first operand must be distinct from the remaining operands for this operator or "+
+					"function; operator: %s, first operand: %s",
 				c.nodes[r].op, formatPath(c.path(first)))
 			return
 		}
@@ -140,10 +148,12 @@ func (c *checker) checkBounds(low, high attribute.Value) {
 	switch {
 	case low == nil || high == nil:
 	case low.Kind() != high.Kind():
-		c.report(rankOperand, "The BETWEEN operator requires same data type for lower and upper bounds; "+operands,
+		c.report(rankOperand, "The BETWEEN operator requires same data type for lower and upper bounds; "+
+			operands,
 			formatValue(low), formatValue(high))
 	case attribute.Compare(low, high) > 0:
-		c.report(rankOperand, "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; "+operands,
+		c.report(rankOperand, "The BETWEEN operator requires upper bound to be greater than or equal to "+
+			"lower bound; "+operands,
 			formatValue(low), formatValue(high))
 	}
 }

@@ -60,10 +60,12 @@ func (c *checker) checkUpdateCall(r ref) {
 	c.requireKind(second, f.op, kindsOf(attribute.L))
 }
 
-// requireAddend checks the type of what ADD adds or DELETE takes away. DynamoDB words this in a way of its own.
+// requireAddend checks the type of what ADD adds or DELETE takes away. DynamoDB words this in a way of its
+// own.
 func (c *checker) requireAddend(a action, allowed kinds) {
 	if k := c.nodes[a.value].value.Kind(); k != attribute.Invalid && !allowed.has(k) {
-		c.report(rankOperand, "Incorrect operand type for operator or function; operator: %s, operand type: %s, "+
+		c.report(rankOperand, "Incorrect operand type for operator or function; operator: %s, operand "+
+			"type: %s, "+
 			"typeSet: ALLOWED_FOR_%s_OPERAND", a.section, longName(k), a.section)
 	}
 }

@@ -43,7 +43,8 @@ func FuzzCondition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		c, err := fuzzScope(t).Condition(text)
-		if checkRefusal(t, text, err, start); err != nil {
+		checkRefusal(t, text, err, start)
+		if err != nil {
 			return
 		}
 		for _, item := range []attribute.Item{item, nil} {
@@ -61,7 +62,8 @@ func FuzzKeyCondition(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		k, err := fuzzScope(t).KeyCondition(text)
-		if checkRefusal(t, text, err, start); err != nil {
+		checkRefusal(t, text, err, start)
+		if err != nil {
 			return
 		}
 		if n := len(k.Clauses()); n != 1 && n != 2 {
@@ -81,7 +83,8 @@ func FuzzProjection(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		p, err := fuzzScope(t).Projection(text)
-		if checkRefusal(t, text, err, start); err != nil {
+		checkRefusal(t, text, err, start)
+		if err != nil {
 			return
 		}
 		selected := p.Apply(item)
@@ -100,12 +103,14 @@ func FuzzUpdate(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		start := time.Now()
 		u, err := fuzzScope(t).Update(text)
-		if checkRefusal(t, text, err, start); err != nil {
+		checkRefusal(t, text, err, start)
+		if err != nil {
 			return
 		}
 		for _, current := range []attribute.Item{item, nil} {
 			next, touched, err := u.Apply(current, key)
-			if checkRefusal(t, text, err, start); err != nil {
+			checkRefusal(t, text, err, start)
+			if err != nil {
 				continue
 			}
 			if err := attribute.CheckItem(next); err != nil {

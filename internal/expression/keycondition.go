@@ -16,8 +16,9 @@ const (
 	BeginsWith
 )
 
-// KeyClause is what a key condition asks of one top-level attribute. High is nil unless Comparison is Between. Low and High are
-// S, N or B, except that Equal takes any type; whether they fit the key is the caller's to say, who knows it.
+// KeyClause is what a key condition asks of one top-level attribute. High is nil unless Comparison is
+// Between. Low and High are S, N or B, except that Equal takes any type; whether they fit the key is the
+// caller's to say, who knows it.
 type KeyClause struct {
 	Attribute  string
 	Comparison Comparison
@@ -41,7 +42,8 @@ func (s *Scope) KeyCondition(text string) (*KeyCondition, error) {
 	return s.keyCondition(text, tableKeyParts)
 }
 
-// IndexKeyCondition is KeyCondition for an index, whose key may have more attributes. Whether it has is the caller's to say.
+// IndexKeyCondition is KeyCondition for an index, whose key may have more attributes. Whether it has is the
+// caller's to say.
 func (s *Scope) IndexKeyCondition(text string) (*KeyCondition, error) {
 	return s.keyCondition(text, indexKeyParts)
 }
@@ -135,10 +137,12 @@ func (c Comparison) turned() Comparison {
 	return c
 }
 
-// keyClause makes a clause of r, which compares one attribute with values. The attribute may stand on the right of a comparator.
+// keyClause makes a clause of r, which compares one attribute with values. The attribute may stand on the
+// right of a comparator.
 func (t *tree) keyClause(r ref) (clause KeyClause, err error) {
 	n := &t.nodes[r]
-	if clause.Comparison = keyComparison(n.op); clause.Comparison == 0 {
+	clause.Comparison = keyComparison(n.op)
+	if clause.Comparison == 0 {
 		return clause, &Error{"Invalid operator used in KeyConditionExpression: " + n.op.String()}
 	}
 	var paths, values []ref
@@ -165,7 +169,8 @@ func (t *tree) keyClause(r ref) (clause KeyClause, err error) {
 	return clause, nil
 }
 
-// checkKeyPaths checks the paths among the operands of n: one, top-level, and in front where the operator wants it so.
+// checkKeyPaths checks the paths among the operands of n: one, top-level, and in front where the operator
+// wants it so.
 func (t *tree) checkKeyPaths(n *node, paths []ref) error {
 	const invalid = "Invalid condition in KeyConditionExpression: "
 	switch {
@@ -176,7 +181,8 @@ func (t *tree) checkKeyPaths(n *node, paths []ref) error {
 	case n.first != paths[0] && (n.op == opBetween || n.op == opBeginsWith):
 		return &Error{invalid + n.op.String() + " operator must have the key attribute as its first operand"}
 	case len(t.path(paths[0])) > 1:
-		return refuse(memberKeyCondition, "KeyConditionExpressions cannot have conditions on nested attributes")
+		return refuse(memberKeyCondition, "KeyConditionExpressions cannot have conditions on nested "+
+			"attributes")
 	}
 	return nil
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// LegacyCondition is what QueryFilter, ScanFilter or KeyConditions ask of one attribute: a Condition of the API.
+// LegacyCondition is what QueryFilter, ScanFilter or KeyConditions ask of one attribute: a Condition of the
+// API.
 type LegacyCondition struct {
 	Operator string // ComparisonOperator
 	Values   []attribute.Value
 }
 
-// LegacyExpectation is what Expected asks of one attribute: an ExpectedAttributeValue of the API. Operator "" and nil are what was
-// not given; an empty AttributeValueList is given.
+// LegacyExpectation is what Expected asks of one attribute: an ExpectedAttributeValue of the API. Operator ""
+// and nil are what was not given; an empty AttributeValueList is given.
 type LegacyExpectation struct {
 	Operator string // ComparisonOperator
 	Values   []attribute.Value
@@ -26,8 +27,8 @@ func wrongParameter(text string) error {
 	return &Error{"One or more parameter values were invalid: " + text}
 }
 
-// LegacyFilter compiles a QueryFilter or a ScanFilter. conditionalOperator is ConditionalOperator: AND, OR, or "" where none was
-// given.
+// LegacyFilter compiles a QueryFilter or a ScanFilter. conditionalOperator is ConditionalOperator: AND, OR,
+// or "" where none was given.
 func LegacyFilter(filter map[string]LegacyCondition, conditionalOperator string) (*Condition, error) {
 	l := newLegacyTree()
 	for _, name := range slices.Sorted(maps.Keys(filter)) {
@@ -38,7 +39,8 @@ func LegacyFilter(filter map[string]LegacyCondition, conditionalOperator string)
 	return l.condition(conditionalOperator)
 }
 
-// Expected compiles the parameter Expected. conditionalOperator is ConditionalOperator: AND, OR, or "" where none was given.
+// Expected compiles the parameter Expected. conditionalOperator is ConditionalOperator: AND, OR, or "" where
+// none was given.
 func Expected(expected map[string]LegacyExpectation, conditionalOperator string) (*Condition, error) {
 	l := newLegacyTree()
 	for _, name := range slices.Sorted(maps.Keys(expected)) {
@@ -54,9 +56,12 @@ func Expected(expected map[string]LegacyExpectation, conditionalOperator string)
 	return l.condition(conditionalOperator)
 }
 
-// check refuses combinations of members that contradict each other. A Value together with an operator is fine.
+// check refuses combinations of members that contradict each other. A Value together with an operator is
+// fine.
 func (e *LegacyExpectation) check(name string) error {
-	hasOperator, hasValue, hasList := e.Operator != "", e.Value != nil, e.Values != nil
+	hasOperator := e.Operator != ""
+	hasValue := e.Value != nil
+	hasList := e.Values != nil
 	needsValue := hasOperator && e.Operator != "NULL" && e.Operator != "NOT_NULL"
 	text := ""
 	switch {
@@ -127,7 +132,8 @@ func (l *legacyTree) add(name, operator string, values []attribute.Value) error 
 	term := l.tree.addOperator(spec.op, operands...)
 	if spec.negated {
 		// Unlike <>, it wants the attribute to be there.
-		term = l.tree.addOperator(opAnd, l.tree.addOperator(opExists, l.path(name)), l.tree.addOperator(opNot, term))
+		term = l.tree.addOperator(opAnd, l.tree.addOperator(opExists, l.path(name)),
+			l.tree.addOperator(opNot, term))
 	}
 	l.terms = append(l.terms, term)
 	return nil
@@ -147,14 +153,16 @@ func (l *legacyTree) condition(conditionalOperator string) (*Condition, error) {
 	case conditionalOperator != "" && len(l.terms) == 0:
 		return nil, &Error{"ConditionalOperator cannot be used without Filter or Expected"}
 	case conditionalOperator != "" && len(l.terms) == 1:
-		return nil, &Error{"ConditionalOperator can only be used when Filter or Expected has two or more elements"}
+		return nil, &Error{"ConditionalOperator can only be used when Filter or Expected has two or more " +
+			"elements"}
 	case len(l.terms) == 0:
 		return &Condition{l.tree, l.tree.add(node{op: opAnd})}, nil
 	}
 	return &Condition{l.tree, l.tree.addOperator(op, l.terms...)}, nil
 }
 
-// legacyOperator is what a ComparisonOperator means and takes. most is -1 where any number from least on will do.
+// legacyOperator is what a ComparisonOperator means and takes. most is -1 where any number from least on will
+// do.
 type legacyOperator struct {
 	op          operator
 	least, most int
@@ -205,11 +213,13 @@ func (o legacyOperator) check(name string, values []attribute.Value) error {
 			return wrongParameter("AttributeValues inside AttributeValueList must be of same type")
 		}
 		if !o.takes.has(v.Kind()) {
-			return wrongParameter("ComparisonOperator " + name + " is not valid for " + v.Kind().String() + " AttributeValue type")
+			return wrongParameter("ComparisonOperator " + name + " is not valid for " + v.Kind().String() +
+				" AttributeValue type")
 		}
 	}
 	if o.op == opBetween && attribute.Compare(values[0], values[1]) > 0 {
-		return &Error{"The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"}
+		return &Error{"The BETWEEN condition was provided a range where the lower bound is greater than " +
+			"the upper bound"}
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// LegacyUpdate is what AttributeUpdates does with one attribute: an AttributeValueUpdate of the API. Action "" is PUT, Value nil is
-// none.
+// LegacyUpdate is what AttributeUpdates does with one attribute: an AttributeValueUpdate of the API. Action
+// "" is PUT, Value nil is none.
 type LegacyUpdate struct {
 	Action string
 	Value  attribute.Value
@@ -32,7 +32,8 @@ func LegacyKeyConditions(conditions map[string]LegacyCondition) (*KeyCondition, 
 		if !ok || clause.Comparison == 0 {
 			return nil, &Error{"Attempted conditional constraint is not an indexable operation"}
 		}
-		if clause.Low = c.Values[0]; len(c.Values) > 1 {
+		clause.Low = c.Values[0]
+		if len(c.Values) > 1 {
 			clause.High = c.Values[1]
 		}
 		k.clauses = append(k.clauses, clause)
@@ -89,7 +90,8 @@ func (u LegacyUpdate) section() (section, error) {
 	case u.Action == "" || u.Action == "PUT":
 		return setSection, nil
 	case u.Action == "DELETE" && !sets.has(k):
-		return noSection, wrongParameter("DELETE action with value is not supported for the type " + k.String())
+		return noSection, wrongParameter("DELETE action with value is not supported for the type " +
+			k.String())
 	case u.Action == "DELETE":
 		return deleteSection, nil
 	case u.Action == "ADD" && k != attribute.N && k != attribute.L && !sets.has(k):

@@ -40,8 +40,9 @@ type lexer struct {
 	at   int
 }
 
-// next cuts off the next token. Behind the last it gives tokens of kind end for ever. A character that begins nothing is a token
-// of its own, of kind stray, so that the parser refuses it where it stands, as DynamoDB does: _ and digits begin no name.
+// next cuts off the next token. Behind the last it gives tokens of kind end for ever. A character that begins
+// nothing is a token of its own, of kind stray, so that the parser refuses it where it stands, as DynamoDB
+// does: _ and digits begin no name.
 func (l *lexer) next() token {
 	for l.at < len(l.text) && isSpace(l.text[l.at]) {
 		l.at++
@@ -84,7 +85,8 @@ func (l *lexer) skip(belongs func(byte) bool) {
 // placeholder cuts off # or : and the name behind it. Without a name the character is stray.
 func (l *lexer) placeholder(k kind) kind {
 	start := l.at
-	if l.skip(isNamePart); l.at == start+1 {
+	l.skip(isNamePart)
+	if l.at == start+1 {
 		return stray
 	}
 	return k
@@ -92,7 +94,8 @@ func (l *lexer) placeholder(k kind) kind {
 
 func (l *lexer) angle() kind {
 	first, second := l.text[l.at], byte(0)
-	if l.at++; l.at < len(l.text) {
+	l.at++
+	if l.at < len(l.text) {
 		second = l.text[l.at]
 	}
 	k, size := less, 1

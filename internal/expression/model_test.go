@@ -196,7 +196,8 @@ func (w *world) path() (string, wireValue) {
 		if rapid.Bool().Draw(w.t, "index") {
 			i := rapid.IntRange(0, 2).Draw(w.t, "i")
 			list, _ := v["L"].([]any)
-			if v = nil; i < len(list) {
+			v = nil
+			if i < len(list) {
 				v = list[i].(wireValue)
 			}
 			text += fmt.Sprintf("[%d]", i)

@@ -100,7 +100,8 @@ func TestUpdatesAgreeWithModel(t *testing.T) {
 			section, text, v, ok := w.action(name, old)
 			sections[section] = append(sections[section], text)
 			failed = failed || !ok
-			if want[name] = v; v == nil {
+			want[name] = v
+			if v == nil {
 				delete(want, name)
 			}
 		}
@@ -144,13 +145,15 @@ func (w *world) action(name string, old wireValue) (section, text string, v wire
 	case 2:
 		return "SET", name + " = " + path, found, found != nil
 	case 3:
-		if v = found; found == nil {
+		v = found
+		if found == nil {
 			v = fresh
 		}
 		return "SET", name + " = if_not_exists(" + path + ", " + w.value(fresh) + ")", v, true
 	case 4:
 		n := wireValue{"N": rapid.SampledFrom([]string{"1", "-2.5", "1E3"}).Draw(w.t, "addend")}
-		if v = n; old != nil && kindOf(old) == "N" {
+		v = n
+		if old != nil && kindOf(old) == "N" {
 			v = wireValue{"N": rat(old["N"]).Add(rat(old["N"]), rat(n["N"])).FloatString(3)}
 		}
 		return "ADD", name + " " + w.value(n), v, old == nil || kindOf(old) == "N"
@@ -164,7 +167,8 @@ func (w *world) action(name string, old wireValue) (section, text string, v wire
 			}
 		}
 	}
-	if v = nil; len(rest) > 0 {
+	v = nil
+	if len(rest) > 0 {
 		v = wireValue{"SS": rest}
 	}
 	return "DELETE", name + " " + w.value(set), v, old == nil || kindOf(old) == "SS"

@@ -2,8 +2,9 @@ package expression
 
 import "slices"
 
-// AppendNames appends to dst the top-level attributes that a condition, a filter, a projection or a key condition names, each once and
-// as far as the text can be read; names is ExpressionAttributeNames. Whether the text is an expression is for the compiler to say.
+// AppendNames appends to dst the top-level attributes that a condition, a filter, a projection or a key
+// condition names, each once and as far as the text can be read; names is ExpressionAttributeNames. Whether
+// the text is an expression is for the compiler to say.
 func AppendNames(dst []string, text string, names map[string]string) []string {
 	return appendNames(dst, text, names, isConditionKeyword)
 }
@@ -18,7 +19,8 @@ func appendNames(dst []string, text string, names map[string]string, keyword fun
 	before, current := token{}, l.next()
 	for current.kind != end {
 		following := l.next()
-		if name := topLevel(text, before, current, following, names, keyword); name != "" && !slices.Contains(dst, name) {
+		if name := topLevel(text, before, current, following, names, keyword); name != "" &&
+			!slices.Contains(dst, name) {
 			dst = append(dst, name)
 		}
 		before, current = current, following
@@ -26,8 +28,11 @@ func appendNames(dst []string, text string, names map[string]string, keyword fun
 	return dst
 }
 
-// topLevel is the attribute that a token names at the beginning of a path. A word before a parenthesis is a function.
-func topLevel(text string, before, current, following token, names map[string]string, keyword func(string) bool) string {
+// topLevel is the attribute that a token names at the beginning of a path. A word before a parenthesis is a
+// function.
+func topLevel(
+	text string, before, current, following token, names map[string]string, keyword func(string) bool,
+) string {
 	name := text[current.start:current.end]
 	switch {
 	case before.kind == dot:

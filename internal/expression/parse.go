@@ -8,11 +8,12 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// maxSize is how many bytes an expression may have ("Service, account, and table quotas in Amazon DynamoDB"). It bounds how deep
-// the parser and everything behind it can recurse.
+// maxSize is how many bytes an expression may have ("Service, account, and table quotas in Amazon DynamoDB").
+// It bounds how deep the parser and everything behind it can recurse.
 const maxSize = 4 << 10
 
-// parser makes a tree of a text. The first error stays; behind it every token is of kind end, so that all loops end.
+// parser makes a tree of a text. The first error stays; behind it every token is of kind end, so that all
+// loops end.
 type parser struct {
 	lexer     lexer
 	prev, cur token
@@ -25,10 +26,13 @@ type parser struct {
 // newParser refuses what is empty or too long.
 func newParser(member, text string, keyword func(string) bool) (*parser, error) {
 	if len(text) > maxSize {
-		return nil, refuse(member, "Expression size has exceeded the maximum allowed size; expression size: %d", len(text))
+		return nil, refuse(member, "Expression size has exceeded the maximum allowed size; expression "+
+			"size: %d", len(text))
 	}
-	p := &parser{lexer: lexer{text: text}, prev: token{end, -1, -1}, member: member, tree: newTree(text), keyword: keyword}
-	if p.cur = p.lexer.next(); p.cur.kind == end {
+	p := &parser{lexer: lexer{text: text}, prev: token{end, -1, -1}, member: member, tree: newTree(text),
+		keyword: keyword}
+	p.cur = p.lexer.next()
+	if p.cur.kind == end {
 		return nil, refuse(member, "The expression can not be empty;")
 	}
 	return p, nil
@@ -139,7 +143,8 @@ func (p *parser) startsPath() bool {
 	return p.cur.kind == namePlaceholder || p.cur.kind == word && !p.keyword(p.text())
 }
 
-// parseIndex reads the index of a list element. One too large for an index keeps its digits as Name, for the check.
+// parseIndex reads the index of a list element. One too large for an index keeps its digits as Name, for the
+// check.
 func (p *parser) parseIndex() {
 	if p.cur.kind != integer {
 		p.fail()
@@ -147,7 +152,8 @@ func (p *parser) parseIndex() {
 	}
 	step := attribute.Step{IsIndex: true}
 	index, err := strconv.ParseInt(p.text(), 10, 32)
-	if step.Index = int(index); err != nil {
+	step.Index = int(index)
+	if err != nil {
 		step.Name = p.text()
 	}
 	p.tree.steps = append(p.tree.steps, step)

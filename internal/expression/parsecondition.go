@@ -24,8 +24,8 @@ func isConditionKeyword(s string) bool {
 	return false
 }
 
-// parseOr reads conditions between OR. enclosed says that a parenthesis stands before it: then a lone operand will do too, because
-// operands may have parentheses around them.
+// parseOr reads conditions between OR. enclosed says that a parenthesis stands before it: then a lone operand
+// will do too, because operands may have parentheses around them.
 func (p *parser) parseOr(enclosed bool) ref {
 	return p.parseChain(opOr, p.parseAnd(enclosed), (*parser).parseAnd)
 }
@@ -56,8 +56,8 @@ func (p *parser) parseNot(enclosed bool) ref {
 	return p.tree.addOperator(opNot, p.parseNot(false))
 }
 
-// parsePredicate reads a condition without AND, OR and NOT. What it reads first may be a condition in parentheses, a call, or the
-// left operand of a comparison: what follows tells.
+// parsePredicate reads a condition without AND, OR and NOT. What it reads first may be a condition in
+// parentheses, a call, or the left operand of a comparison: what follows tells.
 func (p *parser) parsePredicate(enclosed bool) ref {
 	var left ref
 	if p.accept(open) {

@@ -2,7 +2,8 @@ package expression
 
 import "strings"
 
-// action is one change that an update makes: SET path = value, REMOVE path, ADD path value, DELETE path value.
+// action is one change that an update makes: SET path = value, REMOVE path, ADD path value, DELETE path
+// value.
 type action struct {
 	section section
 	path    ref
@@ -92,11 +93,13 @@ func (p *parser) parseValuePlaceholder() ref {
 	return p.parseBareOperand()
 }
 
-// parseSum reads the right side of SET: an operand, a sum or a difference of two; or one of these in parentheses.
+// parseSum reads the right side of SET: an operand, a sum or a difference of two; or one of these in
+// parentheses.
 func (p *parser) parseSum() ref {
 	var left ref
 	if p.accept(open) {
-		if left = p.closeParentheses(p.parseSum()); p.isSum(left) {
+		left = p.closeParentheses(p.parseSum())
+		if p.isSum(left) {
 			return left
 		}
 	} else {

@@ -7,7 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// Projection is a compiled ProjectionExpression, or the paths of another kind of request: the part of an item that it selects.
+// Projection is a compiled ProjectionExpression, or the paths of another kind of request: the part of an item
+// that it selects.
 type Projection struct {
 	paths [][]attribute.Step // in order; none is the beginning of another
 }
@@ -43,8 +44,9 @@ func (p *Projection) Attributes() []string {
 	return names
 }
 
-// Apply makes an item of what the projection selects: maps with the entries selected, lists with the elements selected, closed up.
-// Maps and lists in which nothing is selected are left out. The projection of nil is nil; of an item it is never nil.
+// Apply makes an item of what the projection selects: maps with the entries selected, lists with the elements
+// selected, closed up. Maps and lists in which nothing is selected are left out. The projection of nil is
+// nil; of an item it is never nil.
 func (p *Projection) Apply(item attribute.Item) attribute.Item {
 	if item == nil {
 		return nil
@@ -154,8 +156,8 @@ const (
 	conflict
 )
 
-// collide compares two paths: they overlap when one is the beginning of the other, and they are in conflict when one takes for a
-// list what the other takes for a map.
+// collide compares two paths: they overlap when one is the beginning of the other, and they are in conflict
+// when one takes for a list what the other takes for a map.
 func collide(a, b []attribute.Step) collision {
 	for i := range min(len(a), len(b)) {
 		if a[i].IsIndex != b[i].IsIndex {
@@ -168,8 +170,9 @@ func collide(a, b []attribute.Step) collision {
 	return overlap
 }
 
-// checkOverlap makes a projection of checked paths and refuses paths that collide. In order such paths are neighbours, which keeps
-// this fast; only when there are any, it looks for the pair that comes first in the text.
+// checkOverlap makes a projection of checked paths and refuses paths that collide. In order such paths are
+// neighbours, which keeps this fast; only when there are any, it looks for the pair that comes first in the
+// text.
 func (c *checker) checkOverlap(refs []ref) *Projection {
 	p := &Projection{paths: make([][]attribute.Step, len(refs))}
 	for i, r := range refs {
@@ -186,7 +189,8 @@ func (c *checker) checkOverlap(refs []ref) *Projection {
 }
 
 func (c *checker) reportCollision(refs []ref) {
-	const text = "Two document paths %s with each other; must remove or rewrite one of these paths; path one: %s, path two: %s"
+	const text = "Two document paths %s with each other; must remove or rewrite one of these paths; path " +
+		"one: %s, path two: %s"
 	for i, second := range refs {
 		for _, first := range refs[:i] {
 			a, b := c.path(first), c.path(second)

@@ -7,7 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// Condition is a compiled ConditionExpression or FilterExpression, or what legacy parameters say in their place.
+// Condition is a compiled ConditionExpression or FilterExpression, or what legacy parameters say in their
+// place.
 type Condition struct {
 	tree *tree
 	root ref
@@ -35,12 +36,14 @@ func (s *Scope) condition(member, text string) (*Condition, error) {
 	return &Condition{t, root}, nil
 }
 
-// Holds says whether the condition is true of the item; nil is no item, which has no attributes. What is not there, or has another
-// type than the condition asks about, is no error: comparisons with it are false, <> is true. A condition that compiled always has
-// an answer, so the error is nil; it is here for callers that take conditions of other kinds too.
+// Holds says whether the condition is true of the item; nil is no item, which has no attributes. What is not
+// there, or has another type than the condition asks about, is no error: comparisons with it are false, <> is
+// true. A condition that compiled always has an answer, so the error is nil; it is here for callers that take
+// conditions of other kinds too.
 func (c *Condition) Holds(item attribute.Item) (bool, error) { return c.tree.holds(item, c.root), nil }
 
-// Attributes are the names of the top-level attributes that the condition looks at, each once, in the order of the text.
+// Attributes are the names of the top-level attributes that the condition looks at, each once, in the order
+// of the text.
 func (c *Condition) Attributes() []string {
 	var names []string
 	for i := range c.tree.nodes {
@@ -70,7 +73,8 @@ func (t *tree) holds(item attribute.Item, r ref) bool {
 	case opBetween:
 		low := t.nodes[n.first].next
 		v := t.value(item, n.first)
-		return compares(opGreaterOrEqual, v, t.value(item, low)) && compares(opLessOrEqual, v, t.value(item, t.nodes[low].next))
+		return compares(opGreaterOrEqual, v, t.value(item, low)) &&
+			compares(opLessOrEqual, v, t.value(item, t.nodes[low].next))
 	case opIn:
 		return t.isIn(item, n.first)
 	}
@@ -142,7 +146,8 @@ func beginsWith(v, prefix attribute.Value) bool {
 	return isText(v) && v.Kind() == prefix.Kind() && bytes.HasPrefix(v.Text(), prefix.Text())
 }
 
-// contains says whether v, an S or B, has the part in it, or whether the part is a member of the set or an element of the list v.
+// contains says whether v, an S or B, has the part in it, or whether the part is a member of the set or an
+// element of the list v.
 func contains(v, part attribute.Value) bool {
 	if isText(v) {
 		return v.Kind() == part.Kind() && bytes.Contains(v.Text(), part.Text())
@@ -150,7 +155,8 @@ func contains(v, part attribute.Value) bool {
 	return part != nil && v.Kind() != attribute.M && v.Contains(part)
 }
 
-// size is what the function size gives, as an N; nil for types that have none. The size of a string is its length in UTF-16.
+// size is what the function size gives, as an N; nil for types that have none. The size of a string is its
+// length in UTF-16.
 func size(v attribute.Value) attribute.Value {
 	n := v.Len()
 	switch v.Kind() {
@@ -164,7 +170,8 @@ func size(v attribute.Value) attribute.Value {
 	return attribute.FromNumber(attribute.NumberFromInt(int64(n)))
 }
 
-// utf16Length counts the UTF-16 code units of valid UTF-8: one for each character, one more for those of four bytes.
+// utf16Length counts the UTF-16 code units of valid UTF-8: one for each character, one more for those of four
+// bytes.
 func utf16Length(text []byte) int {
 	n := 0
 	for _, c := range text {

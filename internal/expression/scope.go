@@ -14,7 +14,8 @@ const (
 	maxVariables   = 2 << 20 // bytes of all placeholders with what they stand for
 )
 
-// manyValues is from how many values on a Scope keeps an index of them. Fewer are found fastest by walking the item.
+// manyValues is from how many values on a Scope keeps an index of them. Fewer are found fastest by walking
+// the item.
 const manyValues = 16
 
 // Scope is the placeholders of one request, shared by all its expressions; it remembers which were used.
@@ -29,9 +30,10 @@ type Scope struct {
 	problem    error // what is wrong with the placeholders themselves
 }
 
-// NewScope takes ExpressionAttributeNames and ExpressionAttributeValues; nil is none. members are the expressions of the operation
-// that may use values, in DynamoDB's order, such as "UpdateExpression", "ConditionExpression": Finish names them when there are
-// values and no expression. The Scope keeps names and values.
+// NewScope takes ExpressionAttributeNames and ExpressionAttributeValues; nil is none. members are the
+// expressions of the operation that may use values, in DynamoDB's order, such as "UpdateExpression",
+// "ConditionExpression": Finish names them when there are values and no expression. The Scope keeps names and
+// values.
 func NewScope(names map[string]string, values attribute.Item, members ...string) *Scope {
 	return &Scope{names: names, values: values, members: members}
 }
@@ -42,7 +44,8 @@ func (s *Scope) open() error {
 		return s.problem
 	}
 	s.opened = true
-	if s.problem = s.checkNames(); s.problem == nil {
+	s.problem = s.checkNames()
+	if s.problem == nil {
 		s.problem = s.checkValues()
 	}
 	return s.problem
@@ -57,7 +60,8 @@ func (s *Scope) checkNames() error {
 	}
 	wrong, size := []string(nil), 0
 	for key, name := range s.names {
-		if size += len(key) + len(name); !isPlaceholder(key, '#') || len(key) > maxPlaceholder || name == "" {
+		size += len(key) + len(name)
+		if !isPlaceholder(key, '#') || len(key) > maxPlaceholder || name == "" {
 			wrong = append(wrong, key)
 		}
 	}
@@ -97,14 +101,17 @@ func checkPlaceholder(member, key string, sigil byte) error {
 		return &Error{member + ` contains invalid key: Syntax error; key: "` + key + `"`}
 	}
 	if len(key) > maxPlaceholder {
-		return &Error{member + ` contains invalid key: The expression attribute map contains a key that is too long; key: "` + key + `"`}
+		return &Error{member +
+			` contains invalid key: The expression attribute map contains a key that is too long; key: "` +
+			key + `"`}
 	}
 	return nil
 }
 
 func (s *Scope) checkVariables(size int) error {
 	if size > maxVariables {
-		return &Error{"Expression attributes have exceeded the maximum allowed size; size: " + strconv.Itoa(size)}
+		return &Error{"Expression attributes have exceeded the maximum allowed size; size: " +
+			strconv.Itoa(size)}
 	}
 	return nil
 }
@@ -136,8 +143,8 @@ func (s *Scope) value(placeholder string) attribute.Value {
 	return value
 }
 
-// Finish says, after all expressions of the request, whether placeholders were given in vain: without any expression, or without
-// use. It checks the map of names first, as DynamoDB does.
+// Finish says, after all expressions of the request, whether placeholders were given in vain: without any
+// expression, or without use. It checks the map of names first, as DynamoDB does.
 func (s *Scope) Finish() error {
 	if !s.opened {
 		return s.checkAlone()
@@ -168,7 +175,8 @@ func (s *Scope) Finish() error {
 
 func unusedKeys(member string, keys []string) error {
 	slices.Sort(keys)
-	return &Error{"Value provided in " + member + " unused in expressions: keys: {" + strings.Join(keys, ", ") + "}"}
+	return &Error{"Value provided in " + member + " unused in expressions: keys: {" +
+		strings.Join(keys, ", ") + "}"}
 }
 
 // checkAlone is Finish for a request without expressions.

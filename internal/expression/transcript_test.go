@@ -204,7 +204,9 @@ func (s *teller) legacy(t *testing.T, d *datadriven.TestData, text string) strin
 func legacyInput(t *testing.T, members map[string]legacyMember) (
 	map[string]LegacyCondition, map[string]LegacyExpectation, map[string]LegacyUpdate,
 ) {
-	conditions, expected, updates := map[string]LegacyCondition{}, map[string]LegacyExpectation{}, map[string]LegacyUpdate{}
+	conditions := map[string]LegacyCondition{}
+	expected := map[string]LegacyExpectation{}
+	updates := map[string]LegacyUpdate{}
 	for name, m := range members {
 		var values []attribute.Value
 		if m.AttributeValueList != nil {

@@ -89,8 +89,8 @@ func (o operator) String() string {
 // ref is the index of a node in its tree. 0 is no node.
 type ref int32
 
-// node is an operator with its operands, the nodes from first on along next; or a path; or a value. In one block of memory a tree
-// costs few allocations and none to walk.
+// node is an operator with its operands, the nodes from first on along next; or a path; or a value. In one
+// block of memory a tree costs few allocations and none to walk.
 type node struct {
 	op          operator
 	wrapped     bool // the text has parentheses around it

@@ -34,16 +34,19 @@ func (s *Scope) Update(text string) (*Update, error) {
 // Attributes are the names of the top-level attributes that the update writes to, each once, in order.
 func (u *Update) Attributes() []string { return u.targets.Attributes() }
 
-// Apply makes the item that follows current. Without a current item (nil) the update begins with the key alone. All operands are
-// taken from the item as it was before, in whatever order the text has its actions. touched selects, from current or from next,
-// what the update wrote to, for the ReturnValues UPDATED_OLD and UPDATED_NEW.
+// Apply makes the item that follows current. Without a current item (nil) the update begins with the key
+// alone. All operands are taken from the item as it was before, in whatever order the text has its actions.
+// touched selects, from current or from next, what the update wrote to, for the ReturnValues UPDATED_OLD and
+// UPDATED_NEW.
 //
-// Errors are *Error: the update writes to an attribute of the key, or does not fit the item, or would make a number or a nesting
-// that DynamoDB does not have, or would write far more than an item can hold. The exact size of the item is the caller's to check.
+// Errors are *Error: the update writes to an attribute of the key, or does not fit the item, or would make a
+// number or a nesting that DynamoDB does not have, or would write far more than an item can hold. The exact
+// size of the item is the caller's to check.
 func (u *Update) Apply(current, key attribute.Item) (next attribute.Item, touched *Projection, err error) {
 	for _, name := range u.Attributes() {
 		if key.Get(name) != nil {
-			return nil, nil, &Error{"One or more parameter values were invalid: Cannot update attribute " + name +
+			return nil, nil, &Error{"One or more parameter values were invalid: Cannot update attribute " +
+				name +
 				". This attribute is part of the key"}
 		}
 	}
@@ -57,7 +60,8 @@ func (u *Update) Apply(current, key attribute.Item) (next attribute.Item, touche
 		if err != nil {
 			return nil, nil, asError(err)
 		}
-		if written += size; written > maxWritten {
+		written += size
+		if written > maxWritten {
 			return nil, nil, errTooLarge()
 		}
 	}
@@ -68,8 +72,8 @@ func (u *Update) Apply(current, key attribute.Item) (next attribute.Item, touche
 	return next, u.targets, nil
 }
 
-// maxWritten bounds the memory of an update: values of so many encoded bytes fit no item, whose Size is never less than a quarter
-// of its encoding. Without it a short text could copy a large list hundreds of times.
+// maxWritten bounds the memory of an update: values of so many encoded bytes fit no item, whose Size is never
+// less than a quarter of its encoding. Without it a short text could copy a large list hundreds of times.
 const maxWritten = 4 * attribute.MaxItemSize
 
 func errTooLarge() error {

@@ -27,7 +27,9 @@ type held struct {
 }
 
 // CreateKey makes an access key. This is the only time that anybody sees its secret.
-func (d *Directory) CreateKey(ctx context.Context, user *Principal) (key AccessKey, secret string, err error) {
+func (d *Directory) CreateKey(
+	ctx context.Context, user *Principal,
+) (key AccessKey, secret string, err error) {
 	if secret, err = newSecret(); err != nil {
 		return AccessKey{}, "", err
 	}
@@ -110,7 +112,8 @@ func (d *Directory) AccountOf(id string) (string, bool) {
 	return v.(*held).account, true
 }
 
-// Secret implements sigv4.Secrets: what is known of an access key. ok is false for one that this installation did not make.
+// Secret implements sigv4.Secrets: what is known of an access key. ok is false for one that this installation
+// did not make.
 func (d *Directory) Secret(accessKeyID string) (credential sigv4.Credential, ok bool) {
 	v, ok := d.held.Load(accessKeyID)
 	if !ok {

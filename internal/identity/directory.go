@@ -57,7 +57,8 @@ func (d *Directory) account(id string) *account {
 	return a.(*account)
 }
 
-// view is what is known of an account now. Accounts that nobody has are empty, and asking for them leaves nothing behind.
+// view is what is known of an account now. Accounts that nobody has are empty, and asking for them leaves
+// nothing behind.
 func (d *Directory) view(id string) *snapshot {
 	if a, ok := d.accounts.Load(id); ok {
 		return a.(*account).current.Load()
@@ -130,8 +131,11 @@ func (t *draft) same(p *Principal) (*Principal, error) {
 	return current, nil
 }
 
-// editPrincipal changes one principal. edit gets a shallow copy: it replaces what it changes and never writes through its slices.
-func (d *Directory) editPrincipal(ctx context.Context, p *Principal, edit func(t *draft, next *Principal) error) error {
+// editPrincipal changes one principal. edit gets a shallow copy: it replaces what it changes and never writes
+// through its slices.
+func (d *Directory) editPrincipal(
+	ctx context.Context, p *Principal, edit func(t *draft, next *Principal) error,
+) error {
 	return d.change(ctx, p.Account, func(t *draft) error {
 		current, err := t.same(p)
 		if err != nil {

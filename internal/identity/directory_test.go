@@ -19,7 +19,9 @@ import (
 func TestEverythingSurvivesARestart(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
-	user, role, group := w.make(t, User, "alice", ""), w.make(t, Role, "worker", trustsAccount), w.make(t, Group, "team", "")
+	user := w.make(t, User, "alice", "")
+	role := w.make(t, Role, "worker", trustsAccount)
+	group := w.make(t, Group, "team", "")
 	managed, err := w.CreatePolicy(ctx, NewPolicy{Account: testAccount, Name: "get", Document: allowsGet})
 	must(t, err)
 	must(t, w.Join(ctx, user, group))
@@ -313,10 +315,12 @@ func TestGoldenRecords(t *testing.T) {
 		w.disk.records[name] = data
 	}
 	must(t, w.open())
-	if got, _ := w.Secret("AKIAGOLDEN7EXAMPLEAA"); got.Secret != "golden/secret/of/the/first/version/01234" || got.Caller.ARN != "arn:aws:iam::111122223333:user/staff/alice" {
+	if got, _ := w.Secret("AKIAGOLDEN7EXAMPLEAA"); got.Secret != "golden/secret/of/the/first/version/01234" ||
+		got.Caller.ARN != "arn:aws:iam::111122223333:user/staff/alice" {
 		t.Errorf("the golden key is %v", got.Caller)
 	}
-	if got, _ := w.Secret("ASIAGOLDEN7EXAMPLEAA"); got.SessionToken != "golden-token" || got.Caller.RoleARN != "arn:aws:iam::111122223333:role/worker" {
+	if got, _ := w.Secret("ASIAGOLDEN7EXAMPLEAA"); got.SessionToken != "golden-token" ||
+		got.Caller.RoleARN != "arn:aws:iam::111122223333:role/worker" {
 		t.Errorf("the golden session is %v", got.Caller)
 	}
 	for name, data := range w.disk.copy() {

@@ -40,7 +40,8 @@ const (
 	denyAllTrust    = `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Principal":"*"}}`
 )
 
-// denyAll stands for a stored document that this program cannot read: whoever it is attached to may do nothing.
+// denyAll stands for a stored document that this program cannot read: whoever it is attached to may do
+// nothing.
 func denyAll(kind policy.Kind) *policy.Policy {
 	text := denyAllIdentity
 	if kind == policy.Trust {
@@ -60,7 +61,8 @@ func (d *Directory) parseTrust(text string) (Document, error) {
 		return Document{}, err
 	}
 	for _, name := range doc.compiled.Principals() {
-		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !namesProvider(name) && !d.Exists(name) {
+		if strings.HasPrefix(name, "arn:") && !strings.HasSuffix(name, ":root") && !namesProvider(name) &&
+			!d.Exists(name) {
 			return Document{}, refuse(MalformedPolicy, `Invalid principal in policy: "AWS":"%s"`, name)
 		}
 	}
@@ -72,8 +74,9 @@ func namesProvider(name string) bool {
 	return strings.Contains(name, ":oidc-provider/") || strings.Contains(name, ":saml-provider/")
 }
 
-// renamed is the trust policy with another name for a principal: its unique id when it was deleted, so that nobody who takes
-// the name over inherits its trust, or its new ARN. ok is false when the policy does not name it.
+// renamed is the trust policy with another name for a principal: its unique id when it was deleted, so that
+// nobody who takes the name over inherits its trust, or its new ARN. ok is false when the policy does not
+// name it.
 func (d *Document) renamed(from, to string) (next Document, ok bool) {
 	if d.compiled == nil || !slices.Contains(d.compiled.Principals(), from) {
 		return Document{}, false
@@ -86,7 +89,8 @@ func (d *Document) renamed(from, to string) (next Document, ok bool) {
 	})
 	next, err := parseDocument(text, policy.Trust)
 	if err != nil || slices.Contains(next.compiled.Principals(), from) {
-		return Document{Text: denyAllTrust, compiled: denyAll(policy.Trust)}, true // trust nobody rather than somebody else
+		// trust nobody rather than somebody else
+		return Document{Text: denyAllTrust, compiled: denyAll(policy.Trust)}, true
 	}
 	return next, true
 }

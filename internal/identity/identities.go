@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// Identity implements authorizer.Identities. What is attached to a caller is put together once after each change in its account.
+// Identity implements authorizer.Identities. What is attached to a caller is put together once after each
+// change in its account.
 func (d *Directory) Identity(caller *auth.Caller) authorizer.Identity {
 	id := caller.UserID
 	if caller.Type == auth.AssumedRole {
@@ -82,7 +83,8 @@ func (d *Directory) ofSession(s *snapshot, caller *auth.Caller) *authorizer.Iden
 		return nil
 	}
 	session := v.(*held).session
-	if session == nil || session.caller == nil || session.caller.ARN != caller.ARN || session.Account != caller.Account {
+	if session == nil || session.caller == nil || session.caller.ARN != caller.ARN ||
+		session.Account != caller.Account {
 		return nil
 	}
 	role, ok := s.principals[session.Principal]

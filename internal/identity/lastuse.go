@@ -34,7 +34,8 @@ func (d *Directory) Used(caller *auth.Caller, service string) {
 	var id string
 	switch {
 	case caller.Type == auth.IAMUser && caller.Via == "":
-		if id = caller.AccessKeyID; strings.HasPrefix(id, sessionPrefix) {
+		id = caller.AccessKeyID
+		if strings.HasPrefix(id, sessionPrefix) {
 			return
 		}
 	case caller.Type == auth.AssumedRole && caller.Via == "":
@@ -48,7 +49,8 @@ func (d *Directory) Used(caller *auth.Caller, service string) {
 		v, _ = d.uses.LoadOrStore(id, &lastUse{})
 	}
 	use := v.(*lastUse)
-	if last := use.current.Load(); last != nil && last.Service == service && last.Region == caller.Region && now.Sub(last.Time) < useGrain {
+	if last := use.current.Load(); last != nil && last.Service == service && last.Region == caller.Region &&
+		now.Sub(last.Time) < useGrain {
 		return
 	}
 	use.current.Store(&Use{Account: caller.Account, Time: now, Service: service, Region: caller.Region})

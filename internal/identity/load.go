@@ -43,13 +43,15 @@ func Open(ctx context.Context, config Config) (_ *Directory, err error) {
 	config.Clock.Every(sweepPeriod, func(now time.Time) { d.sweepSessions(context.Background(), now) })
 	config.Clock.Every(usePeriod, func(time.Time) {
 		if err := d.flushUses(context.Background()); err != nil {
-			config.Log.Warn("the last use of access keys could not be written down; it is tried again in an hour", "error", err)
+			config.Log.Warn("the last use of access keys could not be written down; it is tried again in "+
+				"an hour", "error", err)
 		}
 	})
 	return d, nil
 }
 
-// Close writes down what is not yet written. The Directory is not used after it: close the clock before, and the records after.
+// Close writes down what is not yet written. The Directory is not used after it: close the clock before, and
+// the records after.
 func (d *Directory) Close() error {
 	err := d.flushUses(context.Background())
 	d.config.Secrets.Destroy()
@@ -105,11 +107,13 @@ func (d *Directory) loadPrincipal(name string, data []byte) error {
 	return nil
 }
 
-// recompile reads a stored document again. One that cannot be read, because the program has become stricter, denies everything.
+// recompile reads a stored document again. One that cannot be read, because the program has become stricter,
+// denies everything.
 func (d *Directory) recompile(doc *Document, kind policy.Kind, owner string) {
 	compiled, err := policy.Parse([]byte(doc.Text), kind)
 	if err != nil {
-		d.config.Log.Error("a stored policy cannot be read and denies everything: write it anew", "of", owner, "error", err)
+		d.config.Log.Error("a stored policy cannot be read and denies everything: write it anew", "of", owner,
+			"error", err)
 		compiled = denyAll(kind)
 	}
 	doc.compiled = compiled

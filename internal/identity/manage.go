@@ -30,7 +30,9 @@ func (d *Directory) FindARN(kind Kind, name string) (*Principal, error) {
 
 // List is the principals of a kind whose path begins with prefix, by name.
 func (d *Directory) List(account string, kind Kind, prefix string) []*Principal {
-	return d.view(account).where(func(p *Principal) bool { return p.Kind == kind && strings.HasPrefix(p.Path, prefix) })
+	return d.view(account).where(func(p *Principal) bool {
+		return p.Kind == kind && strings.HasPrefix(p.Path, prefix)
+	})
 }
 
 // Exists says whether an ARN names a user, a role, or a session that a role of this installation could have.
@@ -68,8 +70,9 @@ type New struct {
 // Create makes a principal.
 func (d *Directory) Create(ctx context.Context, n New) (*Principal, error) {
 	p := &Principal{
-		Kind: n.Kind, Account: n.Account, Name: n.Name, Path: n.Path, Boundary: n.Boundary, Description: n.Description,
-		MaxSession: n.MaxSession, Created: d.now(),
+		Kind: n.Kind, Account: n.Account, Name: n.Name, Path: n.Path, Boundary: n.Boundary,
+		Description: n.Description,
+		MaxSession:  n.MaxSession, Created: d.now(),
 	}
 	if p.Path == "" {
 		p.Path = "/"
@@ -162,7 +165,8 @@ func (d *Directory) Move(ctx context.Context, p *Principal, name, path string) e
 	return d.renameElsewhere(ctx, p.Account, from, to)
 }
 
-// Delete removes a principal that has nothing any more. Trust policies that named it name its unique id from then on.
+// Delete removes a principal that has nothing any more. Trust policies that named it name its unique id from
+// then on.
 func (d *Directory) Delete(ctx context.Context, p *Principal) error {
 	err := d.change(ctx, p.Account, func(t *draft) error {
 		current, err := t.same(p)
@@ -216,7 +220,9 @@ func (d *Directory) renameElsewhere(ctx context.Context, account, from, to strin
 }
 
 // SetRole changes what a role says of itself; nil stays.
-func (d *Directory) SetRole(ctx context.Context, p *Principal, description *string, maxSession *time.Duration) error {
+func (d *Directory) SetRole(
+	ctx context.Context, p *Principal, description *string, maxSession *time.Duration,
+) error {
 	return d.editPrincipal(ctx, p, func(_ *draft, next *Principal) error {
 		if description != nil {
 			next.Description = *description
@@ -247,15 +253,19 @@ func (d *Directory) PutInline(ctx context.Context, p *Principal, name, text stri
 		return err
 	}
 	return d.editPrincipal(ctx, p, func(_ *draft, next *Principal) error {
-		kept := slices.DeleteFunc(slices.Clone(next.Inline), func(o Inline) bool { return strings.EqualFold(o.Name, name) })
+		kept := slices.DeleteFunc(slices.Clone(next.Inline),
+			func(o Inline) bool { return strings.EqualFold(o.Name, name) })
 		next.Inline = append(kept, Inline{Name: name, Document: doc})
-		slices.SortFunc(next.Inline, func(a, b Inline) int { return strings.Compare(lower(a.Name), lower(b.Name)) })
+		slices.SortFunc(next.Inline, func(a, b Inline) int {
+			return strings.Compare(lower(a.Name), lower(b.Name))
+		})
 		total := 0
 		for i := range next.Inline {
 			total += next.Inline[i].Document.size()
 		}
 		if limit := next.Kind.inlineQuota(); total > limit {
-			return refuse(LimitExceeded, "Maximum policy size of %d bytes exceeded for %s %s", limit, next.Kind, next.Name)
+			return refuse(LimitExceeded, "Maximum policy size of %d bytes exceeded for %s %s", limit,
+				next.Kind, next.Name)
 		}
 		return nil
 	})
@@ -267,7 +277,8 @@ func (d *Directory) DeleteInline(ctx context.Context, p *Principal, name string)
 		if _, err := next.InlinePolicy(name); err != nil {
 			return err
 		}
-		next.Inline = slices.DeleteFunc(slices.Clone(next.Inline), func(o Inline) bool { return strings.EqualFold(o.Name, name) })
+		next.Inline = slices.DeleteFunc(slices.Clone(next.Inline),
+			func(o Inline) bool { return strings.EqualFold(o.Name, name) })
 		return nil
 	})
 }
@@ -282,7 +293,8 @@ func (d *Directory) Attach(ctx context.Context, p *Principal, policyARN string) 
 			return nil
 		}
 		if len(next.Attached) >= maxAttached {
-			return refuse(LimitExceeded, "Cannot exceed quota for PoliciesPer%s: %d", next.Kind.title(), maxAttached)
+			return refuse(LimitExceeded, "Cannot exceed quota for PoliciesPer%s: %d", next.Kind.title(),
+				maxAttached)
 		}
 		next.Attached = append(slices.Clip(next.Attached), policyARN)
 		return nil
@@ -305,7 +317,8 @@ func (d *Directory) Detach(ctx context.Context, p *Principal, policyARN string) 
 func (d *Directory) SetBoundary(ctx context.Context, p *Principal, policyARN string) error {
 	return d.editPrincipal(ctx, p, func(t *draft, next *Principal) error {
 		if policyARN == "" && next.Boundary == "" {
-			return refuse(NoSuchEntity, "The %s with name %s does not have a permissions boundary.", next.Kind, next.Name)
+			return refuse(NoSuchEntity, "The %s with name %s does not have a permissions boundary.",
+				next.Kind, next.Name)
 		}
 		if policyARN != "" {
 			if err := d.attachable(t.snapshot, policyARN); err != nil {
@@ -373,5 +386,7 @@ func (d *Directory) Members(group *Principal) []*Principal {
 
 // GroupsOf are the groups of a user, by name.
 func (d *Directory) GroupsOf(user *Principal) []*Principal {
-	return d.view(user.Account).where(func(p *Principal) bool { return p.Kind == Group && slices.Contains(user.Groups, p.ID) })
+	return d.view(user.Account).where(func(p *Principal) bool {
+		return p.Kind == Group && slices.Contains(user.Groups, p.ID)
+	})
 }

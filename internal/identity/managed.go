@@ -94,7 +94,8 @@ func newCatalogue(content []byte) (*catalogue, error) {
 			return nil, fmt.Errorf("AWS's managed policy %s: %w", e.Name, err)
 		}
 		p := &Policy{
-			Account: awsAccount, Name: e.Name, Path: e.Path, Created: e.Created, Updated: e.Updated, Default: e.Version,
+			Account: awsAccount, Name: e.Name, Path: e.Path, Created: e.Created, Updated: e.Updated,
+			Default:  e.Version,
 			Versions: []Version{{ID: e.Version, Created: e.Updated, Document: doc}},
 		}
 		p.ID = idFrom(policyPrefix, p.ARN())
@@ -155,7 +156,8 @@ func (d *Directory) Policies(account string, own, aws bool) []*Policy {
 // UsesOf says how often the account uses a managed policy.
 func (d *Directory) UsesOf(account, policyARN string) Uses { return d.view(account).uses(policyARN) }
 
-// EntitiesOf are the principals of the account that a managed policy is attached to, or whose boundary it is; by kind and name.
+// EntitiesOf are the principals of the account that a managed policy is attached to, or whose boundary it is;
+// by kind and name.
 func (d *Directory) EntitiesOf(account, policyARN string, attached, boundary bool) []*Principal {
 	return d.view(account).where(func(p *Principal) bool {
 		return attached && slices.Contains(p.Attached, policyARN) || boundary && p.Boundary == policyARN
@@ -180,7 +182,8 @@ func managedDocument(text string) (Document, error) {
 func (d *Directory) CreatePolicy(ctx context.Context, n NewPolicy) (*Policy, error) {
 	now := d.now()
 	p := &Policy{
-		Account: n.Account, Name: n.Name, Path: n.Path, Description: n.Description, Created: now, Updated: now, Default: "v1", Last: 1,
+		Account: n.Account, Name: n.Name, Path: n.Path, Description: n.Description, Created: now,
+		Updated: now, Default: "v1", Last: 1,
 	}
 	if p.Path == "" {
 		p.Path = "/"
@@ -198,7 +201,8 @@ func (d *Directory) CreatePolicy(ctx context.Context, n NewPolicy) (*Policy, err
 	}
 	err = d.change(ctx, n.Account, func(t *draft) error {
 		if _, taken := t.policyNames[lower(p.Name)]; taken {
-			return refuse(AlreadyExists, "A policy called %s already exists. Duplicate names are not allowed.", p.Name)
+			return refuse(AlreadyExists, "A policy called %s already exists. Duplicate names are not "+
+				"allowed.", p.Name)
 		}
 		if len(t.policies) >= maxPolicies {
 			return refuse(LimitExceeded, "Cannot exceed quota for PoliciesPerAccount: %d", maxPolicies)
@@ -209,7 +213,9 @@ func (d *Directory) CreatePolicy(ctx context.Context, n NewPolicy) (*Policy, err
 }
 
 // editPolicy changes a policy of an account. edit gets a shallow copy, as for principals.
-func (d *Directory) editPolicy(ctx context.Context, p *Policy, edit func(t *draft, next *Policy) error) error {
+func (d *Directory) editPolicy(
+	ctx context.Context, p *Policy, edit func(t *draft, next *Policy) error,
+) error {
 	if p.AWSManaged() {
 		return refuse(InvalidInput, "Policy %s is managed by AWS and cannot be changed.", p.ARN())
 	}
@@ -240,7 +246,8 @@ func (d *Directory) DeletePolicy(ctx context.Context, p *Policy) error {
 			return refuse(DeleteConflict, "Cannot delete a policy attached to entities.")
 		}
 		if len(current.Versions) > 1 {
-			return refuse(DeleteConflict, "This policy has more than one version. Before you delete a policy, you must delete the "+
+			return refuse(DeleteConflict, "This policy has more than one version. Before you delete a "+
+				"policy, you must delete the "+
 				"policy's versions. The default version is deleted with the policy.")
 		}
 		t.removePolicy(current)
@@ -249,14 +256,17 @@ func (d *Directory) DeletePolicy(ctx context.Context, p *Policy) error {
 }
 
 // AddVersion gives a policy another version, and lets it take effect if it is to be the default.
-func (d *Directory) AddVersion(ctx context.Context, p *Policy, text string, asDefault bool) (v Version, err error) {
+func (d *Directory) AddVersion(
+	ctx context.Context, p *Policy, text string, asDefault bool,
+) (v Version, err error) {
 	doc, err := managedDocument(text)
 	if err != nil {
 		return Version{}, err
 	}
 	err = d.editPolicy(ctx, p, func(_ *draft, next *Policy) error {
 		if len(next.Versions) >= maxVersions {
-			return refuse(LimitExceeded, "A managed policy can have up to %d versions. Before you create a new version, you must "+
+			return refuse(LimitExceeded, "A managed policy can have up to %d versions. Before you create a "+
+				"new version, you must "+
 				"delete an existing version.", maxVersions)
 		}
 		next.Last++
@@ -291,7 +301,8 @@ func (d *Directory) DeleteVersion(ctx context.Context, p *Policy, id string) err
 		if next.Default == id {
 			return refuse(DeleteConflict, "Cannot delete the default version of a policy.")
 		}
-		next.Versions = slices.DeleteFunc(slices.Clone(next.Versions), func(v Version) bool { return v.ID == id })
+		next.Versions = slices.DeleteFunc(slices.Clone(next.Versions),
+			func(v Version) bool { return v.ID == id })
 		return nil
 	})
 }

@@ -78,7 +78,8 @@ type Inline struct {
 	Document Document `json:"document"`
 }
 
-// Principal is a user, a role or a group. It is immutable once published: share it freely, and never write to its slices.
+// Principal is a user, a role or a group. It is immutable once published: share it freely, and never write to
+// its slices.
 type Principal struct {
 	Kind     Kind      `json:"kind"`
 	Account  string    `json:"account"`
@@ -146,7 +147,8 @@ func withTags(tags, more []Tag) ([]Tag, error) {
 	tags = slices.Clone(tags)
 	for i, t := range more {
 		if slices.ContainsFunc(more[:i], func(o Tag) bool { return strings.EqualFold(o.Key, t.Key) }) {
-			return nil, refuse(InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+			return nil, refuse(InvalidInput, "Duplicate tag keys found. Please note that Tag keys are case "+
+				"insensitive.")
 		}
 		if strings.HasPrefix(strings.ToLower(t.Key), "aws:") {
 			return nil, refuse(InvalidInput, "Tag keys must not start with aws:, which is reserved.")

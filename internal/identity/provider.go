@@ -71,7 +71,8 @@ func (d *Directory) CreateProvider(ctx context.Context, p Provider) (*Provider, 
 			return refuse(AlreadyExists, "Provider with url https://%s already exists.", p.URL)
 		}
 		if len(t.providers) >= maxProviders {
-			return refuse(LimitExceeded, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d", maxProviders)
+			return refuse(LimitExceeded, "Cannot exceed quota for OpenIdConnectProvidersPerAccount: %d",
+				maxProviders)
 		}
 		return t.putProvider(&p, tags)
 	})
@@ -87,7 +88,8 @@ func (t *draft) putProvider(p *Provider, more []Tag) (err error) {
 		return err
 	}
 	if len(p.Clients) > maxClients {
-		return refuse(LimitExceeded, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d", maxClients)
+		return refuse(LimitExceeded, "Cannot exceed quota for ClientIdsPerOpenIdConnectProvider: %d",
+			maxClients)
 	}
 	if len(p.Thumbprints) > maxThumbprints {
 		return refuse(InvalidInput, "Thumbprint list must contain fewer than %d entries.", maxThumbprints)
@@ -121,7 +123,8 @@ func (d *Directory) ChangeProvider(ctx context.Context, p *Provider, c ProviderC
 			next.Clients = append(slices.Clip(next.Clients), *c.AddClient)
 		}
 		if c.RemoveClient != nil {
-			next.Clients = slices.DeleteFunc(slices.Clone(next.Clients), func(id string) bool { return id == *c.RemoveClient })
+			next.Clients = slices.DeleteFunc(slices.Clone(next.Clients),
+				func(id string) bool { return id == *c.RemoveClient })
 		}
 		if c.Thumbprints != nil {
 			next.Thumbprints = c.Thumbprints

@@ -29,7 +29,8 @@ func TestProvidersLast(t *testing.T) {
 	w.disk.broken = false
 	for _, when := range []string{"before", "after"} {
 		list := w.Providers(testAccount)
-		if len(list) != 1 || !slices.Equal(list[0].Clients, []string{"app", "web"}) || len(list[0].Tags) != 0 || len(list[0].Thumbprints) != 1 {
+		if len(list) != 1 || !slices.Equal(list[0].Clients, []string{"app", "web"}) || len(list[0].Tags) != 0 ||
+			len(list[0].Thumbprints) != 1 {
 			t.Fatalf("%s the restart: %+v", when, list)
 		}
 		if found, err := w.Provider("arn:aws:iam::111122223333:oidc-provider/id.example.com/a/b"); err != nil || found != list[0] {
@@ -56,8 +57,9 @@ func TestProviderRecordsStayInPlace(t *testing.T) {
 	const name = "oidc/" + testAccount + "/id.example.com"
 	data := w.disk.copy()[name]
 	for moved, content := range map[string][]byte{
-		"oidc/444455556666/id.example.com": data, "oidc/" + testAccount + "/other.example.com": data, "oidc/" + testAccount + "/": []byte(`{"account":"111122223333"}`),
-		name: []byte("{"),
+		"oidc/444455556666/id.example.com": data, "oidc/" + testAccount + "/other.example.com": data,
+		"oidc/" + testAccount + "/": []byte(`{"account":"111122223333"}`),
+		name:                        []byte("{"),
 	} {
 		other := newWorld(t)
 		other.disk.records[moved] = content

@@ -6,12 +6,14 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// What services need for the policies of their resources. A user or role that such a policy names by its ARN is meant as the one
-// that has this name now: the policy is kept with its unique id instead, so that nobody who takes the name over inherits what it
-// allows. Whoever reads the policy sees the ARN for as long as that user or role is there, under its present name, and the unique id
-// from then on ("IAM JSON policy elements: Principal").
+// What services need for the policies of their resources. A user or role that such a policy names by its ARN
+// is meant as the one that has this name now: the policy is kept with its unique id instead, so that nobody
+// who takes the name over inherits what it allows. Whoever reads the policy sees the ARN for as long as that
+// user or role is there, under its present name, and the unique id from then on ("IAM JSON policy elements:
+// Principal").
 
-// BindPolicy is a resource's policy as it is to be kept. ok is false when it names a user, role or session that does not exist.
+// BindPolicy is a resource's policy as it is to be kept. ok is false when it names a user, role or session
+// that does not exist.
 func (d *Directory) BindPolicy(text string) (bound string, ok bool) {
 	ok = true
 	bound = policy.RenamePrincipals(text, func(name string) string {
@@ -38,8 +40,8 @@ func (d *Directory) ShowPrincipal(bound string) string {
 	return bound
 }
 
-// uniqueID is what a policy keeps for the name of a principal; known is false for a name that nobody has. Sessions, accounts and
-// everybody have no other name.
+// uniqueID is what a policy keeps for the name of a principal; known is false for a name that nobody has.
+// Sessions, accounts and everybody have no other name.
 func (d *Directory) uniqueID(name string) (id string, known bool) {
 	if isUniqueID(name) {
 		return name, d.principalByID(name) != nil

@@ -88,8 +88,9 @@ func TestBindPolicy(t *testing.T) {
 	group := w.make(t, Group, "staff", "")
 	for name, want := range map[string]bool{
 		"*": true, "111122223333": true, "999999999999": true, "arn:aws:iam::999999999999:root": true, user.ARN(): true, user.ID: true,
-		role.ARN(): true, "arn:aws:sts::111122223333:assumed-role/worker/any": true, "arn:aws:sts::111122223333:assumed-role/other/any": false,
-		"arn:aws:iam::111122223333:user/bob": false, group.ARN(): false, "AIDAAAAAAAAAAAAAAAAAA": false,
+		role.ARN(): true, "arn:aws:sts::111122223333:assumed-role/worker/any": true,
+		"arn:aws:sts::111122223333:assumed-role/other/any": false,
+		"arn:aws:iam::111122223333:user/bob":               false, group.ARN(): false, "AIDAAAAAAAAAAAAAAAAAA": false,
 	} {
 		if _, ok := w.BindPolicy(`{"Statement":[{"Principal":{"AWS":["` + name + `"]}}]}`); ok != want {
 			t.Errorf("%s: %v", name, ok)

@@ -146,8 +146,8 @@ func splitSession(plain string) (secret, token string, err error) {
 	return secret, token, nil
 }
 
-// refusal is what a key that was deleted, or is inactive, is known by: nobody knows its token, so that every request with such a
-// key gets the answer for an invalid one.
+// refusal is what a key that was deleted, or is inactive, is known by: nobody knows its token, so that every
+// request with such a key gets the answer for an invalid one.
 type refusal struct{ credential sigv4.Credential }
 
 func newRefusal() (refusal, error) {

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	// remembered is how long a session that ended is still told from a key that never was: its requests are answered as expired.
+	// remembered is how long a session that ended is still told from a key that never was: its requests are
+	// answered as expired.
 	remembered = 12 * time.Hour
 	// maxSessions bounds what callers can make the installation keep.
 	maxSessions = 100_000
@@ -34,9 +35,10 @@ type Session struct {
 	Policy      Document  `json:"policy,omitzero"`      // limits a role's session
 	PolicyARNs  []string  `json:"policyArns,omitempty"` // managed policies that limit it too
 	Tags        []Tag     `json:"tags,omitempty"`
-	Transitive  []string  `json:"transitive,omitempty"` // keys of tags that go on to sessions which this one makes
-	Provider    string    `json:"provider,omitempty"`   // the ARN of the identity provider that it goes back to
-	Sealed      []byte    `json:"sealed"`
+	// keys of tags that go on to sessions which this one makes
+	Transitive []string `json:"transitive,omitempty"`
+	Provider   string   `json:"provider,omitempty"` // the ARN of the identity provider that it goes back to
+	Sealed     []byte   `json:"sealed"`
 
 	caller *auth.Caller // of sessions of roles and root users
 }
@@ -51,12 +53,14 @@ func (s *Session) complete() {
 	switch {
 	case s.ofRoot():
 		s.caller = &auth.Caller{
-			Type: auth.Root, Account: s.Account, ARN: arn.New("iam", "", s.Account, "root").String(), UserID: s.Account, Issued: s.Issued,
+			Type: auth.Root, Account: s.Account, ARN: arn.New("iam", "", s.Account, "root").String(),
+			UserID: s.Account, Issued: s.Issued,
 		}
 	case s.RoleARN != "":
 		role := s.RoleARN[strings.LastIndexByte(s.RoleARN, '/')+1:]
 		s.caller = &auth.Caller{
-			Type: auth.AssumedRole, Account: s.Account, ARN: arn.New("sts", "", s.Account, "assumed-role/"+role+"/"+s.Name).String(),
+			Type: auth.AssumedRole, Account: s.Account,
+			ARN:    arn.New("sts", "", s.Account, "assumed-role/"+role+"/"+s.Name).String(),
 			UserID: s.Principal + ":" + s.Name, RoleARN: s.RoleARN, Issued: s.Issued,
 		}
 	}
@@ -92,7 +96,9 @@ func (d *Directory) TransitiveTags(caller *auth.Caller) (tags []Tag) {
 	}
 	session := v.(*held).session
 	for _, t := range session.Tags {
-		if slices.ContainsFunc(session.Transitive, func(key string) bool { return strings.EqualFold(key, t.Key) }) {
+		if slices.ContainsFunc(session.Transitive, func(key string) bool {
+			return strings.EqualFold(key, t.Key)
+		}) {
 			tags = append(tags, t)
 		}
 	}
@@ -100,8 +106,11 @@ func (d *Directory) TransitiveTags(caller *auth.Caller) (tags []Tag) {
 }
 
 // StartRoleSession makes a session of a role. Whether the caller may is decided before.
-func (d *Directory) StartRoleSession(ctx context.Context, role *Principal, n RoleSession) (*Session, Credentials, error) {
-	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(), PolicyARNs: n.PolicyARNs, Transitive: n.Transitive, Provider: n.Provider}
+func (d *Directory) StartRoleSession(
+	ctx context.Context, role *Principal, n RoleSession,
+) (*Session, Credentials, error) {
+	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(),
+		PolicyARNs: n.PolicyARNs, Transitive: n.Transitive, Provider: n.Provider}
 	if n.Policy != "" {
 		var err error
 		if s.Policy, err = parseDocument(n.Policy, policy.Identity); err != nil {
@@ -116,14 +125,19 @@ func (d *Directory) StartRoleSession(ctx context.Context, role *Principal, n Rol
 }
 
 // StartUserSession makes a session of a user or a root user, who has the same rights in it.
-func (d *Directory) StartUserSession(ctx context.Context, caller *auth.Caller, duration time.Duration) (*Session, Credentials, error) {
+func (d *Directory) StartUserSession(
+	ctx context.Context, caller *auth.Caller, duration time.Duration,
+) (*Session, Credentials, error) {
 	return d.startSession(ctx, &Session{Account: caller.Account, Principal: caller.UserID}, duration)
 }
 
-func (d *Directory) startSession(ctx context.Context, s *Session, duration time.Duration) (*Session, Credentials, error) {
+func (d *Directory) startSession(
+	ctx context.Context, s *Session, duration time.Duration,
+) (*Session, Credentials, error) {
 	if d.sessions.Add(1) > maxSessions {
 		d.sessions.Add(-1)
-		return nil, Credentials{}, refuse(LimitExceeded, "There are too many sessions. Try again when some have expired.")
+		return nil, Credentials{}, refuse(LimitExceeded, "There are too many sessions. Try again when some "+
+			"have expired.")
 	}
 	c, err := d.writeSession(ctx, s, duration)
 	if err != nil {
@@ -133,7 +147,9 @@ func (d *Directory) startSession(ctx context.Context, s *Session, duration time.
 	return s, c, nil
 }
 
-func (d *Directory) writeSession(ctx context.Context, s *Session, duration time.Duration) (c Credentials, err error) {
+func (d *Directory) writeSession(
+	ctx context.Context, s *Session, duration time.Duration,
+) (c Credentials, err error) {
 	s.Issued = d.now()
 	s.Expires = s.Issued.Add(duration)
 	if c.AccessKeyID, err = d.newKeyID(sessionPrefix); err != nil {
@@ -163,7 +179,8 @@ func (d *Directory) writeSession(ctx context.Context, s *Session, duration time.
 func (d *Directory) hold(s *Session, secret, token string) {
 	s.complete()
 	d.held.Store(s.AccessKeyID, &held{
-		account: s.Account, principal: s.Principal, id: s.AccessKeyID, secret: secret, token: token, session: s,
+		account: s.Account, principal: s.Principal, id: s.AccessKeyID, secret: secret, token: token,
+		session: s,
 	})
 }
 
@@ -182,7 +199,8 @@ func (d *Directory) sweepSessions(ctx context.Context, now time.Time) {
 		return
 	}
 	if err := d.config.Records.Write(ctx, gone); err != nil {
-		d.config.Log.Warn("sessions that ended could not be forgotten; it is tried again in an hour", "error", err)
+		d.config.Log.Warn("sessions that ended could not be forgotten; it is tried again in an hour", "error",
+			err)
 		return
 	}
 	for _, id := range ids {

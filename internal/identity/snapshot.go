@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// snapshot is all that is known of an account at one moment. It is immutable once published, but for what it remembers of
-// answers, which follow from the rest.
+// snapshot is all that is known of an account at one moment. It is immutable once published, but for what it
+// remembers of answers, which follow from the rest.
 type snapshot struct {
 	principals  map[string]*Principal // by unique id
 	names       map[nameKey]*Principal
@@ -86,7 +86,8 @@ func (s *snapshot) where(fits func(*Principal) bool) []*Principal {
 		}
 	}
 	slices.SortFunc(found, func(a, b *Principal) int {
-		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(lower(a.Name), lower(b.Name)))
+		return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)),
+			strings.Compare(lower(a.Name), lower(b.Name)))
 	})
 	return found
 }
@@ -121,14 +122,18 @@ func (d *Directory) Summary(account string) map[string]int64 {
 		versions += len(p.Versions)
 	}
 	return map[string]int64{
-		"Users": int64(s.count(User)), "UsersQuota": maxUsers, "Roles": int64(s.count(Role)), "RolesQuota": maxRoles,
-		"Groups": int64(s.count(Group)), "GroupsQuota": maxGroups, "Policies": int64(len(s.policies)), "PoliciesQuota": maxPolicies,
-		"PolicyVersionsInUse": int64(versions), "VersionsPerPolicyQuota": maxVersions, "PolicySizeQuota": maxManagedSize,
+		"Users": int64(s.count(User)), "UsersQuota": maxUsers, "Roles": int64(s.count(Role)),
+		"RolesQuota": maxRoles,
+		"Groups":     int64(s.count(Group)), "GroupsQuota": maxGroups, "Policies": int64(len(s.policies)),
+		"PoliciesQuota":       maxPolicies,
+		"PolicyVersionsInUse": int64(versions), "VersionsPerPolicyQuota": maxVersions,
+		"PolicySizeQuota":        maxManagedSize,
 		"AccessKeysPerUserQuota": maxKeys, "GroupsPerUserQuota": maxGroupsOfUser,
 		"AttachedPoliciesPerUserQuota": maxAttached, "AttachedPoliciesPerRoleQuota": maxAttached,
 		"AttachedPoliciesPerGroupQuota": maxAttached, "AssumeRolePolicySizeQuota": maxTrustSize,
 		"UserPolicySizeQuota": int64(User.inlineQuota()), "RolePolicySizeQuota": int64(Role.inlineQuota()),
-		"GroupPolicySizeQuota": int64(Group.inlineQuota()), "PolicyVersionsInUseQuota": maxPolicies * maxVersions,
-		"Providers": int64(len(s.providers)),
+		"GroupPolicySizeQuota":     int64(Group.inlineQuota()),
+		"PolicyVersionsInUseQuota": maxPolicies * maxVersions,
+		"Providers":                int64(len(s.providers)),
 	}
 }

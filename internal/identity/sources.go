@@ -25,7 +25,8 @@ func (d *Directory) sourcesOf(list []Source, s *snapshot, p *Principal) []Source
 	for i := range p.Inline {
 		inline := &p.Inline[i]
 		list = append(list, Source{
-			Name: string(p.Kind) + "_" + p.Name + "_" + inline.Name, Text: inline.Document.Text, Compiled: inline.Document.compiled,
+			Name: string(p.Kind) + "_" + p.Name + "_" + inline.Name, Text: inline.Document.Text,
+			Compiled: inline.Document.compiled,
 		})
 	}
 	for _, policyARN := range p.Attached {

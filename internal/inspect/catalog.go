@@ -36,8 +36,8 @@ type tableRecord struct {
 	Encryption struct{ Key struct{ Kind, ARN string } }
 }
 
-// readCatalog opens the store as the server would, in memory above the directory, with no table in it but the installation's own.
-// So the journal is replayed, and found complete, on the way.
+// readCatalog opens the store as the server would, in memory above the directory, with no table in it but the
+// installation's own. So the journal is replayed, and found complete, on the way.
 func (i *inspection) readCatalog() {
 	var view catalogView
 	err := i.steadily(func() (err error) {
@@ -78,12 +78,16 @@ func (i *inspection) tryCatalog() (view catalogView, err error) {
 	if err != nil {
 		return view, err
 	}
-	view = catalogView{read: true, tables: map[storage.TableID]tableRecord{}, keys: map[string][]keyring.Metadata{}}
-	err = errors.Join(i.eachRecord(store, tableRecords, view.addTable), i.eachRecord(store, kmsRecords, view.addKey))
+	view = catalogView{read: true, tables: map[storage.TableID]tableRecord{},
+		keys: map[string][]keyring.Metadata{}}
+	err = errors.Join(i.eachRecord(store, tableRecords, view.addTable),
+		i.eachRecord(store, kmsRecords, view.addKey))
 	return view, errors.Join(err, store.Close())
 }
 
-func (i *inspection) eachRecord(store storage.Store, kind storage.Collection, add func(name string, data []byte) error) (err error) {
+func (i *inspection) eachRecord(
+	store storage.Store, kind storage.Collection, add func(name string, data []byte) error,
+) (err error) {
 	rows := store.Read(i.ctx, storage.PartitionRead{
 		Table: storage.System(catalogTable), Collection: kind, Partition: []byte(catalogPartition),
 	})

@@ -33,7 +33,8 @@ func (i *inspection) checkComplete() {
 	}
 }
 
-// checkJournal sees that the segments follow each other without a gap, from the oldest that is needed to the newest.
+// checkJournal sees that the segments follow each other without a gap, from the oldest that is needed to the
+// newest.
 func (i *inspection) checkJournal() {
 	if len(i.segments) == 0 {
 		if !i.anyWrong("journal/") {
@@ -75,7 +76,9 @@ func (i *inspection) newest() (last journal.LSN) {
 }
 
 func (i *inspection) anyWrong(prefix string) bool {
-	return slices.ContainsFunc(i.report.Problems, func(p Problem) bool { return strings.HasPrefix(p.Path, prefix) })
+	return slices.ContainsFunc(i.report.Problems, func(p Problem) bool {
+		return strings.HasPrefix(p.Path, prefix)
+	})
 }
 
 // checkTrail sees that no file is missing between the oldest and the newest. The oldest are removed in time.
@@ -127,12 +130,14 @@ type missingError struct{ path, why string }
 
 func (e *missingError) Error() string { return e.path + ": " + e.why }
 
-// checkStore opens the files of a table, for reading, as the store would: Pebble compares what is there with its own list.
+// checkStore opens the files of a table, for reading, as the store would: Pebble compares what is there with
+// its own list.
 func (i *inspection) checkStore(t *Table, dir string) error {
 	names, err := i.disk.List(i.path(dir))
 	if len(names) == 0 {
 		if t.Listed || err == nil && t.Opened && !i.catalog.read {
-			return &missingError{strings.TrimSuffix(dir, "pebble") + "fresh", "it is missing, and so is every file of the table"}
+			return &missingError{strings.TrimSuffix(dir, "pebble") + "fresh",
+				"it is missing, and so is every file of the table"}
 		}
 		return nil // a creation that was cut short
 	}
@@ -147,7 +152,8 @@ func (i *inspection) checkStore(t *Table, dir string) error {
 		return err
 	}
 	if newest := i.newest(); mark > newest && len(i.segments) > 0 {
-		return &missingError{"journal", fmt.Sprintf("it ends with record %d, before record %d that table %s has", newest, mark, t.ID)}
+		return &missingError{"journal", fmt.Sprintf("it ends with record %d, before record %d that "+
+			"table %s has", newest, mark, t.ID)}
 	}
 	if err := i.checkAnchor(t, dir, mark); err != nil {
 		return err
@@ -168,7 +174,8 @@ func (i *inspection) checkAnchor(t *Table, dir string, mark journal.LSN) *missin
 }
 
 func putBack(has, had journal.LSN) string {
-	return fmt.Sprintf("it was put back from an earlier day: it holds all up to record %d, and held all up to record %d when the journal "+
+	return fmt.Sprintf("it was put back from an earlier day: it holds all up to record %d, and held all up "+
+		"to record %d when the journal "+
 		"let go of that", has, had)
 }
 
@@ -191,7 +198,8 @@ func (i *inspection) anchor(table storage.TableID) journal.Anchor {
 	return journal.Anchor{}
 }
 
-// checkMarkers sees that the empty files whose names say where Pebble begins are there, and that what they name is.
+// checkMarkers sees that the empty files whose names say where Pebble begins are there, and that what they
+// name is.
 func (i *inspection) checkMarkers(dir string, names []string) error {
 	manifest, err := i.marker(dir, "manifest", names)
 	if err != nil {
@@ -207,7 +215,8 @@ func (i *inspection) checkMarkers(dir string, names []string) error {
 		return &missingError{dir + "/OPTIONS-", "it is missing"}
 	}
 	for _, name := range names {
-		if parts := strings.SplitN(name, ".", 4); parts[0] == "marker" && (len(parts) != 4 || parts[1] != "manifest" && parts[1] != "format-version") {
+		if parts := strings.SplitN(name, ".", 4); parts[0] == "marker" &&
+			(len(parts) != 4 || parts[1] != "manifest" && parts[1] != "format-version") {
 			i.problem(dir+"/"+name, "%v", errUnknownFile)
 		}
 	}
@@ -227,12 +236,14 @@ func (i *inspection) marker(dir, kind string, names []string) (value string, err
 		}
 	}
 	if newest == 0 {
-		return "", &missingError{dir + "/marker." + kind, "it is missing: the table's files cannot be found without it"}
+		return "", &missingError{dir + "/marker." + kind, "it is missing: the table's files cannot be " +
+			"found without it"}
 	}
 	return value, nil
 }
 
-// openStore opens a table's files for reading, reads up to which record of the journal they are complete, and closes them.
+// openStore opens a table's files for reading, reads up to which record of the journal they are complete, and
+// closes them.
 func (i *inspection) openStore(t *Table, dir string) (mark journal.LSN, err error) {
 	defer func() {
 		if r := recover(); r != nil { // Pebble panics over some files that make no sense
@@ -298,7 +309,8 @@ func (i *inspection) listSealed(reason error) {
 		i.report.Installation = id.String()
 	}
 	for _, f := range i.files {
-		out := File{Path: filepath.ToSlash(f.Path), Kind: classify(f), Bytes: f.Bytes, Algorithm: algorithmNone, Keys: []string{}, Status: IsSealed}
+		out := File{Path: filepath.ToSlash(f.Path), Kind: classify(f), Bytes: f.Bytes,
+			Algorithm: algorithmNone, Keys: []string{}, Status: IsSealed}
 		if f.Table != (storage.TableID{}) {
 			out.Table = f.Table.String()
 			i.countSealed(f)

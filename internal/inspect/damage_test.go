@@ -199,11 +199,15 @@ func TestStrayFiles(t *testing.T) {
 	}
 	sst := w.read(w.first(table+"/pebble/", ".sst"))
 	for path, content := range map[string][]byte{
-		"stray": []byte("x"), "empty": nil, "keyring": []byte("x"), "journal/stray": []byte("x"), "journal/00000000000000ff.segment": make([]byte, 32768),
-		"keys/stray": []byte("x"), "keys/0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b": []byte("STKEYMAT"), "keys/stray.new": []byte("x"),
-		"tables/stray": []byte("x"), table + "/stray": []byte("x"), table + "/pebble/stray": []byte("x"), table + "/pebble/000999.sst": sst,
-		table + "/pebble/LOCK": nil, table + "/pebble/marker.other.000001.x": nil, "trail/stray": []byte("x"),
-		"trail/trail-0000000005.zst": w.read("trail/trail-0000000001.zst"), "journal/deeper/file": []byte("x"), "elsewhere/file": []byte("x"),
+		"stray": []byte("x"), "empty": nil, "keyring": []byte("x"), "journal/stray": []byte("x"),
+		"journal/00000000000000ff.segment": make([]byte, 32768),
+		"keys/stray":                       []byte("x"), "keys/0b0b0b0b-0b0b-4b0b-8b0b-0b0b0b0b0b0b": []byte("STKEYMAT"),
+		"keys/stray.new": []byte("x"),
+		"tables/stray":   []byte("x"), table + "/stray": []byte("x"), table + "/pebble/stray": []byte("x"),
+		table + "/pebble/000999.sst": sst,
+		table + "/pebble/LOCK":       nil, table + "/pebble/marker.other.000001.x": nil, "trail/stray": []byte("x"),
+		"trail/trail-0000000005.zst": w.read("trail/trail-0000000001.zst"), "journal/deeper/file": []byte("x"),
+		"elsewhere/file": []byte("x"),
 	} {
 		if err := os.MkdirAll(filepath.Dir(w.path(path)), 0o700); err != nil {
 			t.Fatal(err)

@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// describeHeader tells what a file that cannot be opened says of itself in the clear. None of it is authenticated.
+// describeHeader tells what a file that cannot be opened says of itself in the clear. None of it is
+// authenticated.
 func (i *inspection) describeHeader(f embedded.File, out *File) {
 	switch out.Kind {
 	case kindTrail, string(embedded.KindTable):
@@ -18,9 +19,11 @@ func (i *inspection) describeHeader(f embedded.File, out *File) {
 			return
 		}
 		out.Algorithm, out.DataKey = header.Algorithm, header.Epoch
-		out.Detail = "sealed; by its header under data key " + plainNumber(uint64(header.Epoch)) + " of its owner"
+		out.Detail = "sealed; by its header under data key " + plainNumber(uint64(header.Epoch)) +
+			" of its owner"
 	case string(embedded.KindJournal), string(embedded.KindParked):
-		out.Algorithm, out.Detail = algorithmJournal, "sealed; under the journal key of the installation and data keys of tables"
+		out.Algorithm, out.Detail = algorithmJournal, "sealed; under the journal key of the installation "+
+			"and data keys of tables"
 	case string(embedded.KindKeys):
 		out.Algorithm, out.Detail = algorithmEnvelope, "sealed; under the catalog key of the installation"
 	case kindMaterial:
@@ -37,7 +40,8 @@ func (i *inspection) describeSealedMaterial(f embedded.File, out *File) {
 		out.Detail = "it cannot be read: " + withoutPath(err)
 		return
 	}
-	out.Detail = "wrapped; by its text " + plural(len(file.Versions), "version") + " of key " + file.KeyID + " under the root key"
+	out.Detail = "wrapped; by its text " + plural(len(file.Versions), "version") + " of key " + file.KeyID +
+		" under the root key"
 }
 
 func plainNumber(n uint64) string { return strconv.FormatUint(n, 10) }

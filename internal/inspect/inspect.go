@@ -1,17 +1,18 @@
-// Package inspect proves offline what is on disk: which keys every file of a data directory is under, up to the root key, and
-// that every byte that is ever read is authentic.
+// Package inspect proves offline what is on disk: which keys every file of a data directory is under, up to
+// the root key, and that every byte that is ever read is authentic.
 //
 // Callers may rely on this:
-//   - Nothing is changed, made or locked: the directory is only ever read, be it a copy, that of a stopped server or that of one
-//     that runs.
-//   - The verdict is Authentic only if every file is one that belongs there, every file that belongs there is there as far as
-//     any other file can tell, and each was authenticated under the keys of its owner. Otherwise the report names each file and
-//     what is wrong with it.
-//   - Nothing that a table holds is shown or kept, whatever the state of its key: what is opened to be authenticated is dropped
-//     (P2). The report has names of tables and keys, sizes, and states.
+//   - Nothing is changed, made or locked: the directory is only ever read, be it a copy, that of a stopped
+//     server or that of one that runs.
+//   - The verdict is Authentic only if every file is one that belongs there, every file that belongs there is
+//     there as far as any other file can tell, and each was authenticated under the keys of its owner.
+//     Otherwise the report names each file and what is wrong with it.
+//   - Nothing that a table holds is shown or kept, whatever the state of its key: what is opened to be
+//     authenticated is dropped (P2). The report has names of tables and keys, sizes, and states.
 //   - Without the root key the report lists what can be told without keys, and nothing more can.
 //
-// What no file can tell is in docs/inspect.md: that the whole directory was put back to an earlier state, for instance.
+// What no file can tell is in docs/inspect.md: that the whole directory was put back to an earlier state, for
+// instance.
 package inspect
 
 import (
@@ -43,7 +44,8 @@ type Options struct {
 	External   func(seal.Kind) (seal.Wrapper, error)
 	// Progress, if set, hears how many bytes of how many were looked at.
 	Progress func(done, total int64)
-	// Warn, if set, hears of what is wrong but does not matter to the outcome, such as memory that cannot be locked.
+	// Warn, if set, hears of what is wrong but does not matter to the outcome, such as memory that cannot be
+	// locked.
 	Warn func(error)
 }
 
@@ -71,7 +73,8 @@ type inspection struct {
 // attempts is how often a directory that changes while it is looked at is looked at anew.
 const attempts = 3
 
-// Run inspects a directory. The error is about not being able to look at all; everything that was found is in the report.
+// Run inspects a directory. The error is about not being able to look at all; everything that was found is in
+// the report.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
@@ -82,7 +85,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Progress = func(int64, int64) {}
 	}
 	arena := lockedmem.NewArena(o.Warn)
-	root, rootErr := seal.Open(o.ConfigDir, seal.Options{Seal: o.Seal, Passphrase: o.Passphrase, External: o.External, Memory: arena, Warn: o.Warn})
+	root, rootErr := seal.Open(o.ConfigDir,
+		seal.Options{Seal: o.Seal, Passphrase: o.Passphrase, External: o.External, Memory: arena,
+			Warn: o.Warn})
 	report, err := runSteadily(ctx, o, arena, root, rootErr)
 	if root != nil {
 		err = errors.Join(err, root.Close())
@@ -91,13 +96,18 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 }
 
 // runSteadily looks again when something seemed wrong while a server was changing the directory.
-func runSteadily(ctx context.Context, o Options, arena *lockedmem.Arena, root *seal.Root, rootErr error) (*Report, error) {
+func runSteadily(
+	ctx context.Context, o Options, arena *lockedmem.Arena, root *seal.Root, rootErr error,
+) (*Report, error) {
 	for attempt := 1; ; attempt++ {
 		i := &inspection{
-			o: o, ctx: ctx, disk: newOverlay(vfs.Default), log: slog.New(slog.DiscardHandler), arena: arena, root: root,
-			report:   &Report{Directory: o.Dir, KMSKeys: []KMSKey{}, Tables: []Table{}, Files: []File{}, Problems: []Problem{}},
-			material: map[string]*material{}, tables: map[storage.TableID]*Table{}, segments: map[uint64]journal.Report{},
-			parked: map[storage.TableID]journal.LSN{},
+			o: o, ctx: ctx, disk: newOverlay(vfs.Default), log: slog.New(slog.DiscardHandler), arena: arena,
+			root: root,
+			report: &Report{Directory: o.Dir, KMSKeys: []KMSKey{}, Tables: []Table{}, Files: []File{},
+				Problems: []Problem{}},
+			material: map[string]*material{}, tables: map[storage.TableID]*Table{},
+			segments: map[uint64]journal.Report{},
+			parked:   map[storage.TableID]journal.LSN{},
 		}
 		before := i.fingerprint("")
 		if err := i.run(rootErr); err != nil {
@@ -141,10 +151,12 @@ func (i *inspection) list() (err error) {
 		return err
 	}
 	isData := func(f embedded.File) bool {
-		return f.Path == installationFile || f.Kind == embedded.KindFormat || f.Kind == embedded.KindJournal || f.Kind == embedded.KindTable
+		return f.Path == installationFile || f.Kind == embedded.KindFormat ||
+			f.Kind == embedded.KindJournal || f.Kind == embedded.KindTable
 	}
 	if !slices.ContainsFunc(i.files, isData) {
-		return fmt.Errorf("%s is not a data directory: it has neither an %s file nor a journal nor tables", i.o.Dir, installationFile)
+		return fmt.Errorf("%s is not a data directory: it has neither an %s file nor a journal nor tables",
+			i.o.Dir, installationFile)
 	}
 	return nil
 }
@@ -181,7 +193,9 @@ func (i *inspection) problem(path, format string, args ...any) {
 
 // isWrong says whether a problem with exactly this path was noted.
 func (i *inspection) isWrong(path string) bool {
-	return slices.ContainsFunc(i.report.Problems, func(p Problem) bool { return p.Path == filepath.ToSlash(path) })
+	return slices.ContainsFunc(i.report.Problems, func(p Problem) bool {
+		return p.Path == filepath.ToSlash(path)
+	})
 }
 
 // path is where a path of the directory lies on the disk.
@@ -201,7 +215,9 @@ func (i *inspection) finish() {
 	for _, t := range i.tables {
 		r.Tables = append(r.Tables, *t)
 	}
-	slices.SortFunc(r.Tables, func(a, b Table) int { return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID) })
+	slices.SortFunc(r.Tables, func(a, b Table) int {
+		return strings.Compare(a.Name+"\x00"+a.ID, b.Name+"\x00"+b.ID)
+	})
 	slices.SortFunc(r.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	slices.SortFunc(r.Problems, func(a, b Problem) int { return strings.Compare(a.Path, b.Path) })
 	r.Summary = Summary{Files: len(r.Files), Problems: len(r.Problems)}

@@ -36,7 +36,8 @@ func checkTables(t *testing.T, report *inspect.Report) {
 		if table.System {
 			continue
 		}
-		if table.Encryption != want[table.Name] || !table.Opened || !table.Listed || table.RootVersion != 1 || table.KMSKeyState != "Enabled" {
+		if table.Encryption != want[table.Name] || !table.Opened || !table.Listed || table.RootVersion != 1 ||
+			table.KMSKeyState != "Enabled" {
 			t.Errorf("table %+v", table)
 		}
 		if table.ARN != "arn:aws:dynamodb:eu-central-1:123456789012:table/"+table.Name {
@@ -62,7 +63,8 @@ func checkFiles(t *testing.T, report *inspect.Report) {
 			t.Errorf("chain of %s: %q, %s", f.Path, f.Keys, f.Algorithm)
 		}
 	}
-	for _, kind := range []string{"installation", "format", "lock", "journal", "key-material", "keys", "parked", "table", "marker", "trail"} {
+	for _, kind := range []string{"installation", "format", "lock", "journal", "key-material", "keys", "parked", "table", "marker",
+		"trail"} {
 		if !seen[kind] {
 			t.Errorf("no file of kind %s: the test shows less than it should", kind)
 		}
@@ -99,7 +101,8 @@ func snapshot(t *testing.T, dir string) string {
 func TestReadOnlyDirectory(t *testing.T) {
 	t.Parallel()
 	at := build(t)
-	for _, dir := range []string{at.data, filepath.Join(at.data, "journal"), filepath.Join(at.data, "keys"), filepath.Join(at.data, "trail")} {
+	for _, dir := range []string{at.data, filepath.Join(at.data, "journal"), filepath.Join(at.data, "keys"),
+		filepath.Join(at.data, "trail")} {
 		if err := os.Chmod(dir, 0o500); err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +152,8 @@ func checkSealed(t *testing.T, report *inspect.Report) {
 	kinds := map[string]bool{}
 	for _, f := range report.Files {
 		kinds[f.Kind] = true
-		if f.Status == inspect.IsAuthentic || f.TableName != "" || f.Bytes > 0 && f.Kind == "table" && (f.DataKey != 1 || f.Status != inspect.IsSealed) {
+		if f.Status == inspect.IsAuthentic || f.TableName != "" ||
+			f.Bytes > 0 && f.Kind == "table" && (f.DataKey != 1 || f.Status != inspect.IsSealed) {
 			t.Errorf("%+v", f)
 		}
 	}

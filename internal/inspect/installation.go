@@ -37,13 +37,15 @@ func Installation(dir string) (seal.ID, error) {
 	}
 	id, err := seal.ParseID(strings.TrimSuffix(content, "\n"))
 	if err != nil {
-		return seal.ID{}, fmt.Errorf("%s: %w: restore it from a backup of the data directory", filepath.Join(dir, installationFile), err)
+		return seal.ID{}, fmt.Errorf("%s: %w: restore it from a backup of the data directory",
+			filepath.Join(dir, installationFile), err)
 	}
 	return id, nil
 }
 
-// checkInstallation sees whether the keyring is that of the directory. When the two disagree and nothing in the directory
-// authenticates under the keyring, it is the wrong keyring, and that is the error; else the INSTALLATION file is wrong.
+// checkInstallation sees whether the keyring is that of the directory. When the two disagree and nothing in
+// the directory authenticates under the keyring, it is the wrong keyring, and that is the error; else the
+// INSTALLATION file is wrong.
 func (i *inspection) checkInstallation() error {
 	id, err := Installation(i.o.Dir)
 	if !id.IsZero() {
@@ -59,10 +61,12 @@ func (i *inspection) checkInstallation() error {
 	}
 	switch {
 	case !fits && !id.IsZero():
-		return fmt.Errorf("%s is the keyring of installation %s, the data is of %s: give --config the directory that belongs to the data",
+		return fmt.Errorf("%s is the keyring of installation %s, the data is of %s: give --config the "+
+			"directory that belongs to the data",
 			i.root.Status().Path, have, id)
 	case !fits:
-		return fmt.Errorf("%s does not open anything here: give --config the directory that belongs to the data", i.root.Status().Path)
+		return fmt.Errorf("%s does not open anything here: give --config the directory that belongs to "+
+			"the data", i.root.Status().Path)
 	case err != nil:
 		i.problem(installationFile, "%v", err)
 	case id.IsZero():

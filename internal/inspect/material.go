@@ -49,7 +49,8 @@ const (
 func (i *inspection) readMaterial() {
 	for _, f := range i.files {
 		dir, name := filepath.Split(f.Path)
-		if filepath.Clean(dir) != materialDir || strings.HasSuffix(name, temporarySuffix) || strings.HasSuffix(name, unbornSuffix) {
+		if filepath.Clean(dir) != materialDir || strings.HasSuffix(name, temporarySuffix) ||
+			strings.HasSuffix(name, unbornSuffix) {
 			continue
 		}
 		var m *material
@@ -120,8 +121,8 @@ func backingID(materialID string) (id keyring.BackingID) {
 	return id
 }
 
-// version is the number of the backing key that made a ciphertext, with the version of the root key that wraps it; 0 if the
-// key has none such.
+// version is the number of the backing key that made a ciphertext, with the version of the root key that
+// wraps it; 0 if the key has none such.
 func (m *material) version(ciphertext []byte) KMSVersion {
 	info, ok := keyring.ReadBlob(ciphertext)
 	for _, v := range m.key.Versions {
@@ -151,14 +152,16 @@ func (i *inspection) checkMaterial() {
 	}
 	for id := range i.material {
 		if len(i.catalog.keys[id]) == 0 && !i.exists(materialDir, id+unbornSuffix) {
-			i.problem(filepath.Join(materialDir, id), "it is the material of a key that the catalog does not list: it was put back, "+
+			i.problem(filepath.Join(materialDir, id), "it is the material of a key that the catalog does "+
+				"not list: it was put back, "+
 				"or the catalog was put back to an earlier state")
 		}
 	}
 }
 
-// checkKey sees that a key that has material has all of it. A key whose material was not imported, or was taken away, has none,
-// and one that is pending deletion may have lost it: an erasure that was cut short is finished at the next start.
+// checkKey sees that a key that has material has all of it. A key whose material was not imported, or was
+// taken away, has none, and one that is pending deletion may have lost it: an erasure that was cut short is
+// finished at the next start.
 func (i *inspection) checkKey(id string, m keyring.Metadata) {
 	path := filepath.Join(materialDir, id)
 	found := i.material[id]
@@ -169,8 +172,11 @@ func (i *inspection) checkKey(id string, m keyring.Metadata) {
 		return
 	}
 	for n, v := range m.Held() {
-		if !slices.ContainsFunc(found.key.Versions, func(f KMSVersion) bool { return f.MaterialID == v.MaterialID }) {
-			i.problem(path, "it lacks key material %d of %s: it was put back to an earlier state", n+1, m.Scope.KeyARN(id))
+		if !slices.ContainsFunc(found.key.Versions, func(f KMSVersion) bool {
+			return f.MaterialID == v.MaterialID
+		}) {
+			i.problem(path, "it lacks key material %d of %s: it was put back to an earlier state", n+1,
+				m.Scope.KeyARN(id))
 		}
 	}
 }

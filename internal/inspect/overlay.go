@@ -11,8 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// overlay shows a directory of the disk and keeps whatever is written to it in memory. It calls nothing of the disk but what
-// reads: that is why inspecting changes nothing. Locks in it lock nothing, so a server that has the directory is not disturbed.
+// overlay shows a directory of the disk and keeps whatever is written to it in memory. It calls nothing of
+// the disk but what reads: that is why inspecting changes nothing. Locks in it lock nothing, so a server that
+// has the directory is not disturbed.
 type overlay struct {
 	base reader
 	mem  *vfs.MemFS
@@ -118,7 +119,9 @@ func (o *overlay) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 }
 
 // OpenReadWrite implements vfs.FS.
-func (o *overlay) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+func (o *overlay) OpenReadWrite(
+	name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption,
+) (vfs.File, error) {
 	if err := o.copyUp(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}

@@ -60,7 +60,9 @@ func TestOverlayIsAFileSystem(t *testing.T) {
 		}
 		before, over := state(t, disk, "/d"), newOverlay(disk)
 		for range rapid.IntRange(1, 12).Draw(rt, "operations") {
-			what, a, b := rapid.IntRange(0, 4).Draw(rt, "what"), names.Draw(rt, "a"), names.Draw(rt, "b")
+			what := rapid.IntRange(0, 4).Draw(rt, "what")
+			a := names.Draw(rt, "a")
+			b := names.Draw(rt, "b")
 			if one, two := operate(over, what, a, b), operate(plain, what, a, b); (one == nil) != (two == nil) {
 				rt.Fatalf("operation %d on %s and %s: %v, not %v", what, a, b, one, two)
 			}

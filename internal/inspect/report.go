@@ -12,7 +12,8 @@ type Verdict string
 const (
 	// Authentic says that every byte is accounted for, and authentic where it counts.
 	Authentic Verdict = "authentic"
-	// Wrong says that something is not as this installation wrote it, or is missing, or could not be authenticated.
+	// Wrong says that something is not as this installation wrote it, or is missing, or could not be
+	// authenticated.
 	Wrong Verdict = "wrong"
 	// Sealed says that there was no root key, so that nothing could be read.
 	Sealed Verdict = "sealed"
@@ -24,7 +25,8 @@ type Status string
 const (
 	// IsAuthentic says that every byte that is ever read was authenticated.
 	IsAuthentic Status = "authentic"
-	// IsUnused says that the file is never read: one kept for reuse, or the remainder of something that was cut short.
+	// IsUnused says that the file is never read: one kept for reuse, or the remainder of something that was
+	// cut short.
 	IsUnused Status = "unused"
 	// IsSealed says that the file could not be opened because a key is missing.
 	IsSealed Status = "sealed"
@@ -32,7 +34,8 @@ const (
 	IsWrong Status = "wrong"
 )
 
-// Report is the outcome of an inspection. Its JSON is the format of `sealtable inspect --json`; docs/inspect.md describes it.
+// Report is the outcome of an inspection. Its JSON is the format of `sealtable inspect --json`;
+// docs/inspect.md describes it.
 type Report struct {
 	Directory    string    `json:"directory"`
 	Installation string    `json:"installation,omitempty"` // as the directory says
@@ -62,8 +65,9 @@ type RootVersion struct {
 
 // KMSKey is a key of the key service whose material is in the directory, or should be.
 type KMSKey struct {
-	ID       string       `json:"id"`
-	ARNs     []string     `json:"arns,omitempty"`    // several for a multi-Region key; none when the catalog could not be read
+	ID string `json:"id"`
+	// several for a multi-Region key; none when the catalog could not be read
+	ARNs     []string     `json:"arns,omitempty"`
 	Manager  string       `json:"manager,omitempty"` // CUSTOMER, AWS or OWNED, from the catalog
 	State    string       `json:"state,omitempty"`   // from the catalog
 	Versions []KMSVersion `json:"versions"`
@@ -83,12 +87,15 @@ type Table struct {
 	Name   string `json:"name,omitempty"`
 	ARN    string `json:"arn,omitempty"`
 	System bool   `json:"system,omitempty"` // the installation's own
-	// Listed says that the catalog lists the table. One that it does not list is the remainder of a deletion or a creation.
-	Listed        bool            `json:"listed"`
-	Encryption    string          `json:"encryption,omitempty"` // AWS_OWNED, AWS_MANAGED or CUSTOMER_MANAGED, from the catalog
-	KMSKey        string          `json:"kmsKey,omitempty"`     // ARN
-	KMSKeyState   string          `json:"kmsKeyState,omitempty"`
-	KMSKeyVersion int             `json:"kmsKeyVersion,omitempty"` // of the backing key that wraps the table key
+	// Listed says that the catalog lists the table. One that it does not list is the remainder of a deletion
+	// or a creation.
+	Listed bool `json:"listed"`
+	// AWS_OWNED, AWS_MANAGED or CUSTOMER_MANAGED, from the catalog
+	Encryption  string `json:"encryption,omitempty"`
+	KMSKey      string `json:"kmsKey,omitempty"` // ARN
+	KMSKeyState string `json:"kmsKeyState,omitempty"`
+	// of the backing key that wraps the table key
+	KMSKeyVersion int             `json:"kmsKeyVersion,omitempty"`
 	RootVersion   uint32          `json:"rootKeyVersion,omitempty"`
 	TableKey      uint32          `json:"tableKey,omitempty"` // counts the table keys that the table had
 	DataKeys      []storage.Epoch `json:"dataKeys,omitempty"`

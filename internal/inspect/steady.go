@@ -13,8 +13,8 @@ const (
 	steadyPause = 20 * time.Millisecond // doubled each time
 )
 
-// steadily runs a check again while it fails and the files or directories that it is about keep changing: a server may be at
-// work on them.
+// steadily runs a check again while it fails and the files or directories that it is about keep changing: a
+// server may be at work on them.
 func (i *inspection) steadily(check func() error, paths ...string) error {
 	for try := 1; ; try++ {
 		before := i.fingerprint(paths...)
@@ -22,7 +22,8 @@ func (i *inspection) steadily(check func() error, paths ...string) error {
 		if err == nil || try == steadyTries || i.ctx.Err() != nil {
 			return err
 		}
-		if i.pause(steadyPause << (try - 1)); i.fingerprint(paths...) == before {
+		i.pause(steadyPause << (try - 1))
+		if i.fingerprint(paths...) == before {
 			return err
 		}
 	}

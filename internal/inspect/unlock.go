@@ -35,7 +35,9 @@ func (i *inspection) unlockTables() {
 		t := &Table{ID: id.String(), key: id, System: id.IsSystem()}
 		i.tables[id] = t
 		if t.System {
-			t.Name, t.Listed, t.Opened = systemName(id), true, true
+			t.Name = systemName(id)
+			t.Listed = true
+			t.Opened = true
 			t.DataKeys, t.chain = []storage.Epoch{1}, []string{"keyring", "catalog key"}
 			continue
 		}
@@ -56,7 +58,10 @@ func (i *inspection) fromCatalog(t *Table) {
 	if !ok {
 		return
 	}
-	t.Listed, t.Name, t.ARN, t.Encryption = true, r.Name.Table, r.ARN, r.Encryption.Key.Kind
+	t.Listed = true
+	t.Name = r.Name.Table
+	t.ARN = r.ARN
+	t.Encryption = r.Encryption.Key.Kind
 }
 
 func (i *inspection) unlock(t *Table) {
@@ -69,7 +74,8 @@ func (i *inspection) unlock(t *Table) {
 	var corrupt *storage.CorruptError
 	switch {
 	case errors.Is(err, tablekeys.ErrNotFound) && !t.Listed && i.catalog.read:
-		return // a deletion that was cut short: its keys are gone for good, and the next start removes the rest
+		// a deletion that was cut short: its keys are gone for good, and the next start removes the rest
+		return
 	case errors.Is(err, tablekeys.ErrNotFound):
 		i.problem(path, "it is missing: without it the table cannot be read")
 		return
@@ -86,10 +92,12 @@ func (i *inspection) unlock(t *Table) {
 	}
 }
 
-// describeChain fills in what the keys file says. The name of a table and its account are in the encryption context, the region
-// in the ARN of the key: a table and its key are always in the same one.
+// describeChain fills in what the keys file says. The name of a table and its account are in the encryption
+// context, the region in the ARN of the key: a table and its key are always in the same one.
 func (i *inspection) describeChain(t *Table, info tablekeys.Info) {
-	t.KMSKey, t.TableKey, t.DataKeys = info.Current.KeyARN, info.Current.Number, info.Epochs
+	t.KMSKey = info.Current.KeyARN
+	t.TableKey = info.Current.Number
+	t.DataKeys = info.Epochs
 	if info.Prepared != nil {
 		t.ChangingTo = info.Prepared.KeyARN
 	}
@@ -101,12 +109,13 @@ func (i *inspection) describeChain(t *Table, info tablekeys.Info) {
 	t.KMSKeyState = i.catalog.keyState(t.keyID, t.KMSKey)
 	if t.Name == "" {
 		t.Name = info.Current.Context[contextTable]
-		t.ARN = arn.New("dynamodb", key.Region, info.Current.Context[contextAccount], "table/"+t.Name).String()
+		t.ARN = arn.New("dynamodb", key.Region, info.Current.Context[contextAccount],
+			"table/"+t.Name).String()
 	}
 }
 
-// openChain unwraps the table key and, with it, every data key. While a change of key is not finished both table keys are tried:
-// whichever way the next start decides, the table must open.
+// openChain unwraps the table key and, with it, every data key. While a change of key is not finished both
+// table keys are tried: whichever way the next start decides, the table must open.
 func (i *inspection) openChain(t *Table, info tablekeys.Info) error {
 	if info.Prepared != nil {
 		bare, err := i.unwrap(info.Prepared.Chain)
@@ -115,22 +124,28 @@ func (i *inspection) openChain(t *Table, info tablekeys.Info) error {
 			return fmt.Errorf("the table key of the change to %s: %w", info.Prepared.KeyARN, err)
 		}
 	}
-	err := i.ring.Unlock(i.ctx, t.key, func(_ context.Context, keyARN string, encryption map[string]string, ciphertext []byte) ([]byte, string, error) {
-		bare, err := i.unwrap(tablekeys.Chain{KeyARN: keyARN, Context: encryption, TableKeyCiphertext: ciphertext})
+	err := i.ring.Unlock(i.ctx, t.key, func(_ context.Context, keyARN string, encryption map[string]string,
+		ciphertext []byte) ([]byte, string, error) {
+		bare, err := i.unwrap(tablekeys.Chain{KeyARN: keyARN, Context: encryption,
+			TableKeyCiphertext: ciphertext})
 		return bare, keyARN, err
 	})
 	if err != nil {
 		return err
 	}
 	v := i.material[t.keyID].version(info.Current.TableKeyCiphertext)
-	t.Opened, t.KMSKeyVersion, t.RootVersion = true, v.Version, v.RootKeyVersion
+	t.Opened = true
+	t.KMSKeyVersion = v.Version
+	t.RootVersion = v.RootKeyVersion
 	t.chain = []string{
-		fmt.Sprintf("root key %d", v.RootKeyVersion), fmt.Sprintf("%s version %d", t.KMSKey, v.Version), fmt.Sprintf("table key %d", t.TableKey),
+		fmt.Sprintf("root key %d", v.RootKeyVersion), fmt.Sprintf("%s version %d", t.KMSKey, v.Version),
+		fmt.Sprintf("table key %d", t.TableKey),
 	}
 	return nil
 }
 
-// unwrap opens a table key with the material of its KMS key, whatever the state of that key: it is never used to show anything.
+// unwrap opens a table key with the material of its KMS key, whatever the state of that key: it is never used
+// to show anything.
 func (i *inspection) unwrap(c tablekeys.Chain) ([]byte, error) {
 	key, ok := arn.Parse(c.KeyARN)
 	if !ok {
@@ -139,7 +154,8 @@ func (i *inspection) unwrap(c tablekeys.Chain) ([]byte, error) {
 	id := strings.TrimPrefix(key.Resource, "key/")
 	m := i.material[id]
 	if m == nil {
-		return nil, fmt.Errorf("the material of %s is not there, or not authentic: the table cannot be opened", c.KeyARN)
+		return nil, fmt.Errorf("the material of %s is not there, or not authentic: the table cannot "+
+			"be opened", c.KeyARN)
 	}
 	return m.file.Decrypt(&rootKey{root: i.root}, keyring.Context(c.Context), c.TableKeyCiphertext)
 }

@@ -32,7 +32,8 @@ const (
 	algorithmJournal  = "AES-256-GCM sections, HMAC-SHA-256 frames"
 )
 
-// names are the patterns of paths, with slashes, by which files are told that the store does not tell by itself.
+// names are the patterns of paths, with slashes, by which files are told that the store does not tell by
+// itself.
 var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
 	segment: regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
 	spare:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
@@ -86,7 +87,8 @@ func (i *inspection) verifyFiles() {
 }
 
 func (i *inspection) verifyFile(f embedded.File) {
-	out := File{Path: filepath.ToSlash(f.Path), Kind: classify(f), Bytes: f.Bytes, Algorithm: algorithmNone, Keys: []string{}, Status: IsAuthentic}
+	out := File{Path: filepath.ToSlash(f.Path), Kind: classify(f), Bytes: f.Bytes, Algorithm: algorithmNone,
+		Keys: []string{}, Status: IsAuthentic}
 	if f.Table != (storage.TableID{}) {
 		out.Table = f.Table.String()
 	}
@@ -123,7 +125,8 @@ func (i *inspection) authenticate(f embedded.File, t *Table, out *File) error {
 	case string(embedded.KindLock), kindMarker:
 		return i.verifyEmpty(out)
 	case kindRemainder:
-		out.Status, out.Detail = IsUnused, "being written, or cut short: never read, removed by the next start"
+		out.Status, out.Detail = IsUnused, "being written, or cut short: never read, removed by the "+
+			"next start"
 	case kindSpare:
 		return i.verifySpare(f, out)
 	case kindMaterial:
@@ -161,14 +164,16 @@ func (i *inspection) verifyMaterial(out *File) error {
 			out.Keys = append(out.Keys, fmt.Sprintf("root key %d", v.RootKeyVersion))
 		}
 	}
-	out.Detail = fmt.Sprintf("%s of %s", plural(len(m.key.Versions), "version"), strings.Join(m.key.ARNs, ", "))
+	out.Detail = fmt.Sprintf("%s of %s", plural(len(m.key.Versions), "version"),
+		strings.Join(m.key.ARNs, ", "))
 	return nil
 }
 
-// verifyOfTable authenticates a file of one table. What belongs to no table any more has lost its keys: nobody can read it, and
-// the next start removes it.
+// verifyOfTable authenticates a file of one table. What belongs to no table any more has lost its keys:
+// nobody can read it, and the next start removes it.
 func (i *inspection) verifyOfTable(f embedded.File, t *Table, out *File) error {
-	if t.KMSKey == "" && !t.System && !t.Listed && i.catalog.read && !i.isWrong(filepath.Join("tables", t.ID, "keys")) {
+	if t.KMSKey == "" && !t.System && !t.Listed && i.catalog.read &&
+		!i.isWrong(filepath.Join("tables", t.ID, "keys")) {
 		out.Status, out.Detail = IsUnused, "of a table that was deleted: its keys are destroyed"
 		return nil
 	}
@@ -210,7 +215,8 @@ func (k ownerKeys) Current() (storage.Epoch, error) { return k.keys.Current(k.ow
 // Key implements sealedfs.Keys.
 func (k ownerKeys) Key(epoch storage.Epoch, key *[storage.KeySize]byte) error {
 	if err := k.keys.Key(k.owner, epoch, key); err != nil {
-		return fmt.Errorf("%w: %w", sealedfs.ErrUnknownEpoch, err) // the owner is unlocked, so all its epochs are known
+		// the owner is unlocked, so all its epochs are known
+		return fmt.Errorf("%w: %w", sealedfs.ErrUnknownEpoch, err)
 	}
 	return nil
 }
@@ -239,7 +245,8 @@ func (i *inspection) verifySealed(f embedded.File, owner storage.TableID, chain 
 func (i *inspection) verifySpare(f embedded.File, out *File) error {
 	report, err := journal.Verify(i.disk, i.path(f.Path), i.frameKey, i.ring)
 	out.Status = IsUnused
-	out.Detail = fmt.Sprintf("kept for reuse, never read: %s of zeros, %s of an earlier life", size(report.Preallocated), size(report.Leftover))
+	out.Detail = fmt.Sprintf("kept for reuse, never read: %s of zeros, %s of an earlier life",
+		size(report.Preallocated), size(report.Leftover))
 	return err
 }
 
@@ -251,14 +258,16 @@ func (i *inspection) verifySegment(f embedded.File, out *File) error {
 	}
 	records := "no records"
 	if report.First != 0 {
-		records = fmt.Sprintf("records %d to %d of %s", report.First, report.Last, plural(len(report.Tables), "table"))
+		records = fmt.Sprintf("records %d to %d of %s", report.First, report.Last,
+			plural(len(report.Tables), "table"))
 	}
-	out.Detail = fmt.Sprintf("%s, %s; %s not in use", report.Ending, records, size(report.Preallocated+report.Leftover))
+	out.Detail = fmt.Sprintf("%s, %s; %s not in use", report.Ending, records,
+		size(report.Preallocated+report.Leftover))
 	return errors.Join(journalCause(err), i.lockedSections(report))
 }
 
-// lockedSections is what is wrong with sections whose key could not be had. Those of tables that were deleted have lost it for
-// good, and wait for the journal to be released.
+// lockedSections is what is wrong with sections whose key could not be had. Those of tables that were deleted
+// have lost it for good, and wait for the journal to be released.
 func (i *inspection) lockedSections(report journal.Report) error {
 	var errs []error
 	for id, found := range report.Tables {
@@ -266,14 +275,16 @@ func (i *inspection) lockedSections(report journal.Report) error {
 		if found.Locked == 0 || t == nil && i.catalog.read || t != nil && !t.Opened {
 			continue
 		}
-		errs = append(errs, fmt.Errorf("%s of table %s cannot be opened: %v", plural(found.Locked, "section"), id, found.Cause))
+		errs = append(errs, fmt.Errorf("%s of table %s cannot be opened: %v", plural(found.Locked, "section"),
+			id, found.Cause))
 	}
 	return errors.Join(errs...)
 }
 
 func (i *inspection) verifyParked(f embedded.File, t *Table, out *File) error {
 	out.Algorithm, out.Keys = algorithmJournal, append([]string{"keyring", "journal key"}, t.chain...)
-	err := journal.ReadParked(i.disk, i.path(f.Path), i.frameKey, f.Table, func(journal.Parked) error { return nil })
+	err := journal.ReadParked(i.disk, i.path(f.Path), i.frameKey, f.Table,
+		func(journal.Parked) error { return nil })
 	if err != nil {
 		return journalCause(err)
 	}

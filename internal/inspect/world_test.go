@@ -82,7 +82,8 @@ func (r *running) call(service, operation, body string) map[string]any {
 func (r *running) createTable(name, encryption string) {
 	r.t.Helper()
 	r.call("dynamodb", "CreateTable", fmt.Sprintf(`{"TableName":%q,"BillingMode":"PAY_PER_REQUEST",%s
-		"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}`, name, encryption))
+		"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}`, name,
+		encryption))
 }
 
 func (r *running) put(table string, from, to int) {

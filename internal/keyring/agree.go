@@ -5,8 +5,9 @@ import (
 	"fmt"
 )
 
-// Agree is the shared secret of the key and of somebody's public key, a SubjectPublicKeyInfo in DER on the same curve: the
-// x coordinate of their product (ECC CDH of NIST SP 800-56A, whose cofactor is 1 on these curves). The caller wipes it.
+// Agree is the shared secret of the key and of somebody's public key, a SubjectPublicKeyInfo in DER on the
+// same curve: the x coordinate of their product (ECC CDH of NIST SP 800-56A, whose cofactor is 1 on these
+// curves). The caller wipes it.
 func (k *Keyring) Agree(key *Key, algorithm string, public []byte) ([]byte, error) {
 	m, err := key.ready("DeriveSharedSecret", "DeriveSharedSecret", KeyAgreement, algorithm)
 	if err != nil {
@@ -42,7 +43,8 @@ func (k *Keyring) TryAgree(key *Key, algorithm string, public []byte) error {
 func peerOf(spec Spec, der []byte) (*ecdsa.PublicKey, error) {
 	public, err := parsePublic(spec, der)
 	if err != nil {
-		return nil, fail(Invalid, "The public key is not a DER-encoded X.509 SubjectPublicKeyInfo of a key on the curve of %s.", spec)
+		return nil, fail(Invalid, "The public key is not a DER-encoded X.509 SubjectPublicKeyInfo of a key "+
+			"on the curve of %s.", spec)
 	}
 	return public.(*ecdsa.PublicKey), nil
 }

@@ -19,8 +19,8 @@ const (
 	ed25519Prehashed = "ED25519_PH_SHA_512"
 )
 
-// Algorithms are what keys of this spec and usage can be used with, in the words of the KMS API ("Key spec reference" in the AWS
-// KMS Developer Guide).
+// Algorithms are what keys of this spec and usage can be used with, in the words of the KMS API ("Key spec
+// reference" in the AWS KMS Developer Guide).
 func (s Spec) Algorithms(u Usage) []string {
 	switch u {
 	case EncryptDecrypt:

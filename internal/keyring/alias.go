@@ -12,7 +12,8 @@ import (
 // maxAliases is how many aliases a key may have ("Resource quotas" in the AWS KMS Developer Guide).
 const maxAliases = 50
 
-// Alias is a name for a key. It is immutable: a change makes another one. Its JSON is what the catalog keeps of it.
+// Alias is a name for a key. It is immutable: a change makes another one. Its JSON is what the catalog keeps
+// of it.
 type Alias struct {
 	Scope   Scope     `json:"scope"`
 	Name    string    `json:"name"`   // with its alias/
@@ -111,8 +112,10 @@ func sameKind(alias *Alias, old, next *Metadata) error {
 	if old.Usage == next.Usage && old.Spec.class() == next.Spec.class() {
 		return nil
 	}
-	return fail(Invalid, "Alias %s cannot be changed from a CMK with key usage %s to a CMK with key usage %s. "+
-		"The new and current CMK must be the same type (both symmetric or both asymmetric) and have the same key usage",
+	return fail(Invalid, "Alias %s cannot be changed from a CMK with key usage %s to a CMK with key "+
+		"usage %s. "+
+		"The new and current CMK must be the same type (both symmetric or both asymmetric) and have the "+
+		"same key usage",
 		alias.ARN(), old.Usage, next.Usage)
 }
 
@@ -206,7 +209,8 @@ func aliasMissing(scope Scope, name string) error {
 	return fail(NotFound, "Alias %s is not found.", scope.AliasARN(name))
 }
 
-// Aliases is a page of the aliases of a scope by name, or of one key where key is not nil, and whether there are more.
+// Aliases is a page of the aliases of a scope by name, or of one key where key is not nil, and whether there
+// are more.
 func (k *Keyring) Aliases(scope Scope, key *Key, after string, limit int) (page []*Alias, more bool) {
 	r := k.region(scope)
 	var list []string

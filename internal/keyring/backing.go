@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// backingKey is one version of a key, or of a set of related multi-Region keys. Its bare key is read from the key's file when it
-// is first needed, so that a start does not depend on the number of keys.
+// backingKey is one version of a key, or of a set of related multi-Region keys. Its bare key is read from the
+// key's file when it is first needed, so that a start does not depend on the number of keys.
 type backingKey struct {
 	id         BackingID
 	materialID string

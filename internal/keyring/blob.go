@@ -25,7 +25,8 @@ const (
 // blobPurpose starts the associated data of every ciphertext.
 const blobPurpose = "sealtable/kms/ciphertext"
 
-// BlobInfo is what a ciphertext says of itself to anybody. None of it is authenticated until the ciphertext is opened.
+// BlobInfo is what a ciphertext says of itself to anybody. None of it is authenticated until the ciphertext
+// is opened.
 type BlobInfo struct {
 	Version, Algorithm byte
 	Backing            BackingID
@@ -40,8 +41,8 @@ func ReadBlob(blob []byte) (info BlobInfo, ok bool) {
 	return info, info.Version == blobVersion && info.Algorithm == blobSymmetric
 }
 
-// newHeader starts a ciphertext of the backing key. Its random nonce makes the key that is derived for this ciphertext single-use,
-// which is what allows the nonce of GCM to be zero.
+// newHeader starts a ciphertext of the backing key. Its random nonce makes the key that is derived for this
+// ciphertext single-use, which is what allows the nonce of GCM to be zero.
 func newHeader(id BackingID) (header [blobHeader]byte) {
 	header[0], header[1] = blobVersion, blobSymmetric
 	copy(header[2:], id[:])
@@ -49,8 +50,11 @@ func newHeader(id BackingID) (header [blobHeader]byte) {
 	return header
 }
 
-// sealBlob makes the ciphertext of plaintext under the key that was derived for header, which is used for nothing else.
-func sealBlob(derived *[32]byte, header []byte, keyID string, context Context, plaintext []byte) ([]byte, error) {
+// sealBlob makes the ciphertext of plaintext under the key that was derived for header, which is used for
+// nothing else.
+func sealBlob(
+	derived *[32]byte, header []byte, keyID string, context Context, plaintext []byte,
+) ([]byte, error) {
 	aead, err := blobCipher(derived)
 	if err != nil {
 		return nil, err
@@ -77,8 +81,9 @@ func openBlob(derived *[32]byte, keyID string, context Context, blob []byte) ([]
 	return plaintext, nil
 }
 
-// openNothing takes the time that openBlob takes to refuse a ciphertext, derivation and all. It is called for those that no key made, so that
-// how soon they are refused does not tell them from those that were changed in another place.
+// openNothing takes the time that openBlob takes to refuse a ciphertext, derivation and all. It is called for
+// those that no key made, so that how soon they are refused does not tell them from those that were changed
+// in another place.
 func openNothing(blob []byte, context Context) {
 	var key, derived [32]byte
 	deriveKey(&derived, key[:], deriveLabel, blob[:blobHeader])
@@ -93,7 +98,8 @@ func blobCipher(derived *[32]byte) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// blobData is the associated data of a ciphertext: purpose, header, key id and encryption context, each with its length.
+// blobData is the associated data of a ciphertext: purpose, header, key id and encryption context, each with
+// its length.
 func blobData(header []byte, keyID string, context Context) []byte {
 	data := make([]byte, 0, 128+context.size())
 	data = appendField(data, blobPurpose)
@@ -110,8 +116,8 @@ func appendField(dst []byte, s string) []byte {
 // Context is an encryption context. A nil one and an empty one are the same.
 type Context map[string]string
 
-// append adds the canonical form: the count, then keys and values in the order of the keys' bytes, each with its length. Two
-// contexts have the same form only if they are equal.
+// append adds the canonical form: the count, then keys and values in the order of the keys' bytes, each with
+// its length. Two contexts have the same form only if they are equal.
 func (c Context) append(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(c)))
 	if len(c) == 0 {

@@ -69,7 +69,8 @@ func crashOnce(t *testing.T, root sealRoot, at int, tell story, cfg vfs.CrashClo
 	n := 0
 	faulty := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
-			if n++; n == at {
+			n++
+			if n == at {
 				crashed, promised = disk.CrashClone(cfg), kept.copy()
 			}
 		}

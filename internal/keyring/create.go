@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// maxKeys is how many keys an account may have in a Region ("Resource quotas" in the AWS KMS Developer Guide).
+// maxKeys is how many keys an account may have in a Region ("Resource quotas" in the AWS KMS Developer
+// Guide).
 const maxKeys = 100_000
 
 // NewKey is what Create makes a key of. Empty members take the defaults of CreateKey.
@@ -72,7 +73,8 @@ func (n *NewKey) Check() error {
 	}
 	if n.Usage == "" {
 		if n.Spec != Symmetric {
-			return fail(Invalid, "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.")
+			return fail(Invalid, "You must specify a KeyUsage value for all KMS keys except for symmetric "+
+				"encryption keys.")
 		}
 		n.Usage = EncryptDecrypt
 	}
@@ -86,19 +88,24 @@ func (n *NewKey) Check() error {
 		n.Origin = OriginKMS
 	}
 	if n.Origin != OriginKMS && n.Origin != OriginExternal {
-		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin AWS_KMS and EXTERNAL.", n.Origin)
+		return fail(Unsupported, "Origin %s is not supported: this installation makes keys of origin "+
+			"AWS_KMS and EXTERNAL.", n.Origin)
 	}
 	return nil
 }
 
-// create gives m its first version, writes it down and enters it: the material first, marked as unborn, then the record, which is
-// what makes the key exist. A key whose material is to be imported has none yet. On failure made is destroyed. The caller holds the
-// region's mu.
+// create gives m its first version, writes it down and enters it: the material first, marked as unborn, then
+// the record, which is what makes the key exist. A key whose material is to be imported has none yet. On
+// failure made is destroyed. The caller holds the region's mu.
 func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...Change) (*Key, error) {
 	now := k.config.Clock.Now().Truncate(time.Millisecond)
-	m.Format, m.Created, m.State, m.arn = metadataFormat, now, Enabled, m.Scope.KeyARN(m.ID)
+	m.Format = metadataFormat
+	m.Created = now
+	m.State = Enabled
+	m.arn = m.Scope.KeyARN(m.ID)
 	if m.Manager != ManagedByCustomer {
-		m.Rotation = Rotation{Enabled: true, Period: DefaultRotationPeriod, Next: now.AddDate(0, 0, DefaultRotationPeriod)}
+		m.Rotation = Rotation{Enabled: true, Period: DefaultRotationPeriod,
+			Next: now.AddDate(0, 0, DefaultRotationPeriod)}
 	}
 	if err := m.compile(); err != nil {
 		made.bare.Destroy()
@@ -121,8 +128,8 @@ func (k *Keyring) create(ctx context.Context, m *Metadata, made fresh, more ...C
 	return k.born(ctx, m, backing, more)
 }
 
-// born writes the record of a key whose material, if it has any, is on disk. If that fails the outcome may be uncertain: the file
-// stays as it is, and the next start decides.
+// born writes the record of a key whose material, if it has any, is on disk. If that fails the outcome may be
+// uncertain: the file stays as it is, and the next start decides.
 func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, more []Change) (*Key, error) {
 	record, err := m.record()
 	if err == nil {
@@ -136,7 +143,8 @@ func (k *Keyring) born(ctx context.Context, m *Metadata, backing *backingKey, mo
 	}
 	if backing != nil {
 		if err := k.store.born(m.ID); err != nil {
-			k.config.Log.Warn("the material of a new key stays marked as new until the next start", "key", m.arn, "error", err)
+			k.config.Log.Warn("the material of a new key stays marked as new until the next start", "key",
+				m.arn, "error", err)
 		}
 		k.backing.store(backing.id, backing)
 		m.backing = []*backingKey{backing}
@@ -195,8 +203,9 @@ func (k *Keyring) Managed(ctx context.Context, scope Scope, service string) (*Ke
 	return key, nil
 }
 
-// Owned is the installation's own key for an account and a Region, made on first use: what AWS calls an AWS owned key. No
-// listing shows it, no identifier resolves to it, no policy guards it: only code of this installation can use it.
+// Owned is the installation's own key for an account and a Region, made on first use: what AWS calls an AWS
+// owned key. No listing shows it, no identifier resolves to it, no policy guards it: only code of this
+// installation can use it.
 func (k *Keyring) Owned(ctx context.Context, scope Scope) (*Key, error) {
 	r := k.region(scope)
 	if key := r.owned.Load(); key != nil {
@@ -217,6 +226,8 @@ func (k *Keyring) Owned(ctx context.Context, scope Scope) (*Key, error) {
 
 // serviceKey makes m a symmetric key, as those that services make are, and gives it material.
 func (k *Keyring) serviceKey(ctx context.Context, m *Metadata) (fresh, error) {
-	m.Spec, m.Usage, m.Origin = Symmetric, EncryptDecrypt, OriginKMS
+	m.Spec = Symmetric
+	m.Usage = EncryptDecrypt
+	m.Origin = OriginKMS
 	return k.newMaterial(ctx, m.Spec)
 }

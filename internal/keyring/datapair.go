@@ -6,16 +6,18 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// DataPair is a key pair for use outside of the keyring: its public key, a SubjectPublicKeyInfo, and its private key, a PKCS #8
-// PrivateKeyInfo, bare and as a ciphertext. The caller wipes Private.
+// DataPair is a key pair for use outside of the keyring: its public key, a SubjectPublicKeyInfo, and its
+// private key, a PKCS #8 PrivateKeyInfo, bare and as a ciphertext. The caller wipes Private.
 type DataPair struct {
 	Private, Public []byte
 	Sealed          Sealed
 }
 
-// DataKeyPair makes a key pair of spec and seals its private key with a symmetric key. op says on whose behalf: GenerateDataKeyPair or
-// GenerateDataKeyPairWithoutPlaintext.
-func (k *Keyring) DataKeyPair(ctx context.Context, key *Key, op Operation, spec Spec, context Context) (DataPair, error) {
+// DataKeyPair makes a key pair of spec and seals its private key with a symmetric key. op says on whose
+// behalf: GenerateDataKeyPair or GenerateDataKeyPairWithoutPlaintext.
+func (k *Keyring) DataKeyPair(
+	ctx context.Context, key *Key, op Operation, spec Spec, context Context,
+) (DataPair, error) {
 	if err := k.TryDataKeyPair(key, op, spec); err != nil {
 		return DataPair{}, err
 	}

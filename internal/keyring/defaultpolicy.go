@@ -2,8 +2,8 @@ package keyring
 
 import "strings"
 
-// DefaultPolicy is the policy of a key that was made without one: it leaves everything to the account's identity policies
-// ("Default key policy" in the AWS KMS Developer Guide).
+// DefaultPolicy is the policy of a key that was made without one: it leaves everything to the account's
+// identity policies ("Default key policy" in the AWS KMS Developer Guide).
 func DefaultPolicy(account string) string {
 	return strings.ReplaceAll(defaultPolicy, "ACCOUNT", account)
 }
@@ -22,7 +22,8 @@ const defaultPolicy = `{
   } ]
 }`
 
-// ManagedPolicy is the policy that the AWS managed key of a service has or will have; ok is false where there is no such key.
+// ManagedPolicy is the policy that the AWS managed key of a service has or will have; ok is false where there
+// is no such key.
 func ManagedPolicy(scope Scope, service string) (policy string, ok bool) {
 	policy, _, ok = managedPolicy(scope, service)
 	return policy, ok
@@ -37,7 +38,8 @@ func managedPolicy(scope Scope, service string) (policy, description string, ok 
 	return policy, "Default key that protects my DynamoDB data when no other key is defined", true
 }
 
-// dynamodbPolicy is the policy of alias/aws/dynamodb ("DynamoDB encryption at rest: usage notes" in the DynamoDB Developer Guide).
+// dynamodbPolicy is the policy of alias/aws/dynamodb ("DynamoDB encryption at rest: usage notes" in the
+// DynamoDB Developer Guide).
 const dynamodbPolicy = `{
   "Version" : "2012-10-17",
   "Id" : "auto-dynamodb-1",

@@ -14,8 +14,8 @@ const maxDeriveInput = 192
 // deriveLabel is the purpose of the keys that ciphertexts are sealed with.
 const deriveLabel = "sealtable/kms/symmetric-default/1"
 
-// deriveKey is the key derivation function in counter mode of NIST SP 800-108r1, section 4.1, with HMAC-SHA-256 as its PRF, a
-// 32-bit counter before the fixed input, and one round, which gives a 256-bit key:
+// deriveKey is the key derivation function in counter mode of NIST SP 800-108r1, section 4.1, with
+// HMAC-SHA-256 as its PRF, a 32-bit counter before the fixed input, and one round, which gives a 256-bit key:
 //
 //	out = HMAC-SHA-256(key, [1]₃₂ ‖ label ‖ 0x00 ‖ context ‖ [256]₃₂)
 //
@@ -30,8 +30,8 @@ func deriveKey(out *[32]byte, key []byte, label string, context []byte) {
 	hmacSHA256(out, key, m)
 }
 
-// hmacSHA256 is HMAC-SHA-256 (RFC 2104) of at most maxDeriveInput bytes. Unlike crypto/hmac it
-// keeps the key nowhere but in buffers on its own stack, which it clears: a backing key must not linger on the heap (P7).
+// hmacSHA256 is HMAC-SHA-256 (RFC 2104) of at most maxDeriveInput bytes. Unlike crypto/hmac it keeps the key
+// nowhere but in buffers on its own stack, which it clears: a backing key must not linger on the heap (P7).
 func hmacSHA256(out *[32]byte, key, message []byte) {
 	var inner [sha256Block + maxDeriveInput]byte
 	var outer [sha256Block + sha256.Size]byte
@@ -56,8 +56,9 @@ func hmacSHA256(out *[32]byte, key, message []byte) {
 	clear(outer[:])
 }
 
-// materialIDOf names a backing key of a key: it gives nothing of the key away, is the same whenever the same material is given
-// to the same key, and differs for the same material in another key. Related multi-Region keys share their id and so this too.
+// materialIDOf names a backing key of a key: it gives nothing of the key away, is the same whenever the same
+// material is given to the same key, and differs for the same material in another key. Related multi-Region
+// keys share their id and so this too.
 func materialIDOf(bare []byte, keyID string) string {
 	var id [32]byte
 	deriveKey(&id, bare, "sealtable/kms/key-material-id/1", []byte(keyID))

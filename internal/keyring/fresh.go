@@ -50,7 +50,8 @@ func (k *Keyring) newPrivate(ctx context.Context, spec Spec) (crypto.PrivateKey,
 	return generatePrivate(spec)
 }
 
-// lockPair puts a key pair where keys are kept. Encoded again, a pair has one form, whoever encoded it before.
+// lockPair puts a key pair where keys are kept. Encoded again, a pair has one form, whoever encoded it
+// before.
 func (k *Keyring) lockPair(private crypto.PrivateKey) (fresh, error) {
 	public, err := marshalPublic(publicOf(private))
 	if err != nil {
@@ -64,8 +65,11 @@ func (k *Keyring) lockPair(private crypto.PrivateKey) (fresh, error) {
 	return fresh{bare: bare, public: public}, err
 }
 
-// version makes f the newest version of m: wrapped for the file, and ready for use. On failure f is destroyed.
-func (k *Keyring) version(m *Metadata, f fresh, now time.Time) (version MaterialVersion, b *backingKey, err error) {
+// version makes f the newest version of m: wrapped for the file, and ready for use. On failure f is
+// destroyed.
+func (k *Keyring) version(
+	m *Metadata, f fresh, now time.Time,
+) (version MaterialVersion, b *backingKey, err error) {
 	file := &MaterialFile{KeyID: m.ID, Spec: m.Spec}
 	err = f.bare.With(func(bare []byte) (err error) {
 		version, err = file.wrap(k.config.Root, bare, now)

@@ -17,7 +17,8 @@ import (
 // maxGrants is how many grants a key may have ("Resource quotas" in the AWS KMS Developer Guide).
 const maxGrants = 50_000
 
-// Grant lets a principal use a key for some operations. It is immutable. Its JSON is what the catalog keeps of it.
+// Grant lets a principal use a key for some operations. It is immutable. Its JSON is what the catalog keeps
+// of it.
 type Grant struct {
 	Scope      Scope       `json:"scope"`
 	KeyID      string      `json:"keyId"`
@@ -34,16 +35,20 @@ type Grant struct {
 
 func (g *Grant) recordName() string { return recordName("grant", g.Scope, g.KeyID+"/"+g.ID) }
 
-// CreateGrant puts a grant on a key; of g it takes what the caller chooses. With a name, an equal grant that is there already is
-// given back under a new token.
-func (k *Keyring) CreateGrant(ctx context.Context, key *Key, g Grant) (grant *Grant, token string, err error) {
+// CreateGrant puts a grant on a key; of g it takes what the caller chooses. With a name, an equal grant that
+// is there already is given back under a new token.
+func (k *Keyring) CreateGrant(
+	ctx context.Context, key *Key, g Grant,
+) (grant *Grant, token string, err error) {
 	r := k.region(key.scope)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := key.CheckGrant(&g); err != nil {
 		return nil, "", err
 	}
-	g.Scope, g.KeyID, g.Created = key.scope, key.id, k.config.Clock.Now().Truncate(time.Millisecond)
+	g.Scope = key.scope
+	g.KeyID = key.id
+	g.Created = k.config.Clock.Now().Truncate(time.Millisecond)
 	if existing := key.grants.named(&g); existing != nil {
 		return existing, newGrantToken(existing), nil
 	}
@@ -79,11 +84,13 @@ func (k *Key) CheckGrant(g *Grant) error {
 	}
 	for _, op := range g.Operations {
 		if !slices.Contains(m.grantOperations(), op) {
-			return fail(Invalid, "Operation %s is not valid for a key of KeySpec %s and KeyUsage %s.", op, m.Spec, m.Usage)
+			return fail(Invalid, "Operation %s is not valid for a key of KeySpec %s and KeyUsage %s.", op,
+				m.Spec, m.Usage)
 		}
 	}
 	if m.Spec != Symmetric && len(g.Equals)+len(g.Subset) > 0 {
-		return fail(Invalid, "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key.")
+		return fail(Invalid, "EncryptionContext is supported only when creating a grant for a symmetric "+
+			"encryption KMS key.")
 	}
 	if len(g.Equals) > 0 && len(g.Subset) > 0 {
 		return fail(Invalid, "A grant has EncryptionContextEquals or EncryptionContextSubset, not both.")
@@ -108,11 +115,13 @@ const (
 
 func checkConstraint(pairs Context) error {
 	if len(pairs) > maxConstraintPairs {
-		return fail(Invalid, "A grant constraint can have at most %d encryption context pairs.", maxConstraintPairs)
+		return fail(Invalid, "A grant constraint can have at most %d encryption context pairs.",
+			maxConstraintPairs)
 	}
 	for name, value := range pairs {
 		if utf8.RuneCountInString(value) > maxConstraintValue {
-			return fail(Invalid, "The value of encryption context pair %s in a grant constraint can have at most %d characters.", name,
+			return fail(Invalid, "The value of encryption context pair %s in a grant constraint can have "+
+				"at most %d characters.", name,
 				maxConstraintValue)
 		}
 	}
@@ -175,7 +184,9 @@ func (k *Key) Grants(after string, limit int, keep func(*Grant) bool) (page []*G
 func (k *Key) GrantsOf(grantee, name string) []*Grant { return k.grants.of(grantee, name) }
 
 // RetirableGrants is a page of the grants in scope that the principal may retire because they name it, by id.
-func (k *Keyring) RetirableGrants(scope Scope, principal, after string, limit int) (page []*Grant, more bool) {
+func (k *Keyring) RetirableGrants(
+	scope Scope, principal, after string, limit int,
+) (page []*Grant, more bool) {
 	var all []*Grant
 	k.region(scope).keys.each(func(_ string, key *Key) { all = append(all, key.grants.all()...) })
 	slices.SortFunc(all, func(a, b *Grant) int { return strings.Compare(a.ID, b.ID) })
@@ -195,25 +206,29 @@ func pageGrants(sorted []*Grant, after string, limit int, keep func(*Grant) bool
 	return page, false
 }
 
-// Granted says whether a grant of the key lets one of these names of a principal run op with this encryption context.
+// Granted says whether a grant of the key lets one of these names of a principal run op with this encryption
+// context.
 func (k *Key) Granted(principals []string, op Operation, context Context) bool {
 	return k.grants.some(principals, func(g *Grant) bool {
 		return slices.Contains(g.Operations, op) && (!constrained(op) || g.admits(context))
 	})
 }
 
-// GrantedGrant says whether a grant of the key lets the principal put child on it: no more operations than its own, and
-// constraints as strict or stricter ("Grants in AWS KMS" in the AWS KMS Developer Guide).
+// GrantedGrant says whether a grant of the key lets the principal put child on it: no more operations than
+// its own, and constraints as strict or stricter ("Grants in AWS KMS" in the AWS KMS Developer Guide).
 func (k *Key) GrantedGrant(principals []string, child *Grant) bool {
 	return k.grants.some(principals, func(g *Grant) bool {
 		if !slices.Contains(g.Operations, "CreateGrant") || !g.covers(child) {
 			return false
 		}
-		return !slices.ContainsFunc(child.Operations, func(op Operation) bool { return !slices.Contains(g.Operations, op) })
+		return !slices.ContainsFunc(child.Operations, func(op Operation) bool {
+			return !slices.Contains(g.Operations, op)
+		})
 	})
 }
 
-// constrained says whether the constraints of grants bear on op: they do on operations that have an encryption context.
+// constrained says whether the constraints of grants bear on op: they do on operations that have an
+// encryption context.
 func constrained(op Operation) bool {
 	return op != "DescribeKey" && op != "RetireGrant" && op != "CreateGrant"
 }
@@ -247,7 +262,8 @@ func contains(whole, part Context) bool {
 
 const grantTokenPrefix = "sealtable-grant-1"
 
-// newGrantToken names a grant. It is not a secret: retiring asks who the caller is, and grants take effect at once.
+// newGrantToken names a grant. It is not a secret: retiring asks who the caller is, and grants take effect at
+// once.
 func newGrantToken(g *Grant) string {
 	var salt [16]byte
 	_, _ = rand.Read(salt[:])

@@ -20,7 +20,11 @@ func (s *grantSet) add(g *Grant) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.byID == nil {
-		s.byID, s.byGrantee, s.byName = make(map[string]*Grant), make(map[string][]*Grant), make(map[string][]*Grant)
+		s.byID = make(map[string]*Grant)
+		s.byGrantee = make(map[string][]*Grant)
+		s.byName = make(
+			map[string][]*Grant,
+		)
 	}
 	s.byID[g.ID] = g
 	s.byGrantee[g.Grantee] = append(s.byGrantee[g.Grantee], g)
@@ -94,7 +98,8 @@ func (s *grantSet) named(g *Grant) *Grant {
 	defer s.mu.RUnlock()
 	for _, has := range s.byName[g.Name] {
 		if has.Grantee == g.Grantee && has.Retiring == g.Retiring && has.Issuer == g.Issuer &&
-			slices.Equal(has.Operations, g.Operations) && maps.Equal(has.Equals, g.Equals) && maps.Equal(has.Subset, g.Subset) {
+			slices.Equal(has.Operations, g.Operations) && maps.Equal(has.Equals, g.Equals) &&
+			maps.Equal(has.Subset, g.Subset) {
 			return has
 		}
 	}

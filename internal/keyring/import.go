@@ -10,9 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// Imported material ("Importing key material" in the AWS KMS Developer Guide) is its owner's: it can be taken away at any time, and
-// given again as long as it is the same. A key that lacks any of it is PendingImport; without all of it there is no file. imported.go
-// is about what a key has.
+// Imported material ("Importing key material" in the AWS KMS Developer Guide) is its owner's: it can be taken
+// away at any time, and given again as long as it is the same. A key that lacks any of it is PendingImport;
+// without all of it there is no file. imported.go is about what a key has.
 
 const (
 	purposeToken = "kms-import-token"
@@ -29,13 +29,17 @@ type ImportParameters struct {
 	ValidTo time.Time
 }
 
-// ParametersForImport makes a wrapping key. Its private half is in the token, sealed for this key: nothing is kept of it here.
-func (k *Keyring) ParametersForImport(ctx context.Context, key *Key, algorithm string, spec Spec) (ImportParameters, error) {
+// ParametersForImport makes a wrapping key. Its private half is in the token, sealed for this key: nothing is
+// kept of it here.
+func (k *Keyring) ParametersForImport(
+	ctx context.Context, key *Key, algorithm string, spec Spec,
+) (ImportParameters, error) {
 	if err := key.Metadata().Permits("GetParametersForImport"); err != nil {
 		return ImportParameters{}, err
 	}
 	if of := key.Metadata().Spec; !wraps(algorithm, spec, of) {
-		return ImportParameters{}, fail(Unsupported, "WrappingAlgorithm %s with WrappingKeySpec %s is not supported for key material "+
+		return ImportParameters{}, fail(Unsupported, "WrappingAlgorithm %s with WrappingKeySpec %s is not "+
+			"supported for key material "+
 			"of KeySpec %s.", algorithm, spec, of)
 	}
 	made, err := k.newMaterial(ctx, spec)
@@ -100,12 +104,13 @@ type Import struct {
 	Terms          Imported
 	Description    string // empty: as it was
 	MaterialID     string // what the material must be; empty: anything that the key may have
-	// Existing and New say whether the key has had this material before. Neither: it has, unless it never had any.
+	// Existing and New say whether the key has had this material before. Neither: it has, unless it never had
+	// any.
 	Existing, New bool
 }
 
-// ImportMaterial gives a key its material, new terms to material that it has, or material that it is to be rotated to. It says which
-// material that is.
+// ImportMaterial gives a key its material, new terms to material that it has, or material that it is to be
+// rotated to. It says which material that is.
 func (k *Keyring) ImportMaterial(ctx context.Context, key *Key, in Import) (string, error) {
 	if err := key.Metadata().Permits("ImportKeyMaterial"); err != nil {
 		return "", err
@@ -161,14 +166,16 @@ func (k *Keyring) offered(key *Key, in Import) (fresh, error) {
 	spec := key.Metadata().Spec
 	if size := spec.secretSize(); size > 0 {
 		if len(raw) != size {
-			return fresh{}, fail(WrongMaterial, "The key material of a key of KeySpec %s has %d bytes.", spec, size)
+			return fresh{}, fail(WrongMaterial, "The key material of a key of KeySpec %s has %d bytes.", spec,
+				size)
 		}
 		bare, err := k.config.Arena.FromBytes(raw)
 		return fresh{bare: bare}, err
 	}
 	pair, err := parsePrivate(spec, raw)
 	if err != nil {
-		return fresh{}, fail(WrongMaterial, "The key material is not a DER-encoded PKCS #8 private key of KeySpec %s.", spec)
+		return fresh{}, fail(WrongMaterial, "The key material is not a DER-encoded PKCS #8 private key of "+
+			"KeySpec %s.", spec)
 	}
 	defer wipePrivate(pair)
 	return k.lockPair(pair)
@@ -183,8 +190,8 @@ func (k *Keyring) wrapOffered(m *Metadata, made fresh, now time.Time) (version M
 	return version, err
 }
 
-// fits says whether the key may get the material of this id: a key gets all that it had again, and a primary or single-Region
-// symmetric key one that it did not have, which waits to be rotated to.
+// fits says whether the key may get the material of this id: a key gets all that it had again, and a primary
+// or single-Region symmetric key one that it did not have, which waits to be rotated to.
 func (in Import) fits(m *Metadata, id string) error {
 	first, isNew := len(m.Versions) == 0, in.New || !in.Existing && len(m.Versions) == 0
 	switch {
@@ -201,9 +208,11 @@ func (in Import) fits(m *Metadata, id string) error {
 	case !m.Leads():
 		return notPrimary(m)
 	case !first && m.Spec != Symmetric:
-		return fail(Unsupported, "%s can have one key material only: it is no symmetric encryption key.", m.ARN())
+		return fail(Unsupported, "%s can have one key material only: it is no symmetric encryption key.",
+			m.ARN())
 	case m.Pending != nil:
-		return fail(InvalidState, "New key material (id: %s) cannot be imported into KMS key %s, because another key material (id: %s) "+
+		return fail(InvalidState, "New key material (id: %s) cannot be imported into KMS key %s, because "+
+			"another key material (id: %s) "+
 			"is pending rotation.", id, m.ARN(), m.Pending.MaterialID)
 	}
 	return nil

@@ -95,7 +95,8 @@ func TestUnwrapPaddedRefusesAllElse(t *testing.T) {
 			t.Fatal("a changed one is taken")
 		}
 		// A length or a padding that RFC 5649 does not allow, under the right key.
-		short := []byte{0xa6, 0x59, 0x59, 0xa6, 0, 0, 0, byte(rapid.SampledFrom([]int{0, 9, 255}).Draw(t, "length")), 1, 2, 3, 4, 5, 6, 7, 8}
+		short := []byte{0xa6, 0x59, 0x59, 0xa6, 0, 0, 0, byte(rapid.SampledFrom([]int{0, 9, 255}).Draw(t, "length")), 1, 2, 3, 4, 5, 6, 7,
+			8}
 		block.Encrypt(short, short)
 		if _, err := unwrapPadded(key, short); !errors.Is(err, errWrapped) {
 			t.Fatal("a wrong length is taken")
@@ -143,7 +144,8 @@ func TestImports(t *testing.T) {
 	}{
 		{Symmetric, EncryptDecrypt, wrapOAEPSHA1}, {Symmetric, EncryptDecrypt, wrapOAEPSHA256},
 		{"HMAC_384", GenerateMAC, wrapOAEPSHA256}, {"RSA_2048", SignVerify, wrapAESSHA256}, {"ECC_NIST_P256", SignVerify, wrapAESSHA1},
-		{secgP256K1, SignVerify, wrapOAEPSHA256}, {edwards25519, SignVerify, wrapOAEPSHA256}, {"ECC_NIST_P521", KeyAgreement, wrapAESSHA256},
+		{secgP256K1, SignVerify, wrapOAEPSHA256}, {edwards25519, SignVerify, wrapOAEPSHA256},
+		{"ECC_NIST_P521", KeyAgreement, wrapAESSHA256},
 	} {
 		material, other := offer(t, c.spec), offer(t, c.spec)
 		key := w.newExternal(t, c.spec, c.usage)
@@ -187,7 +189,9 @@ func TestImportedMaterialExpires(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
 	soon := func() Imported { return Imported{ValidTo: w.clock.Now().Add(time.Hour)} }
-	running, disabled, sleeping := w.newExternal(t, "", ""), w.newExternal(t, "", ""), w.newExternal(t, "", "")
+	running := w.newExternal(t, "", "")
+	disabled := w.newExternal(t, "", "")
+	sleeping := w.newExternal(t, "", "")
 	for _, key := range []*Key{running, disabled} {
 		must(t, importInto(t, w.Keyring, key, wrapOAEPSHA256, someMaterial, soon()))
 	}
@@ -356,7 +360,8 @@ func tellImports(t *testing.T, root sealRoot, disk vfs.FS, d *diary, wrapping fr
 	must(t, err)
 	in := Import{Token: token, Wrapped: wrapMaterial(t, wrapping.public, wrapOAEPSHA256, someMaterial)}
 	for _, life := range []time.Duration{0, time.Hour} {
-		if d.emptied = nil; life > 0 {
+		d.emptied = nil
+		if life > 0 {
 			in.Terms.ValidTo = c.Now().Add(life)
 		}
 		_, err = k.ImportMaterial(ctx, key, in)

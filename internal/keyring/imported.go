@@ -9,24 +9,27 @@ import (
 	"github.com/cockroachdb/errors/oserror"
 )
 
-// What a key of origin EXTERNAL has of its material. Each of its versions is known for good from when it is first used, and is there
-// or not; one more may wait to be rotated to. Related keys know the same versions, and each has those that were imported into it.
+// What a key of origin EXTERNAL has of its material. Each of its versions is known for good from when it is
+// first used, and is there or not; one more may wait to be rotated to. Related keys know the same versions,
+// and each has those that were imported into it.
 
 // Imported is on what terms material was imported.
 type Imported struct {
 	ValidTo time.Time `json:"validTo,omitzero"` // zero: it does not expire
 }
 
-// HasMaterial says whether the key has what it needs to work: all keys do, except those of which some material was not imported
-// yet, was taken away, or expired.
+// HasMaterial says whether the key has what it needs to work: all keys do, except those of which some
+// material was not imported yet, was taken away, or expired.
 func (m *Metadata) HasMaterial() bool {
 	if m.Origin != OriginExternal {
 		return true
 	}
-	return len(m.Versions) > 0 && !slices.ContainsFunc(m.Versions, func(v Version) bool { return v.Import == nil })
+	return len(m.Versions) > 0 && !slices.ContainsFunc(m.Versions,
+		func(v Version) bool { return v.Import == nil })
 }
 
-// Held is the versions whose material this key has: those that it works with, and the one that waits to be rotated to.
+// Held is the versions whose material this key has: those that it works with, and the one that waits to be
+// rotated to.
 func (m *Metadata) Held() []Version {
 	if m.Origin != OriginExternal {
 		return m.Versions
@@ -34,7 +37,8 @@ func (m *Metadata) Held() []Version {
 	return slices.DeleteFunc(m.known(), func(v Version) bool { return v.Import == nil })
 }
 
-// Terms are what the material of the key is subject to, nil if it lacks any, or was not imported: the earliest of its ends.
+// Terms are what the material of the key is subject to, nil if it lacks any, or was not imported: the
+// earliest of its ends.
 func (m *Metadata) Terms() *Imported {
 	if m.Origin != OriginExternal || !m.HasMaterial() {
 		return nil
@@ -133,7 +137,8 @@ func (m *Metadata) loseAllBut(held []string) {
 // settle makes the state say whether the key has its material.
 func (m *Metadata) settle() {
 	switch {
-	case m.Origin != OriginExternal || m.State == PendingDeletion || m.State == PendingReplicaDeletion || m.State == Erased:
+	case m.Origin != OriginExternal || m.State == PendingDeletion || m.State == PendingReplicaDeletion ||
+		m.State == Erased:
 	case !m.HasMaterial():
 		m.State = PendingImport
 	case m.State == PendingImport:
@@ -143,8 +148,9 @@ func (m *Metadata) settle() {
 	}
 }
 
-// keepImported puts a version into the file of m's set, unless it is there, and says what the file holds then. What nobody knows of
-// goes: it was left by an import that failed. A file that cannot be read is replaced: its owner has what was in it.
+// keepImported puts a version into the file of m's set, unless it is there, and says what the file holds
+// then. What nobody knows of goes: it was left by an import that failed. A file that cannot be read is
+// replaced: its owner has what was in it.
 func (k *Keyring) keepImported(m *Metadata, version MaterialVersion) (held []string, err error) {
 	file, err := k.store.read(m.ID)
 	if err != nil {
@@ -180,8 +186,9 @@ func anyHolds(keys []*Key, id string) bool {
 	return slices.ContainsFunc(keys, func(key *Key) bool { return key.Metadata().holds(id) })
 }
 
-// DeleteMaterial takes imported material away, the current one if none is named, and says which. Nothing opens until the same is
-// imported again. Material that waited to be rotated to is forgotten, in replicas as well if it is taken from their primary key.
+// DeleteMaterial takes imported material away, the current one if none is named, and says which. Nothing
+// opens until the same is imported again. Material that waited to be rotated to is forgotten, in replicas as
+// well if it is taken from their primary key.
 func (k *Keyring) DeleteMaterial(ctx context.Context, key *Key, materialID string) (string, error) {
 	defer k.lock(key)()
 	m := key.Metadata()
@@ -210,8 +217,8 @@ func (k *Keyring) dropExpired(ctx context.Context, key *Key, now time.Time) erro
 	return k.dropMaterial(ctx, key, ids)
 }
 
-// dropMaterial erases imported material, on disk and in memory, unless a related key still uses it, and says so. It may be called
-// again after it failed. The caller holds the locks.
+// dropMaterial erases imported material, on disk and in memory, unless a related key still uses it, and says
+// so. It may be called again after it failed. The caller holds the locks.
 func (k *Keyring) dropMaterial(ctx context.Context, key *Key, ids []string) error {
 	m := key.Metadata()
 	forgotten := m.Leads() && m.Pending != nil && slices.Contains(ids, m.Pending.MaterialID)
@@ -233,14 +240,17 @@ func (k *Keyring) dropMaterial(ctx context.Context, key *Key, ids []string) erro
 	})
 }
 
-// discardMaterial erases material that may come back. Versions that others have stay, if the file can be read at all.
+// discardMaterial erases material that may come back. Versions that others have stay, if the file can be read
+// at all.
 func (k *Keyring) discardMaterial(key *Key, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
 	file, err := k.store.read(key.id)
 	if err == nil {
-		file.Versions = slices.DeleteFunc(file.Versions, func(v MaterialVersion) bool { return slices.Contains(ids, v.MaterialID) })
+		file.Versions = slices.DeleteFunc(file.Versions, func(v MaterialVersion) bool {
+			return slices.Contains(ids, v.MaterialID)
+		})
 		file.keep(k.related(key.Metadata()), "")
 	}
 	if err != nil || len(file.Versions) == 0 {
@@ -275,7 +285,8 @@ func (k *Keyring) rotateImported(ctx context.Context, key *Key, now time.Time) e
 	})
 }
 
-// PendingEverywhere says whether the key and all that are related to it have the material that waits to be rotated to.
+// PendingEverywhere says whether the key and all that are related to it have the material that waits to be
+// rotated to.
 func (k *Keyring) PendingEverywhere(key *Key) bool {
 	m := key.Metadata()
 	return m.Pending != nil && !slices.ContainsFunc(k.related(m), func(other *Key) bool {
@@ -283,8 +294,9 @@ func (k *Keyring) PendingEverywhere(key *Key) bool {
 	})
 }
 
-// settleImported brings the file of imported material and the records together. What no record says goes: nobody was told that its
-// import succeeded, and its owner has it. A key that misses what its record says is Unavailable.
+// settleImported brings the file of imported material and the records together. What no record says goes:
+// nobody was told that its import succeeded, and its owner has it. A key that misses what its record says is
+// Unavailable.
 func (k *Keyring) settleImported(id string, keys []*Key) error {
 	if keys[0].Metadata().Origin != OriginExternal {
 		return nil
@@ -293,7 +305,9 @@ func (k *Keyring) settleImported(id string, keys []*Key) error {
 	switch {
 	case oserror.IsNotExist(err):
 		file, err = new(MaterialFile), nil
-	case err != nil && slices.ContainsFunc(keys, func(key *Key) bool { return len(key.Metadata().Held()) > 0 }):
+	case err != nil && slices.ContainsFunc(keys, func(key *Key) bool {
+		return len(key.Metadata().Held()) > 0
+	}):
 		k.config.Log.Error("imported key material cannot be read: import it again", "key", id, "error", err)
 		file, err = new(MaterialFile), nil
 	case err != nil:
@@ -308,7 +322,9 @@ func (k *Keyring) settleImported(id string, keys []*Key) error {
 		return fmt.Errorf("clear away an import that was cut short: %w", err)
 	}
 	k.markUnavailable(slices.DeleteFunc(slices.Clone(keys), func(key *Key) bool {
-		return !slices.ContainsFunc(key.Metadata().Held(), func(v Version) bool { return !file.has(v.MaterialID) })
+		return !slices.ContainsFunc(key.Metadata().Held(), func(v Version) bool {
+			return !file.has(v.MaterialID)
+		})
 	}))
 	return nil
 }

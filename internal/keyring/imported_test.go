@@ -53,8 +53,10 @@ func TestWrappingAlgorithms(t *testing.T) {
 		wrapping, spec Spec
 		good           bool
 	}{
-		{wrapOAEPSHA256, "RSA_2048", Symmetric, true}, {wrapOAEPSHA1, "RSA_4096", "HMAC_512", true}, {wrapAESSHA1, "RSA_2048", Symmetric, false},
-		{wrapAESSHA256, "RSA_3072", "HMAC_224", false}, {wrapAESSHA256, "RSA_2048", "RSA_4096", true}, {wrapOAEPSHA256, "RSA_4096", "RSA_2048", false},
+		{wrapOAEPSHA256, "RSA_2048", Symmetric, true}, {wrapOAEPSHA1, "RSA_4096", "HMAC_512", true},
+		{wrapAESSHA1, "RSA_2048", Symmetric, false},
+		{wrapAESSHA256, "RSA_3072", "HMAC_224", false}, {wrapAESSHA256, "RSA_2048", "RSA_4096", true},
+		{wrapOAEPSHA256, "RSA_4096", "RSA_2048", false},
 		{wrapOAEPSHA1, "RSA_2048", "ECC_NIST_P256", true}, {wrapOAEPSHA256, "RSA_2048", "ECC_NIST_P521", false},
 		{wrapOAEPSHA256, "RSA_3072", "ECC_NIST_P521", true}, {wrapAESSHA1, "RSA_2048", "ECC_NIST_P521", true},
 		{"RSAES_PKCS1_V1_5", "RSA_2048", Symmetric, false}, {"SM2PKE", "SM2", Symmetric, false}, {wrapOAEPSHA256, "SM2", Symmetric, false},
@@ -68,7 +70,9 @@ func TestWrappingAlgorithms(t *testing.T) {
 // TestSecondMaterial waits until it is rotated to, and then the key needs both.
 func TestSecondMaterial(t *testing.T) {
 	w := newWorld(t)
-	ctx, wrap, key := context.Background(), newWrapping(t, w.Keyring), w.newExternal(t, "", "")
+	ctx := context.Background()
+	wrap := newWrapping(t, w.Keyring)
+	key := w.newExternal(t, "", "")
 	first, err := wrap.give(w.Keyring, key, 1, nil)
 	must(t, err)
 	old := w.encrypt(t, key, "old", nil)
@@ -117,7 +121,9 @@ func TestSecondMaterial(t *testing.T) {
 // TestTakingMaterialAwayErasesIt, and no other: from the disk and from memory.
 func TestTakingMaterialAwayErasesIt(t *testing.T) {
 	w := newWorld(t)
-	ctx, wrap, key := context.Background(), newWrapping(t, w.Keyring), w.newExternal(t, "", "")
+	ctx := context.Background()
+	wrap := newWrapping(t, w.Keyring)
+	key := w.newExternal(t, "", "")
 	first, err := wrap.give(w.Keyring, key, 1, nil)
 	must(t, err)
 	second, err := wrap.give(w.Keyring, key, 2, asNew)

@@ -35,10 +35,11 @@ type Config struct {
 	Records Records
 	Clock   *clock.Clock
 	Arena   *lockedmem.Arena
-	// Transition is how long a new replica is Creating, and a set Updating whose primary key moves. Zero: they are never seen to be.
+	// Transition is how long a new replica is Creating, and a set Updating whose primary key moves. Zero:
+	// they are never seen to be.
 	Transition time.Duration
-	// Changed, if set, hears of every change of a key's state, policy, grants or versions, after it is durable and visible. It
-	// must not block and must not change the key.
+	// Changed, if set, hears of every change of a key's state, policy, grants or versions, after it is
+	// durable and visible. It must not block and must not change the key.
 	Changed func(key *Key)
 	Log     *slog.Logger // nil: slog.Default()
 }
@@ -55,7 +56,8 @@ type Keyring struct {
 	generators chan struct{}
 }
 
-// region is the keys and aliases of one scope. Changes in it happen one at a time; reads do not wait for them.
+// region is the keys and aliases of one scope. Changes in it happen one at a time; reads do not wait for
+// them.
 type region struct {
 	scope      Scope
 	mu         sync.Mutex // held by changes
@@ -106,8 +108,8 @@ func newKey(m *Metadata) *Key {
 // Revision grows with every change of any key or alias. Decisions made at one revision hold while it stays.
 func (k *Keyring) Revision() uint64 { return k.revision.Load() }
 
-// Close writes down what is not yet written and forgets all bare keys. The Keyring is not used after it: close the clock before,
-// and the records after.
+// Close writes down what is not yet written and forgets all bare keys. The Keyring is not used after it:
+// close the clock before, and the records after.
 func (k *Keyring) Close() error {
 	var err error
 	k.closing.Do(func() {
@@ -124,8 +126,9 @@ func (k *Keyring) region(s Scope) *region {
 	return k.regions.loadOrStore(s, &region{scope: s})
 }
 
-// change makes a new version of the key's metadata, writes it down and shows it. edit gets a shallow copy of the present one: it
-// replaces what it changes and never writes through its slices. The caller holds the region's mu.
+// change makes a new version of the key's metadata, writes it down and shows it. edit gets a shallow copy of
+// the present one: it replaces what it changes and never writes through its slices. The caller holds the
+// region's mu.
 func (k *Keyring) change(ctx context.Context, key *Key, edit func(m *Metadata) error) error {
 	return k.changeAll(ctx, []*Key{key}, edit)
 }

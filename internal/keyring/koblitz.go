@@ -9,12 +9,13 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// The encodings of keys on secp256k1, which the standard library does not know: RFC 5480 for the public key, RFC 5915 within
-// PKCS #8 for the private one.
+// The encodings of keys on secp256k1, which the standard library does not know: RFC 5480 for the public key,
+// RFC 5915 within PKCS #8 for the private one.
 
 func koblitzAlgorithm() pkix.AlgorithmIdentifier {
 	publicKey := asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
-	return pkix.AlgorithmIdentifier{Algorithm: publicKey, Parameters: asn1.RawValue{FullBytes: koblitzCurve()}}
+	return pkix.AlgorithmIdentifier{Algorithm: publicKey,
+		Parameters: asn1.RawValue{FullBytes: koblitzCurve()}}
 }
 
 // koblitzCurve is the object identifier 1.3.132.0.10 in DER.
@@ -40,7 +41,8 @@ type ecPrivateKey struct {
 }
 
 func marshalKoblitzPublic(public *secp256k1.PublicKey) ([]byte, error) {
-	return asn1.Marshal(subjectPublicKeyInfo{Algorithm: koblitzAlgorithm(), PublicKey: bits(public.SerializeUncompressed())})
+	return asn1.Marshal(subjectPublicKeyInfo{Algorithm: koblitzAlgorithm(),
+		PublicKey: bits(public.SerializeUncompressed())})
 }
 
 func bits(b []byte) asn1.BitString { return asn1.BitString{Bytes: b, BitLength: 8 * len(b)} }

@@ -9,8 +9,8 @@ import (
 	"filippo.io/mldsa/x509"
 )
 
-// Keys of ML-DSA (FIPS 204). The library is the one that Go 1.27 has as crypto/mldsa. A private key is the seed that it is made from,
-// and both keys are encoded as RFC 9881 says.
+// Keys of ML-DSA (FIPS 204). The library is the one that Go 1.27 has as crypto/mldsa. A private key is the
+// seed that it is made from, and both keys are encoded as RFC 9881 says.
 
 const (
 	latticeAlgorithm = "ML_DSA_SHAKE_256"
@@ -46,7 +46,8 @@ func parseLatticePublic(spec Spec, der []byte) (crypto.PublicKey, error) {
 	return public, nil
 }
 
-// signLattice signs a message or a μ; kind says which. Signatures of the same message differ (FIPS 204, section 3.4).
+// signLattice signs a message or a μ; kind says which. Signatures of the same message differ (FIPS 204,
+// section 3.4).
 func signLattice(private *mldsa.PrivateKey, kind MessageKind, input []byte) ([]byte, error) {
 	if kind == ExternalMu {
 		return private.Sign(nil, input, mldsacrypto.MLDSAMu)

@@ -48,12 +48,18 @@ func TestMessagesOfLatticeKeys(t *testing.T) {
 		kind      Kind
 		text      string
 	}{
-		{"Sign", key, latticeAlgorithm, Message{make([]byte, 64), Digest}, Invalid, "MessageType DIGEST is not valid for SigningAlgorithm ML_DSA_SHAKE_256."},
-		{"Sign", key, latticeAlgorithm, Message{make([]byte, 63), ExternalMu}, Invalid, "Digest is invalid length for algorithm ML_DSA_SHAKE_256."},
-		{"Sign", curve, "ECDSA_SHA_256", Message{make([]byte, 64), ExternalMu}, Invalid, "MessageType EXTERNAL_MU is only valid for ML-DSA keys."},
-		{"Sign", curve, latticeAlgorithm, Message{make([]byte, 64), Raw}, InvalidUsage, "Algorithm ML_DSA_SHAKE_256 is incompatible with key spec ECC_NIST_P256."},
-		{"Sign", key, "ECDSA_SHA_256", Message{make([]byte, 64), Raw}, InvalidUsage, "Algorithm ECDSA_SHA_256 is incompatible with key spec ML_DSA_44."},
-		{"Verify", key, latticeAlgorithm, Message{make([]byte, 64), ExternalMu}, Unsupported, "Verify with MessageType EXTERNAL_MU is not supported by this installation."},
+		{"Sign", key, latticeAlgorithm, Message{make([]byte, 64), Digest}, Invalid,
+			"MessageType DIGEST is not valid for SigningAlgorithm ML_DSA_SHAKE_256."},
+		{"Sign", key, latticeAlgorithm, Message{make([]byte, 63), ExternalMu}, Invalid,
+			"Digest is invalid length for algorithm ML_DSA_SHAKE_256."},
+		{"Sign", curve, "ECDSA_SHA_256", Message{make([]byte, 64), ExternalMu}, Invalid,
+			"MessageType EXTERNAL_MU is only valid for ML-DSA keys."},
+		{"Sign", curve, latticeAlgorithm, Message{make([]byte, 64), Raw}, InvalidUsage,
+			"Algorithm ML_DSA_SHAKE_256 is incompatible with key spec ECC_NIST_P256."},
+		{"Sign", key, "ECDSA_SHA_256", Message{make([]byte, 64), Raw}, InvalidUsage,
+			"Algorithm ECDSA_SHA_256 is incompatible with key spec ML_DSA_44."},
+		{"Verify", key, latticeAlgorithm, Message{make([]byte, 64), ExternalMu}, Unsupported,
+			"Verify with MessageType EXTERNAL_MU is not supported by this installation."},
 	} {
 		tried := w.TrySign(c.key, c.op, c.algorithm, c.message)
 		err := w.Verify(c.key, c.algorithm, c.message, make([]byte, 64))

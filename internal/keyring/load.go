@@ -13,8 +13,9 @@ import (
 // usagePeriod is how often the last use of keys is written down.
 const usagePeriod = time.Hour
 
-// Open reads the metadata of all keys and does what fell due while nobody looked: deletions, rotations, and cleaning up after a
-// crash. A key whose material is not there is Unavailable; the others are not touched by that.
+// Open reads the metadata of all keys and does what fell due while nobody looked: deletions, rotations, and
+// cleaning up after a crash. A key whose material is not there is Unavailable; the others are not touched by
+// that.
 func Open(ctx context.Context, config Config) (*Keyring, error) {
 	if config.Log == nil {
 		config.Log = slog.Default()
@@ -35,7 +36,8 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 	k.catchUp()
 	k.config.Clock.Every(usagePeriod, func(time.Time) {
 		if err := k.flushUsage(context.Background()); err != nil {
-			k.config.Log.Warn("the last use of keys could not be written down; it is tried again in an hour", "error", err)
+			k.config.Log.Warn("the last use of keys could not be written down; it is tried again in an hour",
+				"error", err)
 		}
 	})
 	return k, nil
@@ -72,9 +74,13 @@ func (k *Keyring) loadRecord(kind string, scope Scope, name string, data []byte,
 	case "key", "owned":
 		return k.loadKey(scope, name, data)
 	case "alias":
-		return appendDecoded(&rest.aliases, data, func(a *Alias) bool { return a.Scope == scope && a.Name == name })
+		return appendDecoded(&rest.aliases, data, func(a *Alias) bool {
+			return a.Scope == scope && a.Name == name
+		})
 	case "grant":
-		return appendDecoded(&rest.grants, data, func(g *Grant) bool { return g.Scope == scope && g.KeyID+"/"+g.ID == name })
+		return appendDecoded(&rest.grants, data, func(g *Grant) bool {
+			return g.Scope == scope && g.KeyID+"/"+g.ID == name
+		})
 	case "usage":
 		return appendUsage(&rest.usages, scope, name, data)
 	}
@@ -151,9 +157,9 @@ func (k *Keyring) link(rest *loaded) {
 	}
 }
 
-// settleFiles brings the material files and the records together. What is marked as unborn is a key's if its record made it to
-// the catalog, and is erased otherwise: nobody can have used it. Any other file without a record is kept and reported, because
-// the catalog may be the one that is wrong.
+// settleFiles brings the material files and the records together. What is marked as unborn is a key's if its
+// record made it to the catalog, and is erased otherwise: nobody can have used it. Any other file without a
+// record is kept and reported, because the catalog may be the one that is wrong.
 func (k *Keyring) settleFiles() error {
 	files, unborn, err := k.store.list()
 	if err != nil {
@@ -167,7 +173,8 @@ func (k *Keyring) settleFiles() error {
 	}
 	for _, id := range files {
 		if len(known[id]) == 0 && !slices.Contains(unborn, id) {
-			k.config.Log.Warn("key material belongs to no key and is kept: was the catalog put back from an older backup?",
+			k.config.Log.Warn("key material belongs to no key and is kept: was the catalog put back from "+
+				"an older backup?",
 				"key", id)
 		}
 	}
@@ -191,14 +198,17 @@ func (k *Keyring) settleUnborn(id string, recorded bool) error {
 	return k.store.born(id)
 }
 
-// markUnavailable shows keys as Unavailable without writing that down: it ends when the file is back at the next start.
+// markUnavailable shows keys as Unavailable without writing that down: it ends when the file is back at the
+// next start.
 func (k *Keyring) markUnavailable(keys []*Key) {
 	for _, key := range keys {
 		m := *key.Metadata()
 		if m.State == PendingDeletion || m.State == PendingReplicaDeletion || !m.HasMaterial() {
-			continue // nothing is missed there; a deletion was perhaps cut short and is finished when it is due
+			// nothing is missed there; a deletion was perhaps cut short and is finished when it is due
+			continue
 		}
-		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory and restart",
+		k.config.Log.Error("key material is missing: put its file back from a backup of the keys directory "+
+			"and restart",
 			"key", key.arn)
 		m.stored, m.State = m.State, Unavailable
 		key.current.Store(&m)

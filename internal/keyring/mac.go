@@ -48,8 +48,8 @@ func (k *Keyring) mac(key *Key, op Operation, algorithm string, message []byte) 
 	return mac, nil
 }
 
-// hmacOf is HMAC (RFC 2104) under a key that is no longer than a block of the hash. Unlike crypto/hmac it leaves neither the padded
-// key nor what the hash makes of it behind.
+// hmacOf is HMAC (RFC 2104) under a key that is no longer than a block of the hash. Unlike crypto/hmac it
+// leaves neither the padded key nor what the hash makes of it behind.
 func hmacOf(hash crypto.Hash, key, message []byte) []byte {
 	h := hash.New()
 	pad := make([]byte, h.BlockSize())

@@ -54,11 +54,12 @@ func (k *Keyring) SetPolicy(ctx context.Context, key *Key, text string) error {
 	})
 }
 
-// ScheduleDeletion makes a key unusable now and erases it when the window ends. The window of a primary key begins when its last
-// replica is gone.
+// ScheduleDeletion makes a key unusable now and erases it when the window ends. The window of a primary key
+// begins when its last replica is gone.
 func (k *Keyring) ScheduleDeletion(ctx context.Context, key *Key, days int) error {
 	if days < MinPendingWindow || days > MaxPendingWindow {
-		return fail(Invalid, "PendingWindowInDays must be between %d and %d inclusive", MinPendingWindow, MaxPendingWindow)
+		return fail(Invalid, "PendingWindowInDays must be between %d and %d inclusive", MinPendingWindow,
+			MaxPendingWindow)
 	}
 	return k.update(ctx, key, "ScheduleKeyDeletion", func(m *Metadata) error {
 		if m.MultiRegion != nil && m.Leads() && len(m.MultiRegion.Replicas) > 0 {
@@ -71,7 +72,8 @@ func (k *Keyring) ScheduleDeletion(ctx context.Context, key *Key, days int) erro
 	})
 }
 
-// CancelDeletion keeps a key that was to be deleted. It is disabled then, never enabled; without its material it waits for that.
+// CancelDeletion keeps a key that was to be deleted. It is disabled then, never enabled; without its material
+// it waits for that.
 func (k *Keyring) CancelDeletion(ctx context.Context, key *Key) error {
 	return k.update(ctx, key, "CancelKeyDeletion", func(m *Metadata) error {
 		m.State = KeyDisabled
@@ -83,8 +85,9 @@ func (k *Keyring) CancelDeletion(ctx context.Context, key *Key) error {
 	})
 }
 
-// erase destroys a key for good: first its material, on disk and in memory, then all that is known of it. It may be called again
-// after it failed. The caller holds the locks of the key and of all that are related to it.
+// erase destroys a key for good: first its material, on disk and in memory, then all that is known of it. It
+// may be called again after it failed. The caller holds the locks of the key and of all that are related to
+// it.
 func (k *Keyring) erase(ctx context.Context, key *Key) error {
 	if err := k.eraseMaterial(key); err != nil {
 		return err
@@ -151,7 +154,9 @@ func (k *Keyring) Untag(ctx context.Context, key *Key, keys []string) error {
 		}
 	}
 	return k.update(ctx, key, "UntagResource", func(m *Metadata) error {
-		m.Tags = slices.DeleteFunc(slices.Clone(m.Tags), func(t Tag) bool { return slices.Contains(keys, t.Key) })
+		m.Tags = slices.DeleteFunc(slices.Clone(m.Tags), func(t Tag) bool {
+			return slices.Contains(keys, t.Key)
+		})
 		return nil
 	})
 }

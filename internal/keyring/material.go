@@ -12,7 +12,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// RootKey wraps keys under the root key of the installation. What Wrap gives, Unwrap takes only with the same purpose and owner.
+// RootKey wraps keys under the root key of the installation. What Wrap gives, Unwrap takes only with the same
+// purpose and owner.
 type RootKey interface {
 	Wrap(purpose string, owner, plaintext []byte) ([]byte, error)
 	Unwrap(purpose string, owner, wrapped []byte) (*lockedmem.Key, error)
@@ -34,7 +35,8 @@ const (
 	maxMaterial    = 64 << 20 // bytes; no file of ours comes near
 )
 
-// MaterialFile is the file of one key: its backing keys, wrapped under the root key. Reading one needs no catalog.
+// MaterialFile is the file of one key: its backing keys, wrapped under the root key. Reading one needs no
+// catalog.
 type MaterialFile struct {
 	KeyID    string
 	Spec     Spec
@@ -50,7 +52,8 @@ type MaterialVersion struct {
 	wrapped    []byte
 }
 
-// ParseMaterial reads a material file without the root key: nothing in it is authenticated before Verify or Backing.
+// ParseMaterial reads a material file without the root key: nothing in it is authenticated before Verify or
+// Backing.
 func ParseMaterial(data []byte) (*MaterialFile, error) {
 	r := fieldReader{rest: data}
 	if string(r.take(len(materialMagic))) != materialMagic {
@@ -58,7 +61,8 @@ func ParseMaterial(data []byte) (*MaterialFile, error) {
 	}
 	format := r.number(1)
 	if format != materialFormat && format != specFormat && !r.short {
-		return nil, fmt.Errorf("key material file of format %d, this program reads up to %d: use a newer program", format, specFormat)
+		return nil, fmt.Errorf("key material file of format %d, this program reads up to %d: use a newer "+
+			"program", format, specFormat)
 	}
 	f := &MaterialFile{KeyID: string(r.take(int(r.number(1)))), Spec: Symmetric}
 	if format == specFormat {
@@ -76,7 +80,8 @@ func ParseMaterial(data []byte) (*MaterialFile, error) {
 		return nil, errors.New("key material file is cut short, extended or malformed")
 	}
 	if !f.Spec.made() || (f.Spec == Symmetric) != (format == materialFormat) {
-		return nil, fmt.Errorf("key material file of KeySpec %q, which this program does not read in it", f.Spec)
+		return nil, fmt.Errorf("key material file of KeySpec %q, which this program does not read in it",
+			f.Spec)
 	}
 	return f, nil
 }
@@ -113,7 +118,8 @@ func (f *MaterialFile) encode(root RootKey) ([]byte, error) {
 	return append(b, seal...), nil
 }
 
-// encodeHead is what stands before the versions. A symmetric key's file is of the format that older programs read.
+// encodeHead is what stands before the versions. A symmetric key's file is of the format that older programs
+// read.
 func (f *MaterialFile) encodeHead() []byte {
 	format := byte(specFormat)
 	if f.Spec == Symmetric {
@@ -190,15 +196,16 @@ func (f *MaterialFile) Decrypt(root RootKey, context Context, blob []byte) ([]by
 	return openBlob(&derived, f.KeyID, context, blob)
 }
 
-// unwrap is the version's bare key, which the caller destroys. Its id is checked against the key: a record that was moved here
-// is not a key of ours.
+// unwrap is the version's bare key, which the caller destroys. Its id is checked against the key: a record
+// that was moved here is not a key of ours.
 func (f *MaterialFile) unwrap(root RootKey, v MaterialVersion) (*lockedmem.Key, error) {
 	key, err := root.Unwrap(purposeBacking, f.owner(v), v.wrapped)
 	if err != nil {
 		return nil, fmt.Errorf("unwrap version %s of key %s: %w", v.MaterialID, f.KeyID, err)
 	}
 	err = key.With(func(bare []byte) error {
-		if size := f.Spec.secretSize(); size != 0 && len(bare) != size || materialIDOf(bare, f.KeyID) != v.MaterialID {
+		if size := f.Spec.secretSize(); size != 0 && len(bare) != size ||
+			materialIDOf(bare, f.KeyID) != v.MaterialID {
 			return fmt.Errorf("version %s of key %s holds another key", v.MaterialID, f.KeyID)
 		}
 		return nil
@@ -212,7 +219,8 @@ func (f *MaterialFile) unwrap(root RootKey, v MaterialVersion) (*lockedmem.Key, 
 
 // wrap wraps a backing key for the file. created is cut to what the file keeps.
 func (f *MaterialFile) wrap(root RootKey, bare []byte, created time.Time) (MaterialVersion, error) {
-	v := MaterialVersion{MaterialID: materialIDOf(bare, f.KeyID), Created: created.Truncate(time.Millisecond).UTC()}
+	v := MaterialVersion{MaterialID: materialIDOf(bare, f.KeyID),
+		Created: created.Truncate(time.Millisecond).UTC()}
 	wrapped, err := root.Wrap(purposeBacking, f.owner(v), bare)
 	if err != nil {
 		return v, fmt.Errorf("wrap a version of key %s: %w", f.KeyID, err)
@@ -232,7 +240,8 @@ func (f *MaterialFile) owner(v MaterialVersion) []byte {
 	return owner
 }
 
-// fieldReader takes fields off the front of rest. Once that is too short, every field is empty and short stays true.
+// fieldReader takes fields off the front of rest. Once that is too short, every field is empty and short
+// stays true.
 type fieldReader struct {
 	rest  []byte
 	short bool

@@ -11,8 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// Metadata is what is known of a key at one moment, without its material. It is immutable: a change makes another one, so that
-// who holds one may read it without a lock. Its JSON is what the catalog keeps of a key.
+// Metadata is what is known of a key at one moment, without its material. It is immutable: a change makes
+// another one, so that who holds one may read it without a lock. Its JSON is what the catalog keeps of a key.
 type Metadata struct {
 	Format       int       `json:"format"`
 	Scope        Scope     `json:"scope"`
@@ -31,8 +31,9 @@ type Metadata struct {
 	Policy        string       `json:"policy"`
 	Tags          []Tag        `json:"tags,omitempty"` // by key
 	Rotation      Rotation     `json:"rotation,omitzero"`
-	Versions      []Version    `json:"versions"`          // oldest first; the last one is used
-	Pending       *Version     `json:"pending,omitempty"` // imported material that the key is to be rotated to
+	Versions      []Version    `json:"versions"` // oldest first; the last one is used
+	// imported material that the key is to be rotated to
+	Pending *Version `json:"pending,omitempty"`
 
 	arn      string
 	compiled *policy.Policy
@@ -75,7 +76,8 @@ type Version struct {
 	Created    time.Time    `json:"created"`
 	Type       RotationType `json:"type,omitempty"`
 	Public     []byte       `json:"public,omitempty"` // of a key pair: its SubjectPublicKeyInfo in DER
-	// Import is on what terms the material was imported, while it is here; Description is what its owner said of it.
+	// Import is on what terms the material was imported, while it is here; Description is what its owner said
+	// of it.
 	Import      *Imported `json:"import,omitempty"`
 	Description string    `json:"description,omitempty"`
 }
@@ -89,7 +91,8 @@ func (m *Metadata) ARN() string { return m.arn }
 // Compiled is the key's policy, ready to be evaluated. It is nil for a key of the installation.
 func (m *Metadata) Compiled() *policy.Policy { return m.compiled }
 
-// Revision grows with every change of the key: a decision that was made on one revision holds for that revision.
+// Revision grows with every change of the key: a decision that was made on one revision holds for that
+// revision.
 func (m *Metadata) Revision() uint64 { return m.revision }
 
 // CurrentMaterial is the id of the material that is used now, "" where there is none.
@@ -107,15 +110,17 @@ func (m *Metadata) newestPublic() []byte { return m.Versions[len(m.Versions)-1].
 
 // TagValue is the value of a tag.
 func (m *Metadata) TagValue(key string) (string, bool) {
-	i, found := slices.BinarySearchFunc(m.Tags, key, func(t Tag, k string) int { return strings.Compare(t.Key, k) })
+	i, found := slices.BinarySearchFunc(m.Tags, key, func(t Tag, k string) int {
+		return strings.Compare(t.Key, k)
+	})
 	if !found {
 		return "", false
 	}
 	return m.Tags[i].Value, true
 }
 
-// due is when the key next changes by itself; the zero time means never. A key that is no more never does: what it was still to
-// lose went with it.
+// due is when the key next changes by itself; the zero time means never. A key that is no more never does:
+// what it was still to lose went with it.
 func (m *Metadata) due() (next time.Time) {
 	if m.State == Erased {
 		return next
@@ -189,10 +194,13 @@ func decodeMetadata(data []byte) (*Metadata, error) {
 	}
 	switch {
 	case m.Format != metadataFormat:
-		return nil, fmt.Errorf("its format is %d, this program reads %d: use a newer program", m.Format, metadataFormat)
+		return nil, fmt.Errorf("its format is %d, this program reads %d: use a newer program", m.Format,
+			metadataFormat)
 	case !wellFormed(m.ID) || len(m.Versions) == 0 && m.HasMaterial():
 		return nil, errors.New("it names no key or no version")
-	case slices.ContainsFunc(m.known(), func(v Version) bool { return len(v.MaterialID) != 64 || !isHex(v.MaterialID) }):
+	case slices.ContainsFunc(m.known(), func(v Version) bool {
+		return len(v.MaterialID) != 64 || !isHex(v.MaterialID)
+	}):
 		return nil, errors.New("the id of its material is malformed")
 	case !m.Spec.fits(m.Usage):
 		return nil, fmt.Errorf("its usage %s is none of keys of KeySpec %s", m.Usage, m.Spec)
@@ -201,7 +209,8 @@ func decodeMetadata(data []byte) (*Metadata, error) {
 	return m, nil
 }
 
-// recordName is the name of a record: kind, account, Region and the name within them, which may hold further slashes.
+// recordName is the name of a record: kind, account, Region and the name within them, which may hold further
+// slashes.
 func recordName(kind string, s Scope, name string) string {
 	return kind + "/" + s.Account + "/" + s.Region + "/" + name
 }

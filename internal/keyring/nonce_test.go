@@ -41,7 +41,9 @@ func howMany() int {
 // TestNoKeyIsUsedTwice: ciphertexts of one key, data keys among them, before and after a rotation, never share a derived key.
 func TestNoKeyIsUsedTwice(t *testing.T) {
 	w := newWorld(t)
-	key, seen, n := w.newKey(t), used{}, howMany()
+	key := w.newKey(t)
+	seen := used{}
+	n := howMany()
 	plaintext := make([]byte, 16)
 	for i := range n {
 		var sealed Sealed

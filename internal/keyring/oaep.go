@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Way says how a ciphertext is made: by which algorithm, empty for SymmetricAlgorithm, and with which encryption context, which
-// only that algorithm has.
+// Way says how a ciphertext is made: by which algorithm, empty for SymmetricAlgorithm, and with which
+// encryption context, which only that algorithm has.
 type Way struct {
 	Algorithm string
 	Context   Context
@@ -25,7 +25,8 @@ func (w Way) symmetric() bool { return w.algorithm() == SymmetricAlgorithm }
 // check refuses a context where none can be kept.
 func (w Way) check() error {
 	if !w.symmetric() && len(w.Context) > 0 {
-		return fail(Invalid, "You cannot specify an encryption context with the encryption algorithm %s.", w.Algorithm)
+		return fail(Invalid, "You cannot specify an encryption context with the encryption algorithm %s.",
+			w.Algorithm)
 	}
 	return nil
 }
@@ -38,13 +39,15 @@ func oaepRoom(spec Spec, algorithm string) int {
 // sealOAEP makes a ciphertext with the public key. There is nothing in it but what RFC 8017 says.
 func sealOAEP(m *Metadata, algorithm string, plaintext []byte) (Sealed, error) {
 	if room := oaepRoom(m.Spec, algorithm); len(plaintext) > room {
-		return Sealed{}, fail(Invalid, "Algorithm %s and key spec %s cannot encrypt data larger than %d bytes.", algorithm, m.Spec, room)
+		return Sealed{}, fail(Invalid, "Algorithm %s and key spec %s cannot encrypt data larger than "+
+			"%d bytes.", algorithm, m.Spec, room)
 	}
 	public, err := parsePublic(m.Spec, m.newestPublic())
 	if err != nil {
 		return Sealed{}, fmt.Errorf("read the public key of key %s: %w", m.ID, err)
 	}
-	blob, err := rsa.EncryptOAEP(hashOf(algorithm).New(), rand.Reader, public.(*rsa.PublicKey), plaintext, nil)
+	blob, err := rsa.EncryptOAEP(hashOf(algorithm).New(), rand.Reader, public.(*rsa.PublicKey), plaintext,
+		nil)
 	return Sealed{Blob: blob}, err
 }
 

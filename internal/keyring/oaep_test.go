@@ -68,7 +68,9 @@ func TestRoom(t *testing.T) {
 // TestKindsOfCiphertextsDoNotMix: contexts, symmetric ciphertexts and keys of other usages.
 func TestKindsOfCiphertextsDoNotMix(t *testing.T) {
 	w := newWorld(t)
-	symmetric, pair, signing := w.newKey(t), w.newKeyOf(t, "RSA_2048", EncryptDecrypt), w.newKeyOf(t, "RSA_2048", SignVerify)
+	symmetric := w.newKey(t)
+	pair := w.newKeyOf(t, "RSA_2048", EncryptDecrypt)
+	signing := w.newKeyOf(t, "RSA_2048", SignVerify)
 	blob := w.encrypt(t, symmetric, "x", nil)
 	oaep := Way{Algorithm: OAEPSHA256}
 	_, err := w.EncryptBy(pair, []byte("x"), Way{Algorithm: OAEPSHA256, Context: Context{"a": "b"}})

@@ -34,7 +34,8 @@ func badBlobs(t testing.TB, w *world, key *Key) map[string]struct {
 		"one byte more": {append(bytes.Clone(good), 0), tableContext}, "a header": {good[:blobHeader], tableContext},
 		"a header and a tag": {good[:blobHeader+blobTag], tableContext}, "one byte": {good[:1], tableContext},
 		"too long":   {append(bytes.Clone(good), make([]byte, MaxBlob)...), tableContext},
-		"no context": {good, nil}, "another context": {good, Context{"aws:dynamodb:tableName": "Musik", "aws:dynamodb:subscriberId": "111122223333"}},
+		"no context": {good, nil}, "another context": {good,
+			Context{"aws:dynamodb:tableName": "Musik", "aws:dynamodb:subscriberId": "111122223333"}},
 		"less context":                  {good, Context{"aws:dynamodb:tableName": "Music"}},
 		"names and values run together": {good, Context{"aws:dynamodb:tableNameM": "usic", "aws:dynamodb:subscriberId": "111122223333"}},
 	}

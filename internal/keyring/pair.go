@@ -17,10 +17,12 @@ import (
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 )
 
-// A private key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey, a *secp256k1.PrivateKey or an
-// *mldsa.PrivateKey, and a public key its counterpart. At rest the first is a PKCS #8 PrivateKeyInfo (RFC 5208), the second a SubjectPublicKeyInfo (RFC 5280), both in DER.
+// A private key is an *rsa.PrivateKey, an *ecdsa.PrivateKey, an ed25519.PrivateKey, a *secp256k1.PrivateKey
+// or an *mldsa.PrivateKey, and a public key its counterpart. At rest the first is a PKCS #8 PrivateKeyInfo
+// (RFC 5208), the second a SubjectPublicKeyInfo (RFC 5280), both in DER.
 
-// errPair says that bytes hold no key pair of the spec. What is wrong with them is not said: they may hold a secret.
+// errPair says that bytes hold no key pair of the spec. What is wrong with them is not said: they may hold a
+// secret.
 var errPair = errors.New("not a key pair of this key spec")
 
 // generatePrivate makes a private key. RSA takes from tens of milliseconds to seconds.
@@ -148,12 +150,13 @@ func isOf(spec Spec, public crypto.PublicKey) bool {
 	return false
 }
 
-// wipePrivate overwrites what can be reached of a private key, which is nothing of one of ML-DSA. What the library keeps of it elsewhere goes with the next
-// collection; DESIGN.md says so under its limits.
+// wipePrivate overwrites what can be reached of a private key, which is nothing of one of ML-DSA. What the
+// library keeps of it elsewhere goes with the next collection; DESIGN.md says so under its limits.
 func wipePrivate(private crypto.PrivateKey) {
 	switch p := private.(type) {
 	case *rsa.PrivateKey:
-		wipeInts(append([]*big.Int{p.D, p.Precomputed.Dp, p.Precomputed.Dq, p.Precomputed.Qinv}, p.Primes...)...)
+		wipeInts(append([]*big.Int{p.D, p.Precomputed.Dp, p.Precomputed.Dq, p.Precomputed.Qinv},
+			p.Primes...)...)
 	case *ecdsa.PrivateKey:
 		wipeInts(p.D)
 	case ed25519.PrivateKey:

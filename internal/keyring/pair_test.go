@@ -13,7 +13,8 @@ import (
 )
 
 // pairSpecs are the specs of key pairs. RSA_3072 and RSA_4096 differ from RSA_2048 in a number, and take seconds to make.
-var pairSpecs = []Spec{"RSA_2048", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", secgP256K1, edwards25519, "ML_DSA_44", "ML_DSA_65", "ML_DSA_87"}
+var pairSpecs = []Spec{"RSA_2048", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", secgP256K1, edwards25519, "ML_DSA_44", "ML_DSA_65",
+	"ML_DSA_87"}
 
 func (w *world) newKeyOf(t testing.TB, spec Spec, usage Usage) *Key {
 	t.Helper()

@@ -40,7 +40,8 @@ func TestGCMVectors(t *testing.T) {
 // counter of 32 bits before the fixed input, which there is a string without parts.
 func TestKDFVector(t *testing.T) {
 	key := unhex(t, "dd1d91b7d90b2bd3138533ce92b272fbf8a369316aefe242e659cc0ae238afe0")
-	fixed := unhex(t, "01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b08f8683d0315bb2911d80a0e8aba17f3b413faac")
+	fixed := unhex(t,
+		"01322b96b30acd197979444e468e1c5c6859bf1b1cf951b7e725303e237e46b864a145fab25e517b08f8683d0315bb2911d80a0e8aba17f3b413faac")
 	var got [32]byte
 	hmacSHA256(&got, key, append([]byte{0, 0, 0, 1}, fixed...))
 	if !bytes.Equal(got[:16], unhex(t, "10621342bfb0fd40046c0e29f2cfdbf0")) {

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// Related keys are those of one multi-Region key: they share id and material, and what follows from these. Whatever changes in
-// more than one of them changes in one write, under the locks of all their Regions, which are taken by the order of their names.
+// Related keys are those of one multi-Region key: they share id and material, and what follows from these.
+// Whatever changes in more than one of them changes in one write, under the locks of all their Regions, which
+// are taken by the order of their names.
 
 // Regions are where the keys of the set are, sorted.
 func (r *MultiRegion) Regions() []string {
@@ -41,7 +42,8 @@ func (k *Keyring) related(m *Metadata) (keys []*Key) {
 	return keys
 }
 
-// lock keeps the key and all that are related to it from changing, and the Regions that more names. It returns what ends that.
+// lock keeps the key and all that are related to it from changing, and the Regions that more names. It
+// returns what ends that.
 func (k *Keyring) lock(key *Key, more ...string) (unlock func()) {
 	for {
 		places := k.places(key, more)
@@ -69,9 +71,11 @@ func (k *Keyring) places(key *Key, more []string) []string {
 	return slices.Compact(all)
 }
 
-// changeAll is change for several keys: all of them change, or none. It writes the further changes with them. The caller holds the
-// locks of all their Regions.
-func (k *Keyring) changeAll(ctx context.Context, keys []*Key, edit func(m *Metadata) error, more ...Change) error {
+// changeAll is change for several keys: all of them change, or none. It writes the further changes with them.
+// The caller holds the locks of all their Regions.
+func (k *Keyring) changeAll(
+	ctx context.Context, keys []*Key, edit func(m *Metadata) error, more ...Change,
+) error {
 	next := make([]Metadata, len(keys))
 	for i, key := range keys {
 		next[i] = *key.Metadata()

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// Replica is what a replica of a multi-Region key has of its own. Empty members take the defaults of ReplicateKey.
+// Replica is what a replica of a multi-Region key has of its own. Empty members take the defaults of
+// ReplicateKey.
 type Replica struct {
 	Region      string
 	Description string
@@ -14,8 +15,8 @@ type Replica struct {
 	Tags        []Tag
 }
 
-// Replicate makes a related key in another Region: of the same id and material, with policy, tags, aliases, grants and state of its
-// own. Imported material is imported into each of them by its owner.
+// Replicate makes a related key in another Region: of the same id and material, with policy, tags, aliases,
+// grants and state of its own. Imported material is imported into each of them by its owner.
 func (k *Keyring) Replicate(ctx context.Context, key *Key, replica Replica) (*Key, error) {
 	tags, err := mergeTags(nil, replica.Tags)
 	if err != nil {
@@ -43,7 +44,9 @@ func (k *Keyring) Replicate(ctx context.Context, key *Key, replica Replica) (*Ke
 		return nil, err
 	}
 	next.Created = k.config.Clock.Now().Truncate(time.Millisecond)
-	next.Description, next.Policy, next.Tags = replica.Description, replica.Policy, tags
+	next.Description = replica.Description
+	next.Policy = replica.Policy
+	next.Tags = tags
 	next.loseAllBut(nil)
 	next.settle()
 	k.pass(&next, Creating)
@@ -55,7 +58,8 @@ func (k *Keyring) addReplica(ctx context.Context, m, replica *Metadata) (*Key, e
 	if err := replica.compile(); err != nil {
 		return nil, err
 	}
-	set := &MultiRegion{Primary: m.MultiRegion.Primary, Replicas: append(slices.Clone(m.MultiRegion.Replicas), replica.Scope.Region)}
+	set := &MultiRegion{Primary: m.MultiRegion.Primary,
+		Replicas: append(slices.Clone(m.MultiRegion.Replicas), replica.Scope.Region)}
 	slices.Sort(set.Replicas)
 	replica.MultiRegion = set
 	record, err := replica.record()
@@ -100,7 +104,8 @@ func (k *Keyring) SetPrimary(ctx context.Context, key *Key, region string) error
 	set.Primary, set.Replicas = region, append(set.Replicas, m.Scope.Region)
 	slices.Sort(set.Replicas)
 	err := k.changeAll(ctx, all, func(m *Metadata) error {
-		if m.MultiRegion = set; m.Scope == key.scope || m.Scope.Region == region {
+		m.MultiRegion = set
+		if m.Scope == key.scope || m.Scope.Region == region {
 			k.pass(m, Updating)
 		}
 		return nil
@@ -150,8 +155,8 @@ func (k *Keyring) others(key *Key) []*Key {
 	return slices.DeleteFunc(k.related(key.Metadata()), func(other *Key) bool { return other == key })
 }
 
-// loseReplica takes the replica in a Region away from its set. A primary key that waited for its last replica to go begins to wait
-// for its own deletion.
+// loseReplica takes the replica in a Region away from its set. A primary key that waited for its last replica
+// to go begins to wait for its own deletion.
 func (m *Metadata) loseReplica(region string, now time.Time) {
 	m.MultiRegion = m.MultiRegion.without(region)
 	if m.State == PendingReplicaDeletion && len(m.MultiRegion.Replicas) == 0 {
@@ -161,8 +166,9 @@ func (m *Metadata) loseReplica(region string, now time.Time) {
 	}
 }
 
-// eraseMaterial destroys the material of a key, on disk and in memory, unless another key has it too. The file of one that is only
-// taken away from a set of related keys is discarded: those that are left may get it again.
+// eraseMaterial destroys the material of a key, on disk and in memory, unless another key has it too. The
+// file of one that is only taken away from a set of related keys is discarded: those that are left may get it
+// again.
 func (k *Keyring) eraseMaterial(key *Key) error {
 	if others := k.others(key); len(others) > 0 {
 		var ids []string

@@ -15,8 +15,8 @@ const (
 	KeyOrAlias
 )
 
-// Resolve finds the key that id names for a caller in scope: a key id, a key ARN, and where forms allows it an alias name or an
-// alias ARN. An ARN may name another account, never another Region.
+// Resolve finds the key that id names for a caller in scope: a key id, a key ARN, and where forms allows it
+// an alias name or an alias ARN. An ARN may name another account, never another Region.
 func (k *Keyring) Resolve(scope Scope, id string, forms Forms) (*Key, error) {
 	if strings.HasPrefix(id, "arn:") {
 		return k.resolveARN(scope, id, forms)
@@ -74,7 +74,8 @@ func Named(scope Scope, id string) (account string) {
 	return scope.Account
 }
 
-// KeyOf finds the key that made a ciphertext, for a caller in a Region. It authenticates nothing: Decrypt does, with the context.
+// KeyOf finds the key that made a ciphertext, for a caller in a Region. It authenticates nothing: Decrypt
+// does, with the context.
 func (k *Keyring) KeyOf(region string, blob []byte, context Context) (*Key, error) {
 	info, ok := ReadBlob(blob)
 	if !ok {
@@ -93,8 +94,10 @@ func (k *Keyring) KeyOf(region string, blob []byte, context Context) (*Key, erro
 	return nil, CiphertextNotWithinReach()
 }
 
-// CiphertextNotWithinReach is the answer for a ciphertext of a key that the caller cannot reach, whether there is one or not.
+// CiphertextNotWithinReach is the answer for a ciphertext of a key that the caller cannot reach, whether
+// there is one or not.
 func CiphertextNotWithinReach() error {
-	return fail(CiphertextAccess, "The ciphertext refers to a customer master key that does not exist, does not exist in this "+
+	return fail(CiphertextAccess, "The ciphertext refers to a customer master key that does not exist, "+
+		"does not exist in this "+
 		"region, or you are not allowed to access.")
 }

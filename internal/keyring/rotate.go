@@ -17,10 +17,12 @@ const (
 	rotationQuietTime     = 20 * time.Minute
 )
 
-// EnableRotation rotates a key every period days from now on. On a key that rotates already it changes the period.
+// EnableRotation rotates a key every period days from now on. On a key that rotates already it changes the
+// period.
 func (k *Keyring) EnableRotation(ctx context.Context, key *Key, period int) error {
 	if period < MinRotationPeriod || period > MaxRotationPeriod {
-		return fail(Invalid, "RotationPeriodInDays must be between %d and %d inclusive", MinRotationPeriod, MaxRotationPeriod)
+		return fail(Invalid, "RotationPeriodInDays must be between %d and %d inclusive", MinRotationPeriod,
+			MaxRotationPeriod)
 	}
 	next := k.config.Clock.Now().AddDate(0, 0, period).Truncate(time.Millisecond)
 	return k.setRotation(ctx, key, "EnableKeyRotation", Rotation{Enabled: true, Period: period, Next: next})
@@ -51,7 +53,8 @@ func notPrimary(m *Metadata) error {
 	return fail(Unsupported, "%s is not a multi-region primary key.", m.ARN())
 }
 
-// RotationStatus is the automatic rotation of the key as the API shows it: off while the key is pending deletion.
+// RotationStatus is the automatic rotation of the key as the API shows it: off while the key is pending
+// deletion.
 func (m *Metadata) RotationStatus() Rotation {
 	if m.State == PendingDeletion || m.State == PendingReplicaDeletion {
 		return Rotation{}
@@ -83,8 +86,8 @@ func (k *Keyring) RotateNow(ctx context.Context, key *Key) error {
 	return k.rotate(ctx, key, OnDemand, now)
 }
 
-// rotate adds a version: to the file first, then to the records, which is what puts it to use. The caller holds the locks of the
-// key and of all that are related to it.
+// rotate adds a version: to the file first, then to the records, which is what puts it to use. The caller
+// holds the locks of the key and of all that are related to it.
 func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now time.Time) error {
 	now = now.Truncate(time.Millisecond)
 	file, err := k.store.read(key.id)
@@ -103,7 +106,8 @@ func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now tim
 	file.Versions = append(file.recorded(m), version)
 	if err = k.store.write(key.id, file); err == nil {
 		err = k.changeAll(ctx, k.related(m), func(m *Metadata) error {
-			m.Versions = append(slices.Clone(m.Versions), Version{MaterialID: version.MaterialID, Created: now, Type: by})
+			m.Versions = append(slices.Clone(m.Versions),
+				Version{MaterialID: version.MaterialID, Created: now, Type: by})
 			m.backing = append(slices.Clone(m.backing), backing)
 			m.Rotation = m.Rotation.after(by, now)
 			k.backing.store(backing.id, backing)
@@ -117,19 +121,22 @@ func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now tim
 	return err
 }
 
-// recorded is the versions of the file that m names: a version whose record was lost to a crash was never used and goes.
+// recorded is the versions of the file that m names: a version whose record was lost to a crash was never
+// used and goes.
 func (f *MaterialFile) recorded(m *Metadata) []MaterialVersion {
 	return slices.DeleteFunc(slices.Clone(f.Versions), func(v MaterialVersion) bool {
 		return !slices.ContainsFunc(m.Versions, func(r Version) bool { return r.MaterialID == v.MaterialID })
 	})
 }
 
-// after is the rotation's plan after a rotation. One on demand does not change it. Periods that were missed are not made up for.
+// after is the rotation's plan after a rotation. One on demand does not change it. Periods that were missed
+// are not made up for.
 func (r Rotation) after(by RotationType, now time.Time) Rotation {
 	if by == OnDemand || !r.Enabled {
 		return r
 	}
-	if r.Next = r.Next.AddDate(0, 0, r.Period); !r.Next.After(now) {
+	r.Next = r.Next.AddDate(0, 0, r.Period)
+	if !r.Next.After(now) {
 		r.Next = now.AddDate(0, 0, r.Period)
 	}
 	return r

@@ -8,8 +8,8 @@ import (
 // retryAfter is when work that failed is tried again.
 const retryAfter = time.Hour
 
-// arm sets a job for the time when the key next changes by itself, unless one is set for that time or before. The caller holds
-// the region's mu.
+// arm sets a job for the time when the key next changes by itself, unless one is set for that time or before.
+// The caller holds the region's mu.
 func (k *Keyring) arm(key *Key) {
 	if due := key.Metadata().due(); !due.IsZero() {
 		k.wakeAt(key, due)
@@ -27,7 +27,8 @@ func (k *Keyring) wakeAt(key *Key, due time.Time) {
 	})
 }
 
-// wake does what is due. A job whose time is not the alarm's was overtaken by an earlier one, which has set the next.
+// wake does what is due. A job whose time is not the alarm's was overtaken by an earlier one, which has set
+// the next.
 func (k *Keyring) wake(key *Key, due time.Time) {
 	defer k.lock(key)()
 	if !key.alarm.Equal(due) {
@@ -39,8 +40,8 @@ func (k *Keyring) wake(key *Key, due time.Time) {
 	}
 }
 
-// act does what the key is due for. When it cannot, it says why in the log, sets the next attempt and returns false. The caller
-// holds the region's mu.
+// act does what the key is due for. When it cannot, it says why in the log, sets the next attempt and returns
+// false. The caller holds the region's mu.
 func (k *Keyring) act(key *Key, now time.Time) bool {
 	m := key.Metadata()
 	if due := m.due(); due.IsZero() || due.After(now) {
@@ -50,7 +51,8 @@ func (k *Keyring) act(key *Key, now time.Time) bool {
 	if err == nil {
 		return true
 	}
-	k.config.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key", key.arn, "error", err)
+	k.config.Log.Error("a key could not be changed when it was due; it is tried again in an hour", "key",
+		key.arn, "error", err)
 	k.wakeAt(key, now.Add(retryAfter))
 	return false
 }
@@ -72,8 +74,9 @@ func (k *Keyring) actOn(key *Key, m *Metadata, now time.Time) error {
 	return k.rotate(ctx, key, Automatic, now)
 }
 
-// withhold keeps a key from being used whose material expired and could not be taken away: it does not outlive its time because a
-// disk fails. The key is Unavailable until the next attempt, which is not written down: a start attempts it anyway.
+// withhold keeps a key from being used whose material expired and could not be taken away: it does not
+// outlive its time because a disk fails. The key is Unavailable until the next attempt, which is not written
+// down: a start attempts it anyway.
 func (k *Keyring) withhold(key *Key) {
 	m := *key.Metadata()
 	if m.State != Enabled && m.State != KeyDisabled {

@@ -55,7 +55,8 @@ func (k *Keyring) Sign(key *Key, algorithm string, message Message) ([]byte, err
 	return signature, nil
 }
 
-// Verify says whether a signature is the key's. Every wrong one gets the same answer. The library of ML-DSA cannot verify by a μ.
+// Verify says whether a signature is the key's. Every wrong one gets the same answer. The library of ML-DSA
+// cannot verify by a μ.
 func (k *Keyring) Verify(key *Key, algorithm string, message Message, signature []byte) error {
 	m, err := key.ready("Verify", "Verify", SignVerify, algorithm)
 	if err != nil {
@@ -93,13 +94,14 @@ func (k *Keyring) TrySign(key *Key, op Operation, algorithm string, message Mess
 func (m Message) verifiable(algorithm string) ([]byte, error) {
 	input, err := m.input(algorithm)
 	if err == nil && m.Kind == ExternalMu {
-		return nil, fail(Unsupported, "Verify with MessageType EXTERNAL_MU is not supported by this installation.")
+		return nil, fail(Unsupported, "Verify with MessageType EXTERNAL_MU is not supported by this "+
+			"installation.")
 	}
 	return input, err
 }
 
-// input is what goes into the signature: a digest, except for Ed25519 and ML-DSA, which take the message itself ("Sign" in the AWS KMS
-// API Reference names the message types that they need).
+// input is what goes into the signature: a digest, except for Ed25519 and ML-DSA, which take the message
+// itself ("Sign" in the AWS KMS API Reference names the message types that they need).
 func (m Message) input(algorithm string) ([]byte, error) {
 	if err := m.fits(algorithm); err != nil {
 		return nil, err
@@ -117,8 +119,10 @@ func (m Message) fits(algorithm string) error {
 	switch {
 	case mu && algorithm != latticeAlgorithm:
 		return fail(Invalid, "MessageType EXTERNAL_MU is only valid for ML-DSA keys.")
-	case digest && algorithm == latticeAlgorithm, digest && algorithm == ed25519Pure, !digest && algorithm == ed25519Prehashed:
-		return fail(Invalid, "MessageType %s is not valid for SigningAlgorithm %s.", cmp.Or(m.Kind, Raw), algorithm)
+	case digest && algorithm == latticeAlgorithm, digest && algorithm == ed25519Pure,
+		!digest && algorithm == ed25519Prehashed:
+		return fail(Invalid, "MessageType %s is not valid for SigningAlgorithm %s.", cmp.Or(m.Kind, Raw),
+			algorithm)
 	case mu && len(m.Bytes) != muSize, digest && len(m.Bytes) != hashOf(algorithm).Size():
 		return fail(Invalid, "Digest is invalid length for algorithm %s.", algorithm)
 	}
@@ -175,8 +179,8 @@ func edwardsOptions(algorithm string) *ed25519.Options {
 	return &ed25519.Options{}
 }
 
-// private is the key's private key, which the caller wipes. It is read from locked memory for each use: what the library makes of
-// it cannot live there, and must not live longer than the use.
+// private is the key's private key, which the caller wipes. It is read from locked memory for each use: what
+// the library makes of it cannot live there, and must not live longer than the use.
 func (k *Keyring) private(key *Key, m *Metadata) (private crypto.PrivateKey, err error) {
 	bare, err := k.bare(m.newest())
 	if err == nil {
@@ -195,7 +199,8 @@ func (k *Keyring) private(key *Key, m *Metadata) (private crypto.PrivateKey, err
 func (k *Keyring) PublicKey(key *Key) ([]byte, error) {
 	m := key.Metadata()
 	if !m.Spec.asymmetric() {
-		return nil, fail(Unsupported, "%s key spec is %s which is not valid for GetPublicKey.", key.arn, m.Spec)
+		return nil, fail(Unsupported, "%s key spec is %s which is not valid for GetPublicKey.", key.arn,
+			m.Spec)
 	}
 	if err := m.Permits("GetPublicKey"); err != nil {
 		return nil, err

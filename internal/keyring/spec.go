@@ -90,8 +90,8 @@ func (s Spec) isRSA() bool { return strings.HasPrefix(string(s), "RSA_") }
 // asymmetric says whether keys of the spec are key pairs.
 func (s Spec) asymmetric() bool { return s != Symmetric && !s.isMAC() }
 
-// secretSize is the length of the secret of a key that is no key pair, in bytes; 0 for a key pair. The secrets of HMAC keys are
-// as long as what they make ("HMAC keys in AWS KMS" in the AWS KMS Developer Guide).
+// secretSize is the length of the secret of a key that is no key pair, in bytes; 0 for a key pair. The
+// secrets of HMAC keys are as long as what they make ("HMAC keys in AWS KMS" in the AWS KMS Developer Guide).
 func (s Spec) secretSize() int {
 	switch s {
 	case Symmetric:

@@ -37,58 +37,69 @@ const (
 	isUnavailable
 )
 
-// A stateRow says what the states of a key mean to some operations. States that it does not name let the operation pass.
+// A stateRow says what the states of a key mean to some operations. States that it does not name let the
+// operation pass.
 type stateRow struct {
 	operations []Operation
 	verdicts   map[State]verdict
-	// onlyKMS refuses keys whose material was imported, onlyExternal all others, onlySymmetric keys of other specs: whatever their
-	// state.
+	// onlyKMS refuses keys whose material was imported, onlyExternal all others, onlySymmetric keys of other
+	// specs: whatever their state.
 	onlyKMS, onlyExternal, onlySymmetric bool
 }
 
-// stateTable is the table of "Key states of AWS KMS keys" in the AWS KMS Developer Guide. Where that page allows two exceptions
-// for a key that is pending deletion, this is the one that the service sends. Operations that no row names pass in every state.
+// stateTable is the table of "Key states of AWS KMS keys" in the AWS KMS Developer Guide. Where that page
+// allows two exceptions for a key that is pending deletion, this is the one that the service sends.
+// Operations that no row names pass in every state.
 var stateTable = []stateRow{
 	{
-		operations: []Operation{"CreateAlias", "UpdateAlias", "TagResource", "UntagResource", "UpdateKeyDescription"},
-		verdicts:   map[State]verdict{PendingDeletion: isPendingDeletion},
+		operations: []Operation{"CreateAlias", "UpdateAlias", "TagResource", "UntagResource",
+			"UpdateKeyDescription"},
+		verdicts: map[State]verdict{PendingDeletion: isPendingDeletion},
 	}, {
 		operations: []Operation{"CreateGrant"},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating: isCreating,
 		},
 	}, {
 		operations: []Operation{"ReplicateKey"},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating: isCreating,
 			Updating: isUpdating, Unavailable: isUnavailable,
 		},
 	}, {
 		operations: []Operation{"UpdatePrimaryRegion"},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating:    isCreating,
 			Unavailable: isUnavailable,
 		},
 	}, {
 		operations: []Operation{
-			"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext", "GenerateDataKeyPair",
-			"GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac", "Sign", "Verify", "GetPublicKey",
+			"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext",
+			"GenerateDataKeyPair",
+			"GenerateDataKeyPairWithoutPlaintext", "GenerateMac", "VerifyMac", "Sign", "Verify",
+			"GetPublicKey",
 			"DeriveSharedSecret",
 		},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating:    isCreating,
 			Unavailable: isUnavailable,
 		},
 	}, {
 		operations: []Operation{"EnableKey", "DisableKey"},
 		verdicts: map[State]verdict{
-			PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating, Updating: isUpdating,
+			PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			Updating:    isUpdating,
 			Unavailable: isUnavailable,
 		},
 	}, {
 		operations: []Operation{"EnableKeyRotation", "DisableKeyRotation"},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating: isCreating,
 		},
 		onlyKMS: true, onlySymmetric: true,
 	}, {
@@ -98,13 +109,15 @@ var stateTable = []stateRow{
 	}, {
 		operations: []Operation{"RotateKeyOnDemand"},
 		verdicts: map[State]verdict{
-			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport, Creating: isCreating,
+			KeyDisabled: isDisabled, PendingDeletion: isPendingDeletion, PendingImport: isPendingImport,
+			Creating: isCreating,
 			Updating: isUpdating, Unavailable: isUnavailable,
 		},
 		onlySymmetric: true,
 	}, {
-		operations:   []Operation{"GetParametersForImport"},
-		verdicts:     map[State]verdict{PendingDeletion: isPendingDeletion, Creating: isCreating, Updating: isUpdating},
+		operations: []Operation{"GetParametersForImport"},
+		verdicts: map[State]verdict{PendingDeletion: isPendingDeletion, Creating: isCreating,
+			Updating: isUpdating},
 		onlyExternal: true,
 	}, {
 		operations:   []Operation{"ImportKeyMaterial"},

@@ -48,7 +48,8 @@ func TestNoOperationStandsInTwoRows(t *testing.T) {
 	rows := map[Operation]int{}
 	for _, row := range stateTable {
 		for _, op := range row.operations {
-			if rows[op]++; rows[op] > 1 {
+			rows[op]++
+			if rows[op] > 1 {
 				t.Errorf("%s stands in two rows", op)
 			}
 		}

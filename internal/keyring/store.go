@@ -60,8 +60,8 @@ func (s *materialStore) read(id string) (*MaterialFile, error) {
 	return f, f.verifySeal(s.root)
 }
 
-// write puts f at name, whole or not at all, and durably. The old file is overwritten once the new one is durable: erasing a key
-// has to reach every copy of its material.
+// write puts f at name, whole or not at all, and durably. The old file is overwritten once the new one is
+// durable: erasing a key has to reach every copy of its material.
 func (s *materialStore) write(name string, f *MaterialFile) error {
 	data, err := f.encode(s.root)
 	if err != nil {
@@ -97,7 +97,8 @@ func (s *materialStore) openOld(name string) (vfs.File, error) {
 	return old, err
 }
 
-// openExisting opens a file for writing, but unlike OpenReadWrite makes none: a crash would leave it under the name of a key.
+// openExisting opens a file for writing, but unlike OpenReadWrite makes none: a crash would leave it under
+// the name of a key.
 func (s *materialStore) openExisting(path string) (vfs.File, error) {
 	if _, err := s.fs.Stat(path); err != nil {
 		return nil, err
@@ -105,8 +106,9 @@ func (s *materialStore) openExisting(path string) (vfs.File, error) {
 	return s.fs.OpenReadWrite(path, diskCategory)
 }
 
-// writeUnborn is write for a key that has no record yet. It is marked as such before its file appears; born takes the mark away.
-// Moving the file to its name at birth instead would do with fewer steps, but a crash can lose both names of a moved file.
+// writeUnborn is write for a key that has no record yet. It is marked as such before its file appears; born
+// takes the mark away. Moving the file to its name at birth instead would do with fewer steps, but a crash
+// can lose both names of a moved file.
 func (s *materialStore) writeUnborn(f *MaterialFile) error {
 	if err := s.writeSynced(s.path(f.KeyID+unbornSuffix), nil); err != nil {
 		return fmt.Errorf("mark new key %s: %w", f.KeyID, err)
@@ -183,8 +185,8 @@ func (s *materialStore) erase(name string) error {
 	return nil
 }
 
-// discard is erase for the file of a key that stays. The file loses its name first, so that a crash in between leaves none that
-// cannot be read.
+// discard is erase for the file of a key that stays. The file loses its name first, so that a crash in
+// between leaves none that cannot be read.
 func (s *materialStore) discard(id string) error {
 	err := s.rename(id, id+tempSuffix)
 	if err != nil && !oserror.IsNotExist(err) {
@@ -213,8 +215,8 @@ func wipe(file vfs.File) error {
 	return errors.Join(err, file.Close())
 }
 
-// list is the ids of the keys that have a file, and of those that have one of an unborn key. Files that were being written are
-// removed.
+// list is the ids of the keys that have a file, and of those that have one of an unborn key. Files that were
+// being written are removed.
 func (s *materialStore) list() (keys, unborn []string, err error) {
 	names, err := s.fs.List(s.dir)
 	if err != nil {

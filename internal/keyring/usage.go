@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// trackedOperations are the operations that count as use of a key (GetKeyLastUsage in the AWS KMS API Reference). A use is kept
-// as an index into this list: names are only ever added at its end.
+// trackedOperations are the operations that count as use of a key (GetKeyLastUsage in the AWS KMS API
+// Reference). A use is kept as an index into this list: names are only ever added at its end.
 var trackedOperations = []Operation{
-	"Decrypt", "DeriveSharedSecret", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair", "GenerateDataKeyPairWithoutPlaintext",
+	"Decrypt", "DeriveSharedSecret", "Encrypt", "GenerateDataKey", "GenerateDataKeyPair",
+	"GenerateDataKeyPairWithoutPlaintext",
 	"GenerateDataKeyWithoutPlaintext", "GenerateMac", "ReEncrypt", "Sign", "Verify", "VerifyMac",
 }
 
@@ -21,7 +22,8 @@ type LastUse struct {
 	Time      time.Time `json:"time"`
 }
 
-// usage is the last use of a key in one word, seconds and operation, so that noting it costs no lock and no memory. 0 is none.
+// usage is the last use of a key in one word, seconds and operation, so that noting it costs no lock and no
+// memory. 0 is none.
 type usage struct {
 	last  atomic.Uint64
 	saved atomic.Uint64
@@ -41,7 +43,8 @@ func packUse(op Operation, at time.Time) uint64 {
 	return uint64(at.Unix())<<8 | uint64(i)
 }
 
-// note leaves the word alone while it would not change, so that cores which share a busy key do not fight for it.
+// note leaves the word alone while it would not change, so that cores which share a busy key do not fight for
+// it.
 func (u *usage) note(op Operation, at time.Time) {
 	if word := packUse(op, at); word != 0 && u.last.Load() != word {
 		u.last.Store(word)
@@ -63,7 +66,8 @@ func (k *Key) LastUse() (use LastUse, ok bool) {
 	return LastUse{Operation: trackedOperations[word&0xff], Time: time.Unix(int64(word>>8), 0).UTC()}, true
 }
 
-// flushUsage writes down the last uses that changed. They are a help, not a promise: a crash loses up to an hour of them.
+// flushUsage writes down the last uses that changed. They are a help, not a promise: a crash loses up to an
+// hour of them.
 func (k *Keyring) flushUsage(ctx context.Context) error {
 	var changes []Change
 	var settle []func()

@@ -38,7 +38,9 @@ func (k *Keyring) EncryptBy(key *Key, plaintext []byte, way Way) (Sealed, error)
 
 // DataKey is a random key of n bytes, bare and as a ciphertext. op says on whose behalf: GenerateDataKey or
 // GenerateDataKeyWithoutPlaintext. The caller wipes the plaintext.
-func (k *Keyring) DataKey(key *Key, op Operation, n int, context Context) (plaintext []byte, sealed Sealed, err error) {
+func (k *Keyring) DataKey(
+	key *Key, op Operation, n int, context Context,
+) (plaintext []byte, sealed Sealed, err error) {
 	if n < 1 || n > MaxRandom {
 		return nil, Sealed{}, fail(Invalid, "A data key has from 1 to %d bytes.", MaxRandom)
 	}
@@ -66,7 +68,8 @@ func (k *Keyring) DecryptBy(key *Key, blob []byte, way Way) (Opened, error) {
 	return opened, err
 }
 
-// ReEncrypt makes a ciphertext of one key into one of another, or of the same. The plaintext does not leave the keyring.
+// ReEncrypt makes a ciphertext of one key into one of another, or of the same. The plaintext does not leave
+// the keyring.
 func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromWay Way, to *Key, toWay Way) (Sealed, Opened, error) {
 	if _, err := to.ready("ReEncrypt", "ReEncryptTo", EncryptDecrypt, toWay.algorithm()); err != nil {
 		return Sealed{}, Opened{}, err
@@ -86,7 +89,8 @@ func (k *Keyring) ReEncrypt(from *Key, blob []byte, fromWay Way, to *Key, toWay 
 	return sealed, Opened{MaterialID: opened.MaterialID}, nil
 }
 
-// Try says what op would answer for a symmetric key without doing it: what a request with DryRun learns. It leaves no trace of use.
+// Try says what op would answer for a symmetric key without doing it: what a request with DryRun learns. It
+// leaves no trace of use.
 func (k *Keyring) Try(key *Key, op Operation) error {
 	return k.TryBy(key, op, EncryptDecrypt, SymmetricAlgorithm)
 }
@@ -107,12 +111,13 @@ func (k *Keyring) TryDecrypt(key *Key, op Operation, blob []byte, way Way) error
 // Random fills b with random bytes.
 func Random(b []byte) { _, _ = rand.Read(b) }
 
-// ready is what is known of the key, if it may be used for op, with this usage and algorithm, now. called is how an error names the
-// operation.
+// ready is what is known of the key, if it may be used for op, with this usage and algorithm, now. called is
+// how an error names the operation.
 func (k *Key) ready(op, called Operation, usage Usage, algorithm string) (*Metadata, error) {
 	m := k.Metadata()
 	if m.Usage != usage {
-		return nil, fail(InvalidUsage, "%s key usage is %s which is not valid for %s.", k.arn, m.Usage, called)
+		return nil, fail(InvalidUsage, "%s key usage is %s which is not valid for %s.", k.arn, m.Usage,
+			called)
 	}
 	if !m.has(algorithm) {
 		return nil, fail(InvalidUsage, "Algorithm %s is incompatible with key spec %s.", algorithm, m.Spec)
@@ -177,7 +182,8 @@ func (k *Keyring) open(key *Key, op, called Operation, blob []byte, way Way) (Op
 }
 
 func incorrectKey() error {
-	return fail(IncorrectKey, "The key ID in the request does not identify a CMK that can perform this operation.")
+	return fail(IncorrectKey, "The key ID in the request does not identify a CMK that can perform this "+
+		"operation.")
 }
 
 // lost answers for a key whose material cannot be read, or was erased or taken away since it was looked at.

@@ -74,7 +74,8 @@ func TestECDSAForms(t *testing.T) {
 		var parts struct{ R, S *big.Int }
 		_, err = asn1.Unmarshal(signature, &parts)
 		must(t, err)
-		r, s, zero := parts.R, parts.S, new(big.Int)
+		r, s := parts.R, parts.S
+		zero := new(big.Int)
 		good := func(der []byte) bool { return verify(publicOf(private), "ECDSA_SHA_256", digest[:], der) }
 		if !good(ecdsaDER(t, r, s)) || !good(ecdsaDER(t, r, new(big.Int).Sub(order, s))) {
 			t.Errorf("%s: a signature is refused, or its other form", spec)

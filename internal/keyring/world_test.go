@@ -154,7 +154,9 @@ func newWorld(t testing.TB) *world {
 // open opens a keyring on the world's disk, with a clock that starts now.
 func (w *world) open(t testing.TB) {
 	t.Helper()
-	w.clock, w.arena, w.log = clock.New(), lockedmem.NewArena(nil), new(bytes.Buffer)
+	w.clock = clock.New()
+	w.arena = lockedmem.NewArena(nil)
+	w.log = new(bytes.Buffer)
 	w.records = &recordLog{fs: w.disk}
 	k, err := Open(context.Background(), w.settings())
 	if err != nil {

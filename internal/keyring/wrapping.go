@@ -11,7 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// How the owner of key material wraps it for its way here ("Wrapping algorithms" in the AWS KMS Developer Guide).
+// How the owner of key material wraps it for its way here ("Wrapping algorithms" in the AWS KMS Developer
+// Guide).
 const (
 	wrapOAEPSHA1   = "RSAES_OAEP_SHA_1"
 	wrapOAEPSHA256 = "RSAES_OAEP_SHA_256"
@@ -19,8 +20,9 @@ const (
 	wrapAESSHA256  = "RSA_AES_KEY_WRAP_SHA_256"
 )
 
-// wraps says whether material of a key of spec may be wrapped so ("Select a wrapping algorithm" there): RSA directly where it has
-// room for the material, RSA with AES for private keys. RSAES_PKCS1_V1_5 is not taken any more.
+// wraps says whether material of a key of spec may be wrapped so ("Select a wrapping algorithm" there): RSA
+// directly where it has room for the material, RSA with AES for private keys. RSAES_PKCS1_V1_5 is not taken
+// any more.
 func wraps(algorithm string, wrapping, spec Spec) bool {
 	if !wrapping.isRSA() {
 		return false
@@ -36,8 +38,8 @@ func wraps(algorithm string, wrapping, spec Spec) bool {
 
 var errWrapped = errors.New("not wrapped for this key")
 
-// unwrapMaterial opens wrapped material; the caller wipes it. With one of the two algorithms that have AES in their names, an AES key
-// is wrapped with RSA, and the material with that. Any failure is errWrapped.
+// unwrapMaterial opens wrapped material; the caller wipes it. With one of the two algorithms that have AES in
+// their names, an AES key is wrapped with RSA, and the material with that. Any failure is errWrapped.
 func unwrapMaterial(private *rsa.PrivateKey, algorithm string, wrapped []byte) ([]byte, error) {
 	size := private.Size()
 	if len(wrapped) < size {
@@ -91,7 +93,8 @@ func unwrapPadded(key, wrapped []byte) ([]byte, error) {
 // initialValue is A65959A6, the constant of RFC 5649, section 3.
 const initialValue = -0x59a6a65a
 
-// unwrapSteps is the unwrapping of RFC 3394, section 2.2.2, in place: the first 8 bytes are A, what follows is R.
+// unwrapSteps is the unwrapping of RFC 3394, section 2.2.2, in place: the first 8 bytes are A, what follows
+// is R.
 func unwrapSteps(block cipher.Block, b []byte) {
 	var work [16]byte
 	n := len(b)/8 - 1

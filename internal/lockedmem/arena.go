@@ -1,12 +1,13 @@
 // Package lockedmem keeps small secrets out of the Go heap.
 //
-// Callers may rely on this: the bytes of a Key lie in memory of their own, that the garbage collector never copies, that is left
-// out of core files, that sits between two pages which cannot be touched, and that is locked into RAM unless the operating system
-// refuses, which the arena reports once. Destroy, and Close of the arena, overwrite them with zeros before they return. A key
-// that was destroyed gives an error and never wrong bytes.
+// Callers may rely on this: the bytes of a Key lie in memory of their own, that the garbage collector never
+// copies, that is left out of core files, that sits between two pages which cannot be touched, and that is
+// locked into RAM unless the operating system refuses, which the arena reports once. Destroy, and Close of
+// the arena, overwrite them with zeros before they return. A key that was destroyed gives an error and never
+// wrong bytes.
 //
-// What it cannot do: whatever is computed from a key (an AES key schedule, the state of a hash) lives where Go puts it, and a
-// process that may read this one's memory, such as one of root, reads the keys too.
+// What it cannot do: whatever is computed from a key (an AES key schedule, the state of a hash) lives where
+// Go puts it, and a process that may read this one's memory, such as one of root, reads the keys too.
 package lockedmem
 
 import (
@@ -36,14 +37,16 @@ var (
 type UnlockedError struct{ Cause error }
 
 func (e *UnlockedError) Error() string {
-	return fmt.Sprintf("key memory cannot be locked and may reach the swap area (%v): raise the limit on locked memory "+
-		"(LimitMEMLOCK= in a systemd unit, ulimit -l in a shell), or run without swap or with encrypted swap", e.Cause)
+	return fmt.Sprintf("key memory cannot be locked and may reach the swap area (%v): raise the limit on "+
+		"locked memory "+
+		"(LimitMEMLOCK= in a systemd unit, ulimit -l in a shell), or run without swap or with encrypted swap",
+		e.Cause)
 }
 
 func (e *UnlockedError) Unwrap() error { return e.Cause }
 
-// Arena hands out keys. Many keys share a page, so that ten thousand tables fit under the usual limit on locked memory. It is
-// safe for concurrent use.
+// Arena hands out keys. Many keys share a page, so that ten thousand tables fit under the usual limit on
+// locked memory. It is safe for concurrent use.
 type Arena struct {
 	warn func(error)
 	lock func([]byte) error // mlock; tests refuse
@@ -55,8 +58,8 @@ type Arena struct {
 	closed  bool
 }
 
-// NewArena returns an empty arena. It calls warn, if there is one, the first time that memory cannot be locked, with an
-// *UnlockedError; keys are handed out all the same.
+// NewArena returns an empty arena. It calls warn, if there is one, the first time that memory cannot be
+// locked, with an *UnlockedError; keys are handed out all the same.
 func NewArena(warn func(error)) *Arena {
 	if warn == nil {
 		warn = func(error) {}
@@ -64,8 +67,8 @@ func NewArena(warn func(error)) *Arena {
 	return &Arena{warn: warn, lock: mlock, live: make(map[*Key]struct{})}
 }
 
-// New returns a key of n bytes which fill has written. The key never changes after that. When fill fails its error is returned
-// as it is, and what it wrote is overwritten. Close waits for fill.
+// New returns a key of n bytes which fill has written. The key never changes after that. When fill fails its
+// error is returned as it is, and what it wrote is overwritten. Close waits for fill.
 func (a *Arena) New(n int, fill func(b []byte) error) (*Key, error) {
 	if n <= 0 || n > MaxSize {
 		return nil, ErrSize
@@ -185,7 +188,8 @@ func (a *Arena) own(r *region, slot, n int) *Key {
 	return k
 }
 
-// release takes back the slots of a key whose bytes are zero already. One empty region is kept for the next key.
+// release takes back the slots of a key whose bytes are zero already. One empty region is kept for the next
+// key.
 func (a *Arena) release(k *Key, n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -213,8 +217,8 @@ type Key struct {
 	data []byte // nil once destroyed
 }
 
-// With runs f on the bytes of the key and returns its error. f must not write to b, keep it, or use the key again. Destroy waits
-// until f has returned.
+// With runs f on the bytes of the key and returns its error. f must not write to b, keep it, or use the key
+// again. Destroy waits until f has returned.
 func (k *Key) With(f func(b []byte) error) error {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -245,7 +249,8 @@ func (k *Key) Len() int {
 	return len(k.data)
 }
 
-// Destroy overwrites the key with zeros and gives its memory back. Destroying it again, or a nil key, does nothing.
+// Destroy overwrites the key with zeros and gives its memory back. Destroying it again, or a nil key, does
+// nothing.
 func (k *Key) Destroy() {
 	if k == nil {
 		return

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// region is one mapping: a page that cannot be touched, the slots, and another such page. A run past either end of the slots
-// ends the process instead of giving key bytes away.
+// region is one mapping: a page that cannot be touched, the slots, and another such page. A run past either
+// end of the slots ends the process instead of giving key bytes away.
 type region struct {
 	mapping []byte
 	data    []byte
@@ -19,13 +19,14 @@ type region struct {
 	locked  bool
 }
 
-// newRegion maps a region with room for slots. Failing to lock it, or to keep it out of core files, is not fatal: the second
-// result says so.
+// newRegion maps a region with room for slots. Failing to lock it, or to keep it out of core files, is not
+// fatal: the second result says so.
 func newRegion(slots int, lock func([]byte) error) (*region, error, error) {
 	page := os.Getpagesize()
 	size := max(regionSize, slots*slotSize)
 	size = (size + page - 1) / page * page
-	mapping, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	mapping, err := unix.Mmap(-1, 0, size+2*page, unix.PROT_READ|unix.PROT_WRITE,
+		unix.MAP_PRIVATE|unix.MAP_ANON)
 	if err != nil {
 		return nil, nil, fmt.Errorf("lockedmem: no memory for keys: %w", err)
 	}
@@ -56,7 +57,8 @@ func (r *region) take(slots int) (int, bool) {
 			run = 0
 			continue
 		}
-		if run++; run == slots {
+		run++
+		if run == slots {
 			first := i - slots + 1
 			r.mark(first, slots, true)
 			return first, true

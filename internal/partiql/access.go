@@ -24,7 +24,9 @@ func (p parameters) term(e *expr) *term {
 			t.terms = append(t.terms, p.term(operand))
 		}
 	case opCompare:
-		left, right, comparison := e.operands[0], e.operands[1], comparisonNamed(e.text)
+		left := e.operands[0]
+		right := e.operands[1]
+		comparison := comparisonNamed(e.text)
 		if left.op != opPath {
 			left, right, comparison = right, left, mirrored(comparison)
 		}
@@ -37,7 +39,10 @@ func (p parameters) term(e *expr) *term {
 		}
 	case opIn:
 		if values, err := p.elements(e.operands[1]); err == nil && isAttribute(e.operands[0]) {
-			t.comparison, t.in, t.attribute, t.values = expression.Equal, true, e.operands[0].path[0].Name, values
+			t.comparison = expression.Equal
+			t.in = true
+			t.attribute = e.operands[0].path[0].Name
+			t.values = values
 		}
 	}
 	return t
@@ -54,7 +59,9 @@ func (t *term) compare(p parameters, c expression.Comparison, left *expr, right 
 	if err != nil {
 		return
 	}
-	t.comparison, t.attribute, t.values = c, left.path[0].Name, values
+	t.comparison = c
+	t.attribute = left.path[0].Name
+	t.values = values
 }
 
 func comparisonNamed(op string) expression.Comparison {
@@ -88,8 +95,8 @@ func mirrored(c expression.Comparison) expression.Comparison {
 	return c
 }
 
-// Partitions are the values of which an attribute must have one where the condition holds, each once, in the order of the statement.
-// bounded is false where the condition does not say.
+// Partitions are the values of which an attribute must have one where the condition holds, each once, in the
+// order of the statement. bounded is false where the condition does not say.
 func (c *Checked) Partitions(name string) (values []attribute.Value, bounded bool) {
 	return c.access.partitions(name)
 }

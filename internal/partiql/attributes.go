@@ -2,8 +2,8 @@ package partiql
 
 import "slices"
 
-// Attributes are the names of all top-level attributes that the statement reads or writes by name, each once. An INSERT names those of
-// its item too.
+// Attributes are the names of all top-level attributes that the statement reads or writes by name, each once.
+// An INSERT names those of its item too.
 func (s *Statement) Attributes() []string {
 	var names []string
 	add := func(name string) {
@@ -32,7 +32,8 @@ func (s *Statement) expressions() []*expr {
 		all = append(all, s.where)
 	}
 	for _, c := range s.changes {
-		if all = append(all, c.target); c.value != nil {
+		all = append(all, c.target)
+		if c.value != nil {
 			all = append(all, c.value)
 		}
 	}

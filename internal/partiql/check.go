@@ -5,7 +5,8 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// Checked is a statement whose parameters are bound and which means something. What a kind of statement does not have is zero.
+// Checked is a statement whose parameters are bound and which means something. What a kind of statement does
+// not have is zero.
 type Checked struct {
 	*Statement
 	// Item is what INSERT stores.
@@ -22,7 +23,8 @@ type Checked struct {
 	access *term
 }
 
-// Check binds the parameters, which are all that the statement has, and checks everything that can be checked without a table.
+// Check binds the parameters, which are all that the statement has, and checks everything that can be checked
+// without a table.
 func (s *Statement) Check(values []attribute.Value) (*Checked, error) {
 	if len(values) != s.parameters {
 		return nil, refuse("Number of parameters in request and statement don't match.")
@@ -112,7 +114,9 @@ func unsupportedOperator(op string) error {
 	return refuse("Unsupported operator in Condition Expression. Operator: %s", op)
 }
 
-func (w *where) operation(name string, operands []*expr, each func(*expr) (expression.Part, error)) (expression.Part, error) {
+func (w *where) operation(
+	name string, operands []*expr, each func(*expr) (expression.Part, error),
+) (expression.Part, error) {
 	parts := make([]expression.Part, len(operands))
 	for i, operand := range operands {
 		var err error
@@ -180,7 +184,8 @@ func (w *where) call(e *expr) (part expression.Part, err error) {
 		return part, refuse("Unexpected path component")
 	}
 	if len(e.operands) == 0 {
-		return part, refuse("Incorrect number of operands for operator or function; operator or function: %s, number of operands: 0", e.text)
+		return part, refuse("Incorrect number of operands for operator or function; operator or function: "+
+			"%s, number of operands: 0", e.text)
 	}
 	return w.operation(e.text, e.operands, w.operand)
 }

@@ -41,7 +41,8 @@ func (u *updating) change(c change) error {
 // members changes a set in its place: set_add and set_delete name the attribute that they are assigned to.
 func (u *updating) members(c change, target expression.Part) error {
 	f := c.value
-	if len(f.operands) != 2 || f.operands[0].op != opPath || !slices.Equal(f.operands[0].path, c.target.path) {
+	if len(f.operands) != 2 || f.operands[0].op != opPath ||
+		!slices.Equal(f.operands[0].path, c.target.path) {
 		return refuse("The first argument of %s must be the attribute that its result is assigned to", f.text)
 	}
 	v, err := u.value(f.operands[1])

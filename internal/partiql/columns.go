@@ -2,8 +2,9 @@ package partiql
 
 import "github.com/sealtable/sealtable/internal/attribute"
 
-// Columns are what a SELECT gives of an item. Unlike a projection of DynamoDB's other language they make a flat item: each column is
-// an attribute, named by the last name of its path with what follows it, such as b[0] for a.b[0].
+// Columns are what a SELECT gives of an item. Unlike a projection of DynamoDB's other language they make a
+// flat item: each column is an attribute, named by the last name of its path with what follows it, such as
+// b[0] for a.b[0].
 type Columns struct{ columns []column }
 
 type column struct {
@@ -55,7 +56,8 @@ func checkPath(path []attribute.Step) error {
 	return nil
 }
 
-// Attributes are the names of the top-level attributes that the columns are taken from, in the order of the statement.
+// Attributes are the names of the top-level attributes that the columns are taken from, in the order of the
+// statement.
 func (c *Columns) Attributes() []string {
 	names := make([]string, len(c.columns))
 	for i := range c.columns {

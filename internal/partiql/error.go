@@ -2,8 +2,8 @@ package partiql
 
 import "fmt"
 
-// Error says that a statement is not one of DynamoDB's. Message is DynamoDB's own text where it is known, for a
-// ValidationException. It may quote the statement, so it goes to the client who sent it and to no log.
+// Error says that a statement is not one of DynamoDB's. Message is DynamoDB's own text where it is known, for
+// a ValidationException. It may quote the statement, so it goes to the client who sent it and to no log.
 type Error struct{ Message string }
 
 func (e *Error) Error() string { return e.Message }

@@ -14,10 +14,14 @@ import (
 // error, and what it says of access is sound.
 func FuzzStatement(f *testing.F) {
 	for _, seed := range []string{
-		"SELECT * FROM t WHERE pk = ? AND sk BETWEEN 1 AND 2 ORDER BY sk DESC", `SELECT a.b[0], "c d" FROM "T"."I" WHERE pk IN ['a', 'b'] OR n <> 1`,
-		"INSERT INTO t VALUE {'pk': 'a', 'l': [1, {'x': null}], 's': <<'a', 'b'>>, 'n': -1e3}", "DELETE FROM t WHERE pk='a' RETURNING ALL OLD *",
-		"UPDATE t SET n = n + 1 - (2), l = list_append(l, [?]) REMOVE m.x SET s = set_add(s, <<'c'>>) WHERE pk='a' AND size(s) > 1 RETURNING MODIFIED NEW *",
-		"EXISTS(SELECT * FROM t WHERE pk='a' AND NOT (a IS MISSING OR b IS NOT NULL))", "SELECT * FROM t WHERE ((((a=1", "SELECT 'a''b', \"", "<<>>{}[]:;--\n/*",
+		"SELECT * FROM t WHERE pk = ? AND sk BETWEEN 1 AND 2 ORDER BY sk DESC",
+		`SELECT a.b[0], "c d" FROM "T"."I" WHERE pk IN ['a', 'b'] OR n <> 1`,
+		"INSERT INTO t VALUE {'pk': 'a', 'l': [1, {'x': null}], 's': <<'a', 'b'>>, 'n': -1e3}",
+		"DELETE FROM t WHERE pk='a' RETURNING ALL OLD *",
+		"UPDATE t SET n = n + 1 - (2), l = list_append(l, [?]) REMOVE m.x SET s = set_add(s, <<'c'>>) WHERE pk='a' AND size(s) > 1 " +
+			"RETURNING MODIFIED NEW *",
+		"EXISTS(SELECT * FROM t WHERE pk='a' AND NOT (a IS MISSING OR b IS NOT NULL))", "SELECT * FROM t WHERE ((((a=1",
+		"SELECT 'a''b', \"", "<<>>{}[]:;--\n/*",
 		"SELECT * FROM t WHERE - - - 1 = a", strings.Repeat("NOT ", 200), strings.Repeat("[", 300),
 	} {
 		f.Add(seed)
@@ -73,7 +77,8 @@ func tryStatement(t *testing.T, text string, c *Checked, item attribute.Item) {
 	}
 	if c.Changes != nil {
 		next, _, err := c.Changes.Apply(item, readItem(t, `{"pk":{"S":"a"}}`))
-		if made = next; err != nil {
+		made = next
+		if err != nil {
 			checkRefusal(t, text, err)
 			return
 		}

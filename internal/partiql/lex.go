@@ -30,8 +30,8 @@ type lexer struct {
 	at   int
 }
 
-// next cuts off the next token. Behind the last it gives tokens of kind end for ever. What begins no token, and what is not closed,
-// is stray, so that the parser refuses it.
+// next cuts off the next token. Behind the last it gives tokens of kind end for ever. What begins no token,
+// and what is not closed, is stray, so that the parser refuses it.
 func (l *lexer) next() token {
 	closed := l.skipSpace()
 	start := l.at
@@ -126,7 +126,8 @@ func (l *lexer) enclosed(quote byte, k kind) kind {
 		if l.text[l.at] != quote {
 			continue
 		}
-		if l.at++; l.at == len(l.text) || l.text[l.at] != quote {
+		l.at++
+		if l.at == len(l.text) || l.text[l.at] != quote {
 			return k
 		}
 	}

@@ -115,7 +115,8 @@ func (p parameters) item(e *expr) (attribute.Item, error) {
 	return b.Item(), nil
 }
 
-// maxName is how many bytes the name of an attribute may have. It matters only to callers without DynamoDB's limit on statements.
+// maxName is how many bytes the name of an attribute may have. It matters only to callers without DynamoDB's
+// limit on statements.
 const maxName = 1<<16 - 1
 
 // String is the operation as refusals name it.

@@ -5,10 +5,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep a statement can nest. It is far above what an item can hold, and far below what a stack can.
+// maxDepth is how deep a statement can nest. It is far above what an item can hold, and far below what a
+// stack can.
 const maxDepth = 128
 
-// parser makes a Statement of a text. The first error stays; behind it every token is of kind end, so that all loops end.
+// parser makes a Statement of a text. The first error stays; behind it every token is of kind end, so that
+// all loops end.
 type parser struct {
 	lexer      lexer
 	cur        token
@@ -20,7 +22,8 @@ type parser struct {
 // Parse reads one statement, which may end with a semicolon.
 func Parse(source string) (*Statement, error) {
 	p := &parser{lexer: lexer{text: source}}
-	if p.cur = p.lexer.next(); !utf8.ValidString(source) {
+	p.cur = p.lexer.next()
+	if !utf8.ValidString(source) {
 		p.fail("invalid character")
 	}
 	s := p.statement()
@@ -97,7 +100,8 @@ func (p *parser) expectWord(keyword string) {
 
 // nest goes one level deeper, and says whether that is still allowed. Whoever calls it calls rise.
 func (p *parser) nest() bool {
-	if p.depth++; p.depth > maxDepth {
+	p.depth++
+	if p.depth > maxDepth {
 		p.fail("The statement is nested too deep")
 	}
 	return p.err == nil
@@ -138,12 +142,14 @@ func (p *parser) selects() *Statement {
 	if !p.acceptSymbol("*") {
 		for more := true; more; more = p.acceptSymbol(",") {
 			if p.isSymbol("*") {
-				p.fail("Other expressions may not be present in the select list when '*' is used without dot notation.")
+				p.fail("Other expressions may not be present in the select list when '*' is used without " +
+					"dot notation.")
 			}
 			s.columns = append(s.columns, p.sum())
 		}
 	} else if p.isSymbol(",") {
-		p.fail("Other expressions may not be present in the select list when '*' is used without dot notation.")
+		p.fail("Other expressions may not be present in the select list when '*' is used without dot " +
+			"notation.")
 	}
 	if !p.acceptWord("FROM") {
 		p.fail("Expected FROM after select list")
@@ -171,7 +177,8 @@ func (p *parser) source(s *Statement) {
 
 // target is source for statements that write.
 func (p *parser) target(s *Statement) {
-	if p.source(s); p.err == nil && s.Index != "" {
+	p.source(s)
+	if p.err == nil && s.Index != "" {
 		p.failWith(refuse("This operation is not supported on an index"))
 	}
 }
@@ -185,14 +192,16 @@ func (p *parser) filter(s *Statement) {
 func (p *parser) ordering(s *Statement) {
 	for more := true; more; more = p.acceptSymbol(",") {
 		o := Order{Attribute: p.name()}
-		if o.Descending = p.isWord("DESC"); o.Descending || p.isWord("ASC") {
+		o.Descending = p.isWord("DESC")
+		if o.Descending || p.isWord("ASC") {
 			p.advance()
 		}
 		s.order = append(s.order, o)
 	}
 }
 
-// refuseClauses names the clauses of PartiQL that DynamoDB does not have, with the line, column and length of what follows them.
+// refuseClauses names the clauses of PartiQL that DynamoDB does not have, with the line, column and length of
+// what follows them.
 func (p *parser) refuseClauses() {
 	for _, clause := range []string{"LIMIT", "OFFSET", "GROUP", "HAVING"} {
 		if p.isWord(clause) {
@@ -200,7 +209,8 @@ func (p *parser) refuseClauses() {
 			before := p.lexer.text[:p.cur.start]
 			line := 1 + strings.Count(before, "\n")
 			column := 1 + utf8.RuneCountInString(before[1+strings.LastIndexByte(before, '\n'):])
-			p.failWith(refuse("Unsupported clause: %s at %d:%d:%d", clause, line, column, p.cur.end-p.cur.start))
+			p.failWith(refuse("Unsupported clause: %s at %d:%d:%d", clause, line, column,
+				p.cur.end-p.cur.start))
 		}
 	}
 }

@@ -177,7 +177,8 @@ func (p *parser) named() *expr {
 		p.advance()
 		return &expr{op: opMissing}
 	}
-	if next := p.peek(); next.kind == symbol && p.lexer.text[next.start:next.end] == "(" && (isFunctionKeyword(p.text()) || !isKeyword(p.text())) {
+	if next := p.peek(); next.kind == symbol && p.lexer.text[next.start:next.end] == "(" &&
+		(isFunctionKeyword(p.text()) || !isKeyword(p.text())) {
 		return p.call()
 	}
 	return p.path()
@@ -270,7 +271,8 @@ func (p *parser) name() string {
 			p.unexpected()
 		}
 	case quoted:
-		if name = unquote(name); name == "" {
+		name = unquote(name)
+		if name == "" {
 			p.failWith(refuse("Path component cannot be an empty string"))
 		}
 	default:
@@ -280,7 +282,8 @@ func (p *parser) name() string {
 	return name
 }
 
-// index reads the index of a list element. One too large for an index keeps its digits as Name, for the check.
+// index reads the index of a list element. One too large for an index keeps its digits as Name, for the
+// check.
 func (p *parser) index() attribute.Step {
 	digits := p.text()
 	if p.cur.kind != number || strings.Trim(digits, "0123456789") != "" {
@@ -290,7 +293,8 @@ func (p *parser) index() attribute.Step {
 	p.advance()
 	step := attribute.Step{IsIndex: true}
 	i, err := strconv.ParseInt(digits, 10, 32)
-	if step.Index = int(i); err != nil {
+	step.Index = int(i)
+	if err != nil {
 		step.Name = digits
 	}
 	return step

@@ -7,7 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 )
 
-// String is the statement in one form of all that mean the same: it parses to a statement that prints the same.
+// String is the statement in one form of all that mean the same: it parses to a statement that prints the
+// same.
 func (s *Statement) String() string {
 	w := &writer{}
 	switch s.Kind {
@@ -54,7 +55,8 @@ func (w *writer) selects(s *Statement) {
 	}
 	w.where(s)
 	for i, o := range s.order {
-		w.add([]string{", ", " ORDER BY "}[b2i(i == 0)], quote(o.Attribute), []string{"", " DESC"}[b2i(o.Descending)])
+		w.add([]string{", ", " ORDER BY "}[b2i(i == 0)], quote(o.Attribute),
+			[]string{"", " DESC"}[b2i(o.Descending)])
 	}
 }
 

@@ -97,7 +97,8 @@ func unsound(c *Checked, item attribute.Item) string {
 	}
 	for _, name := range []string{"pk", "sk", "n"} {
 		v := item.Get(name)
-		if values, bounded := c.Partitions(name); bounded && !slices.ContainsFunc(values, func(p attribute.Value) bool { return attribute.Equal(p, v) }) {
+		if values, bounded := c.Partitions(name); bounded &&
+			!slices.ContainsFunc(values, func(p attribute.Value) bool { return attribute.Equal(p, v) }) {
 			return fmt.Sprintf("%s is in none of its partitions", item.AppendJSON(nil))
 		}
 		if equal := c.Equality(name); equal != nil && !attribute.Equal(equal, v) {
@@ -160,7 +161,8 @@ func TestOnlyKeysMeansAll(t *testing.T) {
 // TestPrintedIsParsed: a statement prints as one that prints the same, and that says the same of access.
 func TestPrintedIsParsed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		statement := rapid.SampledFrom([]string{"SELECT a, b[0].c FROM t WHERE ", "DELETE FROM t WHERE ", "UPDATE t SET a = (b + 1) - -2, c = {'x': [1, <<'y'>>]} REMOVE d[1] WHERE "}).Draw(t, "statement") +
+		statement := rapid.SampledFrom([]string{"SELECT a, b[0].c FROM t WHERE ", "DELETE FROM t WHERE ",
+			"UPDATE t SET a = (b + 1) - -2, c = {'x': [1, <<'y'>>]} REMOVE d[1] WHERE "}).Draw(t, "statement") +
 			drawCondition(t, 4)
 		first, err := Parse(statement)
 		if err != nil {
@@ -177,7 +179,8 @@ func checkPrinted(t fataler, first *Statement) {
 	if err != nil {
 		t.Fatalf("%s: %v", first, err)
 	}
-	if first.String() != second.String() || first.parameters != second.parameters || first.Kind != second.Kind || first.Returning != second.Returning ||
+	if first.String() != second.String() || first.parameters != second.parameters || first.Kind != second.Kind ||
+		first.Returning != second.Returning ||
 		!slices.Equal(first.Attributes(), second.Attributes()) {
 		t.Fatalf("%s became %s", first, second)
 	}

@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// TestArgon2id is a vector of the reference implementation's tests (two passes over 64 MiB, one lane), through the function that makes keys from
-// passphrases. Those of RFC 9106 have a secret and associated data, which we do not.
+// TestArgon2id is a vector of the reference implementation's tests (two passes over 64 MiB, one lane), through the function that makes keys
+// from passphrases. Those of RFC 9106 have a secret and associated data, which we do not.
 func TestArgon2id(t *testing.T) {
 	arena := lockedmem.NewArena(nil)
 	s := passphraseSealer{arena: arena, source: func() ([]byte, error) { return []byte("password"), nil }}

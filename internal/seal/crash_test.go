@@ -147,7 +147,8 @@ func failsAt(t *testing.T, c change, failing int) (done bool) {
 	record := must(root.Wrap("test", nil, []byte("kept")))(t)
 	count, failed := -1, ""
 	disk.hook = func(step string) error {
-		if count++; count == failing {
+		count++
+		if count == failing {
 			failed = step
 			return errPower
 		}

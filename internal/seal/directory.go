@@ -19,7 +19,8 @@ const (
 	dirMode     = 0o700
 )
 
-// directory is the configuration directory, as far as the keyring needs it. Tests put in one that loses power.
+// directory is the configuration directory, as far as the keyring needs it. Tests put in one that loses
+// power.
 type directory interface {
 	Make() error                          // creates it durably, for the owner alone, if it is not there
 	Check() error                         // refuses wider modes and other owners
@@ -39,9 +40,9 @@ type output interface {
 	Sync() error
 }
 
-// replace puts content in the place of name, so that a crash leaves the old file or the new one. The old content is overwritten
-// once the new one is durable: it may be sealed in a weaker way, or hold keys that were given up. scrub tells of a failure to do
-// so, which is no failure to replace.
+// replace puts content in the place of name, so that a crash leaves the old file or the new one. The old
+// content is overwritten once the new one is durable: it may be sealed in a weaker way, or hold keys that
+// were given up. scrub tells of a failure to do so, which is no failure to replace.
 func replace(dir directory, name string, content []byte, scrub func(error)) error {
 	if err := discard(dir, tempName, len(content), scrub); err != nil {
 		return err
@@ -68,7 +69,8 @@ func replace(dir directory, name string, content []byte, scrub func(error)) erro
 	return nil
 }
 
-// discard overwrites and removes what a write left that was cut short: as the old file, it may hold the same keys in a weaker seal.
+// discard overwrites and removes what a write left that was cut short: as the old file, it may hold the same
+// keys in a weaker seal.
 func discard(dir directory, name string, size int, scrub func(error)) error {
 	left, err := dir.Existing(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +86,8 @@ func discard(dir directory, name string, size int, scrub func(error)) error {
 }
 
 func notOverwritten(path string, cause error) error {
-	return &Error{Kind: ErrDisk, Path: path, Cause: cause, Hint: "old content of the keyring may still be found on the disk; " +
+	return &Error{Kind: ErrDisk, Path: path, Cause: cause, Hint: "old content of the keyring may still be " +
+		"found on the disk; " +
 		"rotate the root key if somebody else may get the disk"}
 }
 
@@ -100,8 +103,8 @@ func writeNew(dir directory, name string, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// overwrite writes zeros over a file whose content is not needed any more. The old file may be somewhat longer than the new one: by
-// the parameters of another seal at most.
+// overwrite writes zeros over a file whose content is not needed any more. The old file may be somewhat
+// longer than the new one: by the parameters of another seal at most.
 func overwrite(old output, size int) error {
 	_, err := old.Write(make([]byte, size+maxParams))
 	if err == nil {
@@ -201,7 +204,8 @@ func (d osDirectory) Rename(from, to string) error { return os.Rename(d.Path(fro
 func (d osDirectory) Remove(name string) error     { return os.Remove(d.Path(name)) }
 func (d osDirectory) Sync() error                  { return syncDirectory(string(d)) }
 
-// syncDirectory makes names durable. File systems that cannot do that, or cannot change, have nothing to lose.
+// syncDirectory makes names durable. File systems that cannot do that, or cannot change, have nothing to
+// lose.
 func syncDirectory(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
@@ -218,7 +222,8 @@ func syncDirectory(path string) error {
 func private(path string, info fs.FileInfo) error {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) != os.Geteuid() {
-		return &Error{Kind: ErrOwner, Path: path, Hint: "run as its owner, or chown it to the user that runs sealtable"}
+		return &Error{Kind: ErrOwner, Path: path, Hint: "run as its owner, or chown it to the user that " +
+			"runs sealtable"}
 	}
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
@@ -227,11 +232,12 @@ func private(path string, info fs.FileInfo) error {
 	if info.IsDir() {
 		hint = "chmod 700 it"
 	}
-	return &Error{Kind: ErrMode, Path: path, Hint: hint + "; if others may have read it, rotate the root key after that"}
+	return &Error{Kind: ErrMode, Path: path, Hint: hint + "; if others may have read it, rotate the root " +
+		"key after that"}
 }
 
-// CheckSeparate refuses a configuration directory that is, or lies in, the data directory: whoever takes the data directory or
-// a backup of it must not get the keyring with it. Neither needs to exist yet.
+// CheckSeparate refuses a configuration directory that is, or lies in, the data directory: whoever takes the
+// data directory or a backup of it must not get the keyring with it. Neither needs to exist yet.
 func CheckSeparate(configDir, dataDir string) error {
 	config, err := resolve(configDir)
 	if err != nil {
@@ -245,7 +251,8 @@ func CheckSeparate(configDir, dataDir string) error {
 	if err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
 		return nil
 	}
-	return &Error{Kind: ErrInsideData, Path: configDir, Hint: "choose a configuration directory outside " + dataDir}
+	return &Error{Kind: ErrInsideData, Path: configDir, Hint: "choose a configuration directory outside " +
+		dataDir}
 }
 
 // resolve follows the symbolic links of the part of a path that exists.

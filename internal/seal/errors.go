@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// What can be wrong, for errors.Is. Every one of them reaches callers inside an *Error that says what to do next.
+// What can be wrong, for errors.Is. Every one of them reaches callers inside an *Error that says what to do
+// next.
 var (
 	// ErrMissing says that the configuration directory holds no keyring.
 	ErrMissing = errors.New("there is no keyring")

@@ -6,8 +6,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// Export gives the keyring sealed under a recovery passphrase, whatever its own seal is: a file to be kept far from the data.
-// The passphrase is wiped.
+// Export gives the keyring sealed under a recovery passphrase, whatever its own seal is: a file to be kept
+// far from the data. The passphrase is wiped.
 func (r *Root) Export(passphrase []byte) ([]byte, error) {
 	defer lockedmem.Wipe(passphrase)
 	r.mu.RLock()
@@ -37,8 +37,8 @@ func (r *Root) Export(passphrase []byte) ([]byte, error) {
 	return file, err
 }
 
-// Restore makes a keyring file in dir, sealed as o says, from what Export gave. It refuses to replace a keyring. The recovery
-// passphrase is wiped.
+// Restore makes a keyring file in dir, sealed as o says, from what Export gave. It refuses to replace a
+// keyring. The recovery passphrase is wiped.
 func Restore(dir string, o Options, export, recovery []byte) (*Root, error) {
 	defer lockedmem.Wipe(recovery)
 	return create(dir, o, func(r *Root) error { return r.fillFrom(export, recovery) })
@@ -62,7 +62,9 @@ func (r *Root) fillFrom(export, recovery []byte) error {
 		return exportHint(err)
 	}
 	key.Destroy()
-	r.installation, r.generation, r.contents = f.installation, f.generation, c
+	r.installation = f.installation
+	r.generation = f.generation
+	r.contents = c
 	return nil
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// Wrapper is a key that does not leave the place where it is: an HSM, or an external KMS. It wraps the sealing key of a keyring
-// for one installation and for no other.
+// Wrapper is a key that does not leave the place where it is: an HSM, or an external KMS. It wraps the
+// sealing key of a keyring for one installation and for no other.
 //
-// Errors that wrap ErrUnavailable say that it cannot be reached now, and may be later; ErrPassphrase says that the PIN is wrong or
-// missing. After any other error nothing is tried again.
+// Errors that wrap ErrUnavailable say that it cannot be reached now, and may be later; ErrPassphrase says
+// that the PIN is wrong or missing. After any other error nothing is tried again.
 type Wrapper interface {
 	// Wrap gives parameters from which Unwrap will find the key. It keeps no part of the key.
 	Wrap(key []byte, installation ID) (params []byte, err error)
@@ -89,8 +89,10 @@ func (s externalSealer) explain(err error) error {
 	case errors.Is(err, ErrPassphrase):
 		return &Error{Kind: ErrPassphrase, Path: s.path, Cause: err, Hint: "give the PIN of the token"}
 	case errors.Is(err, ErrUnavailable):
-		return &Error{Kind: ErrUnavailable, Path: s.path, Cause: err, Hint: "the keyring is sealed by " + s.kind.String() +
-			": see that it can be reached, and try again"}
+		return &Error{Kind: ErrUnavailable, Path: s.path, Cause: err,
+			Hint: "the keyring is sealed by " + s.kind.String() +
+				": see that it can be reached, and try again"}
 	}
-	return &Error{Kind: ErrSealKind, Path: s.path, Cause: err, Hint: "the keyring is sealed by " + s.kind.String()}
+	return &Error{Kind: ErrSealKind, Path: s.path, Cause: err,
+		Hint: "the keyring is sealed by " + s.kind.String()}
 }

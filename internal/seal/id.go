@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ID names an installation: a random UUID (RFC 9562, version 4). It lies in the keyring and in the data directory, so that each
-// is known to belong to the other. It is no secret.
+// ID names an installation: a random UUID (RFC 9562, version 4). It lies in the keyring and in the data
+// directory, so that each is known to belong to the other. It is no secret.
 type ID [16]byte
 
 func newID(random io.Reader) (ID, error) {

@@ -22,11 +22,12 @@ const (
 	exportMagic  = "STEXPORT"
 	fileVersion  = 1
 
-	headerSize  = 8 + 2 + 1 + 16 + 8
-	sumSize     = sha256.Size
-	maxFile     = 1 << 20
-	maxParams   = 8 << 10
-	maxVersions = (lockedmem.MaxSize - keySize - 2) / versionSize // as many as have room in one piece of locked memory
+	headerSize = 8 + 2 + 1 + 16 + 8
+	sumSize    = sha256.Size
+	maxFile    = 1 << 20
+	maxParams  = 8 << 10
+	// as many as have room in one piece of locked memory
+	maxVersions = (lockedmem.MaxSize - keySize - 2) / versionSize
 	bodyLabel   = "sealtable keyring body v1"
 
 	keySize     = 32
@@ -67,8 +68,8 @@ func (c *contents) destroy() {
 	}
 }
 
-// parseFile takes a keyring file apart. The parts lie in file. Nothing is authentic before openBody says so; the sum tells a
-// torn file from a wrong passphrase.
+// parseFile takes a keyring file apart. The parts lie in file. Nothing is authentic before openBody says so;
+// the sum tells a torn file from a wrong passphrase.
 func parseFile(path, magic string, file []byte) (*sealedFile, error) {
 	if len(file) < headerSize+2+4+sumSize || !bytes.Equal(file[:8], []byte(magic)) {
 		return nil, damaged(path, "it does not begin as such a file does")
@@ -78,7 +79,8 @@ func parseFile(path, magic string, file []byte) (*sealedFile, error) {
 		return nil, damaged(path, "the check sum is wrong")
 	}
 	if version := binary.BigEndian.Uint16(file[8:]); version != fileVersion {
-		return nil, &Error{Kind: ErrVersion, Path: path, Hint: "use the version of sealtable that wrote it, or a newer one"}
+		return nil, &Error{Kind: ErrVersion, Path: path, Hint: "use the version of sealtable that wrote " +
+			"it, or a newer one"}
 	}
 	f := &sealedFile{
 		kind:         Kind(file[10]),
@@ -87,7 +89,8 @@ func parseFile(path, magic string, file []byte) (*sealedFile, error) {
 	}
 	rest := content[headerSize:]
 	size := int(binary.BigEndian.Uint16(rest))
-	if rest = rest[2:]; size == 0 || size > maxParams || len(rest) < size+4 {
+	rest = rest[2:]
+	if size == 0 || size > maxParams || len(rest) < size+4 {
 		return nil, damaged(path, "the seal parameters are cut")
 	}
 	f.params, rest = rest[:size], rest[size:]
@@ -127,7 +130,8 @@ func appendFile(arena *lockedmem.Arena, random io.Reader, magic string, f sealed
 	return append(file, sum[:]...), nil
 }
 
-// write lays the body out: secret 32 │ count 2 │ for each version: number 4 │ created 8, Unix seconds │ key 32.
+// write lays the body out: secret 32 │ count 2 │ for each version: number 4 │ created 8, Unix seconds │ key
+// 32.
 func (c *contents) write(b []byte) error {
 	if err := c.secret.CopyTo(b[:keySize]); err != nil {
 		return err
@@ -170,11 +174,13 @@ func (c *contents) read(arena *lockedmem.Arena, path string, b []byte) (err erro
 		return err
 	}
 	count := int(binary.BigEndian.Uint16(b[keySize:]))
-	if b = b[keySize+2:]; count*versionSize != len(b) {
+	b = b[keySize+2:]
+	if count*versionSize != len(b) {
 		return damaged(path, "the number of root keys is wrong")
 	}
 	for ; len(b) > 0; b = b[versionSize:] {
-		v := rootVersion{number: binary.BigEndian.Uint32(b), created: time.Unix(int64(binary.BigEndian.Uint64(b[4:])), 0).UTC()}
+		v := rootVersion{number: binary.BigEndian.Uint32(b),
+			created: time.Unix(int64(binary.BigEndian.Uint64(b[4:])), 0).UTC()}
 		if v.number != uint32(len(c.versions)+1) {
 			return damaged(path, "the root keys are not in order")
 		}
@@ -198,7 +204,9 @@ func keep(arena *lockedmem.Arena, b []byte) (*lockedmem.Key, error) {
 }
 
 // openInto opens an envelope straight into locked memory.
-func openInto(arena *lockedmem.Arena, key *lockedmem.Key, c envelope.Context, sealed []byte) (*lockedmem.Key, error) {
+func openInto(
+	arena *lockedmem.Arena, key *lockedmem.Key, c envelope.Context, sealed []byte,
+) (*lockedmem.Key, error) {
 	size := envelope.PlainSize(sealed)
 	if size <= 0 || size > lockedmem.MaxSize {
 		return nil, envelope.ErrNotAuthentic

@@ -27,8 +27,8 @@ const (
 	hintPassphrases = "a passphrase has from 8 to 1024 bytes"
 )
 
-// cost is how hard a passphrase is to guess. The zero value stands for the default, which is also the least that is accepted
-// from a file: RFC 9106's second recommendation, 64 MiB and three passes.
+// cost is how hard a passphrase is to guess. The zero value stands for the default, which is also the least
+// that is accepted from a file: RFC 9106's second recommendation, 64 MiB and three passes.
 type cost struct {
 	memory  uint32 // KiB
 	time    uint32
@@ -88,7 +88,8 @@ func (s passphraseSealer) Open(params []byte) (*lockedmem.Key, error) {
 		return nil, &Error{Kind: ErrVersion, Path: s.path, Cause: errors.New("passphrase parameters"),
 			Hint: "use the version of sealtable that wrote it, or a newer one"}
 	}
-	c := cost{memory: binary.BigEndian.Uint32(params[2:]), time: binary.BigEndian.Uint32(params[6:]), threads: params[10]}
+	c := cost{memory: binary.BigEndian.Uint32(params[2:]), time: binary.BigEndian.Uint32(params[6:]),
+		threads: params[10]}
 	if !c.bounded(s.cost.orDefault()) {
 		return nil, damaged(s.path, "the cost of the passphrase is out of bounds")
 	}
@@ -103,10 +104,12 @@ func (s passphraseSealer) derive(c cost, salt []byte) (*lockedmem.Key, error) {
 	passphrase, err := s.source()
 	defer lockedmem.Wipe(passphrase)
 	if err != nil {
-		return nil, &Error{Kind: ErrPassphrase, Path: s.path, Cause: err, Hint: "give the passphrase that seals the keyring"}
+		return nil, &Error{Kind: ErrPassphrase, Path: s.path, Cause: err,
+			Hint: "give the passphrase that seals the keyring"}
 	}
 	if len(passphrase) < minPassphrase || len(passphrase) > maxPassphrase {
-		return nil, &Error{Kind: ErrPassphrase, Path: s.path, Cause: errors.New("too short or too long"), Hint: hintPassphrases}
+		return nil, &Error{Kind: ErrPassphrase, Path: s.path, Cause: errors.New("too short or too long"),
+			Hint: hintPassphrases}
 	}
 	return s.arena.FromBytes(argon2.IDKey(passphrase, salt, c.time, c.memory, c.threads, keySize))
 }

@@ -33,7 +33,8 @@ const (
 	MaxSecret = 32 << 10
 )
 
-// Purpose says what a key is for, in lower-case words. Nothing that is sealed for one purpose opens for another.
+// Purpose says what a key is for, in lower-case words. Nothing that is sealed for one purpose opens for
+// another.
 type Purpose string
 
 // The purposes of installation keys. Wrap takes any other purpose as well.
@@ -46,7 +47,8 @@ const (
 	Control    Purpose = "control" // proves to a server that runs that somebody can open the keyring
 )
 
-// keyID tells root keys apart, also those of equal version in two installations. It gives nothing away of the key.
+// keyID tells root keys apart, also those of equal version in two installations. It gives nothing away of the
+// key.
 type keyID [keyIDSize]byte
 
 func (id keyID) String() string { return hex.EncodeToString(id[:]) }
@@ -66,7 +68,8 @@ func (r *Root) Wrap(purpose Purpose, owner, plaintext []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(plaintext) == 0 || len(plaintext) > MaxSecret {
-		return nil, &Error{Kind: ErrRecord, Cause: errors.New("only secrets of 1 to 32768 bytes can be wrapped")}
+		return nil, &Error{Kind: ErrRecord,
+			Cause: errors.New("only secrets of 1 to 32768 bytes can be wrapped")}
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -91,15 +94,16 @@ func (r *Root) Unwrap(purpose Purpose, owner, record []byte) (*lockedmem.Key, er
 	if err != nil {
 		return nil, err
 	}
-	key, err := openInto(r.options.Memory, root.key, recordContext(purpose, owner, record[:recordHeader]), record[recordHeader:])
+	key, err := openInto(r.options.Memory, root.key, recordContext(purpose, owner, record[:recordHeader]),
+		record[recordHeader:])
 	if errors.Is(err, envelope.ErrNotAuthentic) {
 		return nil, &Error{Kind: ErrRecord, Cause: fmt.Errorf("purpose %s", purpose)}
 	}
 	return key, err
 }
 
-// RecordVersion says under which version of the root key a record is wrapped. Those below the current one are due for wrapping
-// anew after a rotation. It does not authenticate the record.
+// RecordVersion says under which version of the root key a record is wrapped. Those below the current one are
+// due for wrapping anew after a rotation. It does not authenticate the record.
 func RecordVersion(record []byte) (uint32, error) {
 	if len(record) <= RecordOverhead {
 		return 0, &Error{Kind: ErrRecord, Cause: errors.New("it is cut")}
@@ -138,18 +142,20 @@ func recordContext(purpose Purpose, owner, header []byte) envelope.Context {
 
 func checkScope(purpose Purpose, owner []byte) error {
 	if purpose == "" || len(purpose) > maxPurpose || len(owner) > maxOwner {
-		return &Error{Kind: ErrPurpose, Cause: fmt.Errorf("%q with an owner of %d bytes", string(purpose), len(owner))}
+		return &Error{Kind: ErrPurpose, Cause: fmt.Errorf("%q with an owner of %d bytes", string(purpose),
+			len(owner))}
 	}
 	return nil
 }
 
-// InstallationKey gives the key of this installation for one of the purposes above. It is the same for the life of the
-// installation: rotating the root key does not change it. The caller destroys it.
+// InstallationKey gives the key of this installation for one of the purposes above. It is the same for the
+// life of the installation: rotating the root key does not change it. The caller destroys it.
 func (r *Root) InstallationKey(purpose Purpose) (*lockedmem.Key, error) {
 	switch purpose {
 	case Catalog, Journal, Trail, IAMSecrets, Iterators, Control:
 	default:
-		return nil, &Error{Kind: ErrPurpose, Cause: fmt.Errorf("no installation key is for %q", string(purpose))}
+		return nil, &Error{Kind: ErrPurpose,
+			Cause: fmt.Errorf("no installation key is for %q", string(purpose))}
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()

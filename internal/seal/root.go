@@ -16,12 +16,13 @@ import (
 
 // Options say how a keyring is sealed and what it must fit.
 type Options struct {
-	// Seal is the seal of a keyring that is made; 0 means File. When one is opened, 0 means whatever seal it has, and any other
-	// value must be that.
+	// Seal is the seal of a keyring that is made; 0 means File. When one is opened, 0 means whatever seal it
+	// has, and any other value must be that.
 	Seal Kind
 	// Passphrase gives the passphrase when one is needed. What it returns is wiped.
 	Passphrase func() ([]byte, error)
-	// External gives what wraps the sealing key of the kinds PKCS11 and AWSKMS; nil means that this program has neither.
+	// External gives what wraps the sealing key of the kinds PKCS11 and AWSKMS; nil means that this program
+	// has neither.
 	External func(Kind) (Wrapper, error)
 	// Installation is the id that the data directory bears; the zero id fits any keyring.
 	Installation ID
@@ -29,8 +30,8 @@ type Options struct {
 	DataDir string
 	// Memory holds the keys; nil means an arena of the root's own.
 	Memory *lockedmem.Arena
-	// Warn hears of what is wrong but does not stop anything: memory that cannot be locked, old content that could not be
-	// overwritten. It may be nil.
+	// Warn hears of what is wrong but does not stop anything: memory that cannot be locked, old content that
+	// could not be overwritten. It may be nil.
 	Warn func(error)
 	// Now tells the time; nil means time.Now.
 	Now func() time.Time
@@ -55,11 +56,12 @@ type Root struct {
 	sealKey    *lockedmem.Key
 	contents   *contents
 	generation uint64
-	known      [][sha256.Size]byte // what the file may be: as it was last read or written, or as a failed write may have left it
+	// what the file may be: as it was last read or written, or as a failed write may have left it
+	known [][sha256.Size]byte
 }
 
-// Create makes a new installation: a root key of version 1 and an installation secret, in a keyring file in dir, which is made if
-// need be. It is durable when Create returns.
+// Create makes a new installation: a root key of version 1 and an installation secret, in a keyring file in
+// dir, which is made if need be. It is durable when Create returns.
 func Create(dir string, o Options) (*Root, error) {
 	return create(dir, o, func(r *Root) (err error) {
 		if r.installation, err = newID(r.options.random); err != nil {
@@ -145,8 +147,10 @@ func (r *Root) open(dir string) error {
 			Hint: "start without asking for another seal, and change it with `sealtable keys seal`"}
 	}
 	if want := r.options.Installation; !want.IsZero() && want != f.installation {
-		return &Error{Kind: ErrInstallation, Path: path, Cause: errors.New("it is of " + f.installation.String() +
-			", the data is of " + want.String()), Hint: "give the configuration directory that belongs to the data directory"}
+		return &Error{Kind: ErrInstallation, Path: path,
+			Cause: errors.New("it is of " + f.installation.String() +
+				", the data is of " + want.String()), Hint: "give the configuration directory that belongs " +
+				"to the data directory"}
 	}
 	if r.sealKey, r.contents, err = unsealFile(&r.options, path, f); err != nil {
 		return err
@@ -155,7 +159,9 @@ func (r *Root) open(dir string) error {
 	if err := r.dir.Sync(); err != nil {
 		return err
 	}
-	r.kind, r.installation, r.generation = f.kind, f.installation, f.generation
+	r.kind = f.kind
+	r.installation = f.installation
+	r.generation = f.generation
 	r.known = [][sha256.Size]byte{sha256.Sum256(file)}
 	r.params, err = keep(r.options.Memory, f.params)
 	return err
@@ -165,8 +171,9 @@ func (r *Root) open(dir string) error {
 func (r *Root) read() ([]byte, error) {
 	file, err := r.readLocked()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{Kind: ErrMissing, Path: r.dir.Path(keyringName), Hint: "give the configuration directory of the " +
-			"installation, or " + hintBackup}
+		return nil, &Error{Kind: ErrMissing, Path: r.dir.Path(keyringName),
+			Hint: "give the configuration directory of the " +
+				"installation, or " + hintBackup}
 	}
 	return file, err
 }
@@ -204,7 +211,8 @@ func unsealFile(o *Options, path string, f *sealedFile) (*lockedmem.Key, *conten
 	return nil, nil, err
 }
 
-// Close overwrites every key in memory. Keys that were given out go on living, unless the arena was the root's own.
+// Close overwrites every key in memory. Keys that were given out go on living, unless the arena was the
+// root's own.
 func (r *Root) Close() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -245,12 +253,14 @@ type VersionStatus struct {
 func (r *Root) Status() Status {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	s := Status{Path: r.dir.Path(keyringName), Installation: r.installation, Seal: r.kind, Generation: r.generation}
+	s := Status{Path: r.dir.Path(keyringName), Installation: r.installation, Seal: r.kind,
+		Generation: r.generation}
 	if r.contents == nil {
 		return s
 	}
 	for _, v := range r.contents.versions {
-		s.Versions = append(s.Versions, VersionStatus{Version: v.number, ID: v.id.String(), Created: v.created})
+		s.Versions = append(s.Versions, VersionStatus{Version: v.number, ID: v.id.String(),
+			Created: v.created})
 	}
 	return s
 }
@@ -300,7 +310,8 @@ func (r *Root) newVersion(number uint32) (rootVersion, error) {
 		key.Destroy()
 		return rootVersion{}, err
 	}
-	return rootVersion{number: number, created: r.options.Now().UTC().Truncate(time.Second), key: key, id: id}, nil
+	return rootVersion{number: number, created: r.options.Now().UTC().Truncate(time.Second), key: key,
+		id: id}, nil
 }
 
 func checkPlace(dir string, o *Options) error {

@@ -10,8 +10,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// Rotate makes a new version of the root key, which wraps from now on. The older ones stay for what they wrapped. When it fails
-// nothing was rotated, and it can be repeated.
+// Rotate makes a new version of the root key, which wraps from now on. The older ones stay for what they
+// wrapped. When it fails nothing was rotated, and it can be repeated.
 func (r *Root) Rotate() error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -21,8 +21,9 @@ func (r *Root) Rotate() error {
 	}
 	defer lock.Close()
 	if len(now.versions) == maxVersions {
-		return &Error{Kind: ErrVersion, Path: r.dir.Path(keyringName), Cause: errors.New("no room for another root key"),
-			Hint: "export the data to a new installation"}
+		return &Error{Kind: ErrVersion, Path: r.dir.Path(keyringName),
+			Cause: errors.New("no room for another root key"),
+			Hint:  "export the data to a new installation"}
 	}
 	version, err := r.newVersion(now.current().number + 1)
 	if err != nil {
@@ -39,9 +40,9 @@ func (r *Root) Rotate() error {
 	return nil
 }
 
-// Rewrap seals the keyring anew, in the way that o says: another kind of seal, or another passphrase. Of o Seal, Passphrase and
-// External count. The root key stays what it was: whoever could open the old file and kept a copy of it can do so still, so
-// rotate the root key afterwards if that matters.
+// Rewrap seals the keyring anew, in the way that o says: another kind of seal, or another passphrase. Of o
+// Seal, Passphrase and External count. The root key stays what it was: whoever could open the old file and
+// kept a copy of it can do so still, so rotate the root key afterwards if that matters.
 func (r *Root) Rewrap(o Options) error {
 	r.writing.Lock()
 	defer r.writing.Unlock()
@@ -57,7 +58,8 @@ func (r *Root) Rewrap(o Options) error {
 	return diskError(r.dir.Path(keyringName), r.reseal(kind, o))
 }
 
-// begin locks the directory and makes sure that the file is still the one this root knows. The caller holds writing.
+// begin locks the directory and makes sure that the file is still the one this root knows. The caller holds
+// writing.
 func (r *Root) begin() (io.Closer, *contents, error) {
 	r.mu.RLock()
 	now := r.contents
@@ -75,7 +77,8 @@ func (r *Root) begin() (io.Closer, *contents, error) {
 	file, err := r.dir.Read(keyringName)
 	defer lockedmem.Wipe(file)
 	if err == nil && !r.sameFile(file) {
-		err = &Error{Kind: ErrChanged, Path: r.dir.Path(keyringName), Hint: "start again, so that the new one is read"}
+		err = &Error{Kind: ErrChanged, Path: r.dir.Path(keyringName),
+			Hint: "start again, so that the new one is read"}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &Error{Kind: ErrMissing, Path: r.dir.Path(keyringName), Hint: hintBackup}
@@ -102,8 +105,8 @@ func (r *Root) reseal(kind Kind, o Options) error {
 	return nil
 }
 
-// write replaces the file. When that fails, either file may be there after a crash; both open all that was wrapped until then,
-// since nothing uses the new one yet.
+// write replaces the file. When that fails, either file may be there after a crash; both open all that was
+// wrapped until then, since nothing uses the new one yet.
 func (r *Root) write(kind Kind, params, key *lockedmem.Key, c *contents) error {
 	outside := sealedFile{kind: kind, installation: r.installation, generation: r.generation + 1}
 	var file []byte

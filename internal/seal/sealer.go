@@ -12,7 +12,8 @@ import (
 type Kind byte
 
 const (
-	// File leaves the sealing key in the keyring file. Its mode and its place outside the data directory are all that protects it.
+	// File leaves the sealing key in the keyring file. Its mode and its place outside the data directory are
+	// all that protects it.
 	File Kind = 1
 	// Passphrase makes the sealing key from a passphrase by Argon2id (RFC 9106).
 	Passphrase Kind = 2
@@ -43,12 +44,14 @@ func ParseKind(s string) (Kind, error) {
 			return k, nil
 		}
 	}
-	return 0, &Error{Kind: ErrSealKind, Cause: fmt.Errorf("%q", s), Hint: "the seals are file, passphrase, awskms and pkcs11"}
+	return 0, &Error{Kind: ErrSealKind, Cause: fmt.Errorf("%q", s),
+		Hint: "the seals are file, passphrase, awskms and pkcs11"}
 }
 
-// A Sealer makes the key that seals a keyring file, and finds it again. Whatever it needs for finding lies in its parameters,
-// which are stored in the file in the clear, at most 8 KiB of them, and are authenticated by the body: for a passphrase the salt
-// and cost, for an HSM the label of an object and a wrapped key, for a KMS the key's ARN and the ciphertext of a data key.
+// A Sealer makes the key that seals a keyring file, and finds it again. Whatever it needs for finding lies in
+// its parameters, which are stored in the file in the clear, at most 8 KiB of them, and are authenticated by
+// the body: for a passphrase the salt and cost, for an HSM the label of an object and a wrapped key, for a
+// KMS the key's ARN and the ciphertext of a data key.
 type Sealer interface {
 	// New makes a key and the parameters from which Open will find it. The caller destroys both.
 	New() (params, key *lockedmem.Key, err error)
@@ -62,14 +65,16 @@ func (o *Options) sealer(kind Kind, path string, id ID) (Sealer, error) {
 	case File:
 		return fileSealer{arena: o.Memory, random: o.random, path: path}, nil
 	case Passphrase:
-		return passphraseSealer{arena: o.Memory, random: o.random, path: path, source: o.Passphrase, cost: o.cost}, nil
+		return passphraseSealer{arena: o.Memory, random: o.random, path: path, source: o.Passphrase,
+			cost: o.cost}, nil
 	}
 	if o.External != nil {
 		wrapper, err := o.External(kind)
 		if err != nil {
 			return nil, &Error{Kind: ErrSealKind, Path: path, Cause: fmt.Errorf("%v: %w", kind, err)}
 		}
-		return externalSealer{arena: o.Memory, random: o.random, path: path, wrapper: wrapper, installation: id, kind: kind}, nil
+		return externalSealer{arena: o.Memory, random: o.random, path: path, wrapper: wrapper,
+			installation: id, kind: kind}, nil
 	}
 	return nil, &Error{Kind: ErrSealKind, Path: path, Cause: fmt.Errorf("%v", kind),
 		Hint: "this program has the seals file and passphrase"}
@@ -107,8 +112,9 @@ func (s fileSealer) Open(params []byte) (*lockedmem.Key, error) {
 // wrongSeal is what a body means that does not open although the file is not torn.
 func wrongSeal(kind Kind, path string) error {
 	if kind == Passphrase {
-		return &Error{Kind: ErrPassphrase, Path: path, Cause: errors.New("it is wrong, or the file was tampered with"),
-			Hint: "try again with the passphrase that the keyring was sealed with"}
+		return &Error{Kind: ErrPassphrase, Path: path,
+			Cause: errors.New("it is wrong, or the file was tampered with"),
+			Hint:  "try again with the passphrase that the keyring was sealed with"}
 	}
 	return damaged(path, "it was tampered with")
 }

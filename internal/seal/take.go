@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/lockedmem"
 )
 
-// NewSeal is a seal that was made for a keyring and is not in its file yet: what one process makes for another that has the
-// keyring open.
+// NewSeal is a seal that was made for a keyring and is not in its file yet: what one process makes for
+// another that has the keyring open.
 type NewSeal struct {
 	Kind   Kind
 	Params *lockedmem.Key
@@ -21,7 +21,8 @@ func (s *NewSeal) Destroy() {
 	s.Key.Destroy()
 }
 
-// MakeSeal makes a seal for this keyring, in the way that o says, and changes nothing. Of o Seal, Passphrase and External count.
+// MakeSeal makes a seal for this keyring, in the way that o says, and changes nothing. Of o Seal, Passphrase
+// and External count.
 func (r *Root) MakeSeal(o Options) (*NewSeal, error) {
 	kind := o.Seal
 	if kind == 0 {
@@ -29,7 +30,9 @@ func (r *Root) MakeSeal(o Options) (*NewSeal, error) {
 		kind = r.kind
 		r.mu.RUnlock()
 	}
-	o.Memory, o.random, o.cost = r.options.Memory, r.options.random, r.options.cost
+	o.Memory = r.options.Memory
+	o.random = r.options.random
+	o.cost = r.options.cost
 	sealer, err := o.sealer(kind, r.dir.Path(keyringName), r.installation)
 	if err != nil {
 		return nil, err
@@ -41,8 +44,8 @@ func (r *Root) MakeSeal(o Options) (*NewSeal, error) {
 	return &NewSeal{Kind: kind, Params: params, Key: key}, nil
 }
 
-// TakeSeal seals the keyring anew with what MakeSeal made. After that the root has the seal; after an error it is the caller's
-// still. The root key stays what it was, as with Rewrap.
+// TakeSeal seals the keyring anew with what MakeSeal made. After that the root has the seal; after an error
+// it is the caller's still. The root key stays what it was, as with Rewrap.
 func (r *Root) TakeSeal(s *NewSeal) error {
 	if _, err := ParseKind(s.Kind.String()); err != nil {
 		return err
@@ -70,7 +73,9 @@ func (r *Root) adopt(s *NewSeal) {
 	defer r.mu.Unlock()
 	r.params.Destroy()
 	r.sealKey.Destroy()
-	r.kind, r.params, r.sealKey = s.Kind, s.Params, s.Key
+	r.kind = s.Kind
+	r.params = s.Params
+	r.sealKey = s.Key
 }
 
 func equalKeys(a, b *lockedmem.Key) (same bool, err error) {

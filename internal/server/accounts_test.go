@@ -102,7 +102,8 @@ func (w *twoAccounts) json(who aws.Credentials, service, operation string, in ma
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return w.send(who, service, map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target + "." + operation}, string(body))
+	return w.send(who, service, map[string]string{"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": target + "." + operation},
+		string(body))
 }
 
 // form calls an operation of a query service.
@@ -165,7 +166,8 @@ func (w *twoAccounts) user(root aws.Credentials, name, policy string) aws.Creden
 	w.iam(root, "Action", "PutUserPolicy", "UserName", name, "PolicyName", "p", "PolicyDocument", policy)
 	made := w.iam(root, "Action", "CreateAccessKey", "UserName", name)
 	return aws.Credentials{
-		AccessKeyID: find(w.t, `<AccessKeyId>(\w+)</AccessKeyId>`, made), SecretAccessKey: find(w.t, `<SecretAccessKey>([^<]+)</SecretAccessKey>`, made),
+		AccessKeyID:     find(w.t, `<AccessKeyId>(\w+)</AccessKeyId>`, made),
+		SecretAccessKey: find(w.t, `<SecretAccessKey>([^<]+)</SecretAccessKey>`, made),
 	}
 }
 
@@ -175,7 +177,8 @@ const everything = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Acti
 func TestAccountsAreApart(t *testing.T) {
 	w := newTwoAccounts(t)
 	for account, who := range map[string]aws.Credentials{accountA: w.a, accountB: w.b} {
-		if _, body := w.form(who, "sts", "2011-06-15", "Action", "GetCallerIdentity"); !strings.Contains(body, "arn:aws:iam::"+account+":root") {
+		if _, body := w.form(who, "sts", "2011-06-15", "Action", "GetCallerIdentity"); !strings.Contains(body,
+			"arn:aws:iam::"+account+":root") {
 			t.Error(body)
 		}
 		w.must(who, "dynamodb", "CreateTable", table("music"))
@@ -185,7 +188,8 @@ func TestAccountsAreApart(t *testing.T) {
 		w.iam(who, "Action", "CreateUser", "UserName", "alice")
 	}
 	for account, who := range map[string]aws.Credentials{accountA: w.a, accountB: w.b} {
-		got := w.must(who, "dynamodb", "GetItem", map[string]any{"TableName": "music", "Key": map[string]any{"id": map[string]string{"S": "1"}}})
+		got := w.must(who, "dynamodb", "GetItem",
+			map[string]any{"TableName": "music", "Key": map[string]any{"id": map[string]string{"S": "1"}}})
 		if !strings.Contains(got, account) {
 			t.Errorf("account %s reads %s", account, got)
 		}
@@ -215,7 +219,8 @@ func TestAccountsAreApart(t *testing.T) {
 func TestKeysAcrossAccounts(t *testing.T) {
 	w := newTwoAccounts(t)
 	arn := find(t, `"Arn":"([^"]+)"`, w.must(w.a, "kms", "CreateKey", nil))
-	may, mayNot := w.user(w.b, "may", everything), w.user(w.b, "may-not", strings.Replace(everything, `"Action":"*"`, `"Action":"dynamodb:*"`, 1))
+	may, mayNot := w.user(w.b, "may", everything), w.user(w.b, "may-not",
+		strings.Replace(everything, `"Action":"*"`, `"Action":"dynamodb:*"`, 1))
 	use := map[string]any{"KeyId": arn, "Plaintext": []byte("hello")}
 	w.refused("AccessDeniedException", may, "kms", "Encrypt", use) // the key's side is missing
 	w.must(w.a, "kms", "PutKeyPolicy", map[string]any{"KeyId": arn, "PolicyName": "default", "Policy": fmt.Sprintf(
@@ -229,14 +234,16 @@ func TestKeysAcrossAccounts(t *testing.T) {
 		w.must(may, "kms", operation, key)
 	}
 	w.must(may, "kms", "GenerateDataKey", map[string]any{"KeyId": arn, "NumberOfBytes": 32})
-	w.must(may, "kms", "CreateGrant", map[string]any{"KeyId": arn, "GranteePrincipal": "arn:aws:iam::" + accountB + ":user/may-not", "Operations": []string{"Decrypt"}})
+	w.must(may, "kms", "CreateGrant", map[string]any{"KeyId": arn, "GranteePrincipal": "arn:aws:iam::" + accountB + ":user/may-not",
+		"Operations": []string{"Decrypt"}})
 	w.must(mayNot, "kms", "Decrypt", map[string]any{"KeyId": arn, "CiphertextBlob": blob}) // by the grant
 	for _, operation := range []string{"DisableKey", "EnableKey", "EnableKeyRotation", "ListResourceTags"} {
 		w.refused("Exception", may, "kms", operation, key)
 	}
 	w.refused("Exception", may, "kms", "GetKeyPolicy", map[string]any{"KeyId": arn, "PolicyName": "default"})
 	w.refused("Exception", may, "kms", "ScheduleKeyDeletion", key)
-	w.refused("NotFoundException", may, "kms", "Encrypt", map[string]any{"KeyId": arn[strings.LastIndex(arn, "/")+1:], "Plaintext": []byte("x")})
+	w.refused("NotFoundException", may, "kms", "Encrypt",
+		map[string]any{"KeyId": arn[strings.LastIndex(arn, "/")+1:], "Plaintext": []byte("x")})
 	if state := w.must(w.a, "kms", "DescribeKey", key); !strings.Contains(state, `"KeyState":"Enabled"`) {
 		t.Error(state)
 	}
@@ -245,7 +252,10 @@ func TestKeysAcrossAccounts(t *testing.T) {
 // TestRolesAcrossAccounts needs the role's trust and a policy of the caller's account.
 func TestRolesAcrossAccounts(t *testing.T) {
 	w := newTwoAccounts(t)
-	trust := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole"}]}`, accountB)
+	trust := fmt.Sprintf(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::%s:root"},"Action":"sts:AssumeRole"}]}`,
+		accountB,
+	)
 	w.iam(w.a, "Action", "CreateRole", "RoleName", "reader", "AssumeRolePolicyDocument", trust)
 	w.iam(w.a, "Action", "PutRolePolicy", "RoleName", "reader", "PolicyName", "p", "PolicyDocument", everything)
 	w.must(w.a, "dynamodb", "CreateTable", table("of-a"))
@@ -253,7 +263,8 @@ func TestRolesAcrossAccounts(t *testing.T) {
 	assume := func(who aws.Credentials) (int, string) {
 		return w.form(who, "sts", "2011-06-15", "Action", "AssumeRole", "RoleArn", role, "RoleSessionName", "session")
 	}
-	may, mayNot := w.user(w.b, "may", everything), w.user(w.b, "may-not", strings.Replace(everything, `"Action":"*"`, `"Action":"dynamodb:*"`, 1))
+	may, mayNot := w.user(w.b, "may", everything), w.user(w.b, "may-not",
+		strings.Replace(everything, `"Action":"*"`, `"Action":"dynamodb:*"`, 1))
 	if status, body := assume(mayNot); status != http.StatusForbidden || !strings.Contains(body, "AccessDenied") {
 		t.Errorf("without a policy of its own: %d %s", status, body)
 	}
@@ -265,8 +276,9 @@ func TestRolesAcrossAccounts(t *testing.T) {
 		t.Fatal(status, body)
 	}
 	session := aws.Credentials{
-		AccessKeyID: find(t, `<AccessKeyId>(\w+)</AccessKeyId>`, body), SecretAccessKey: find(t, `<SecretAccessKey>([^<]+)</SecretAccessKey>`, body),
-		SessionToken: find(t, `<SessionToken>([^<]+)</SessionToken>`, body),
+		AccessKeyID:     find(t, `<AccessKeyId>(\w+)</AccessKeyId>`, body),
+		SecretAccessKey: find(t, `<SecretAccessKey>([^<]+)</SecretAccessKey>`, body),
+		SessionToken:    find(t, `<SessionToken>([^<]+)</SessionToken>`, body),
 	}
 	if tables := w.must(session, "dynamodb", "ListTables", nil); !strings.Contains(tables, "of-a") {
 		t.Error(tables)

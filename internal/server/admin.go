@@ -16,8 +16,9 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// openAdmin serves metrics and profiles for operators, on an address of its own and without signatures: config.check lets it be
-// loopback alone unless told otherwise. Neither shows item data or keys: profiles hold names of functions and sizes.
+// openAdmin serves metrics and profiles for operators, on an address of its own and without signatures:
+// config.check lets it be loopback alone unless told otherwise. Neither shows item data or keys: profiles
+// hold names of functions and sizes.
 func (s *Server) openAdmin(context.Context) error {
 	if s.config.AdminListen == "" {
 		return nil
@@ -92,7 +93,8 @@ func gauge(name, help string, value func() float64) prometheus.Collector {
 func newRequestCounts() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "sealtable_requests_total",
-		Help: "Calls of operations by their outcome: the error code that the client saw, empty for success. Calls that one service makes of another for a caller count too.",
+		Help: "Calls of operations by their outcome: the error code that the client saw, empty for " +
+			"success. Calls that one service makes of another for a caller count too.",
 	}, []string{"service", "operation", "code"})
 }
 

@@ -19,8 +19,9 @@ func openForAdmin(t *testing.T, adminListen string) *Server {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := Open(context.Background(), Config{
-		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"}, AdminListen: adminListen,
-		Account: "123456789012", Region: "us-east-1", KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour,
+		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"},
+		AdminListen: adminListen,
+		Account:     "123456789012", Region: "us-east-1", KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -36,7 +37,8 @@ func openForAdmin(t *testing.T, adminListen string) *Server {
 
 func TestMetricsAndProfiles(t *testing.T) {
 	s := openForAdmin(t, "127.0.0.1:0")
-	s.recorder().Record(service.Record{Service: "dynamodb", Operation: "GetItem", Caller: &auth.Caller{}, Needs: &auth.Needs{}, Err: context.Canceled})
+	s.recorder().Record(service.Record{Service: "dynamodb", Operation: "GetItem", Caller: &auth.Caller{}, Needs: &auth.Needs{},
+		Err: context.Canceled})
 	for path, want := range map[string]string{
 		"/metrics":               `sealtable_requests_total{code="InternalFailure",operation="GetItem",service="dynamodb"} 1`,
 		"/debug/pprof/":          "goroutine",
@@ -49,7 +51,8 @@ func TestMetricsAndProfiles(t *testing.T) {
 			t.Errorf("%s: %d without %q", path, answer.Code, want)
 		}
 	}
-	for _, name := range []string{"sealtable_journal_syncs_total", "sealtable_journal_records_total", "sealtable_open_tables", "go_goroutines"} {
+	for _, name := range []string{"sealtable_journal_syncs_total", "sealtable_journal_records_total", "sealtable_open_tables",
+		"go_goroutines"} {
 		if metrics := gather(t, s); !strings.Contains(metrics, "\n"+name+" ") {
 			t.Errorf("%s is not shown:\n%s", name, metrics)
 		}
@@ -60,7 +63,8 @@ func TestOtherWebPagesAreKeptAway(t *testing.T) {
 	s := openForAdmin(t, "127.0.0.1:0")
 	request, answer := httptest.NewRequest(http.MethodGet, "/metrics", nil), httptest.NewRecorder()
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
-	if s.adminHandler().ServeHTTP(answer, request); answer.Code != http.StatusForbidden {
+	s.adminHandler().ServeHTTP(answer, request)
+	if answer.Code != http.StatusForbidden {
 		t.Errorf("a page of another site got %d", answer.Code)
 	}
 }

@@ -22,7 +22,8 @@ func TestCompatibilityPage(t *testing.T) {
 	const page = "../../docs/compat.md"
 	path := &service.Path{}
 	tables := newOperations(
-		dynamodb.New(dynamodb.Options{}).Table(path), dynamodbstreams.New(dynamodbstreams.Options{}).Table(path), kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
+		dynamodb.New(dynamodb.Options{}).Table(path), dynamodbstreams.New(dynamodbstreams.Options{}).Table(path),
+		kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
 		sts.New(sts.Options{Path: path}).Table(),
 	)
 	var services []compat.Service

@@ -26,8 +26,8 @@ type Config struct {
 	Passphrase func() ([]byte, error)
 	// External gives what the seals by an HSM or a KMS need; nil means that there are none.
 	External func(kind seal.Kind, pin func() ([]byte, error)) (seal.Wrapper, error)
-	// WaitForUnseal has a server start sealed when its root key is not available yet, rather than fail. Passphrase is then asked
-	// again and again, and must not ask anybody.
+	// WaitForUnseal has a server start sealed when its root key is not available yet, rather than fail.
+	// Passphrase is then asked again and again, and must not ask anybody.
 	WaitForUnseal bool
 
 	Account string // 12 digits: whose root key the credentials are
@@ -40,12 +40,14 @@ type Config struct {
 
 	// TrailFiles is how many files of 64 MiB the trail keeps; 0 stands for 16.
 	TrailFiles int
-	// EnforceThroughput holds tables to their provisioned throughput and their limits of on-demand throughput.
+	// EnforceThroughput holds tables to their provisioned throughput and their limits of on-demand
+	// throughput.
 	EnforceThroughput bool
 	// OIDCIssuers are URL=FILE: issuers of ID tokens, and the files of the keys that verify them.
 	OIDCIssuers []string
 
-	// Open accepts unknown access keys without checking the signature, and lets the clock be moved: `sealtable dev`.
+	// Open accepts unknown access keys without checking the signature, and lets the clock be moved:
+	// `sealtable dev`.
 	Open bool
 
 	Version string
@@ -80,7 +82,8 @@ func (c *Config) check() error {
 		return err
 	}
 	if c.AdminListen != "" && !isLoopback(c.AdminListen) && !c.InsecureListen {
-		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, or say --insecure-listen", c.AdminListen)
+		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, "+
+			"or say --insecure-listen", c.AdminListen)
 	}
 	return nil
 }
@@ -90,7 +93,8 @@ func (c *Config) checkDurations() error {
 		flag  string
 		given time.Duration
 	}{
-		{"--key-cache-ttl", c.KeyCacheLifetime}, {"--key-sweep", c.KeySweep}, {"--archive-after", c.ArchiveAfter}, {"--transition", c.Transition},
+		{"--key-cache-ttl", c.KeyCacheLifetime}, {"--key-sweep", c.KeySweep},
+		{"--archive-after", c.ArchiveAfter}, {"--transition", c.Transition},
 	} {
 		if d.given < 0 {
 			return fmt.Errorf("%s %v is in the past", d.flag, d.given)
@@ -104,7 +108,8 @@ func (c *Config) checkAddress(address string) error {
 		return fmt.Errorf("--listen %s is not HOST:PORT", address)
 	}
 	if c.TLSCert == "" && !c.InsecureListen && !isLoopback(address) {
-		return fmt.Errorf("--listen %s can be reached from other machines and has no TLS: give --tls-cert and --tls-key, or say --insecure-listen", address)
+		return fmt.Errorf("--listen %s can be reached from other machines and has no TLS: give --tls-cert "+
+			"and --tls-key, or say --insecure-listen", address)
 	}
 	return nil
 }

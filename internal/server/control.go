@@ -9,8 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/seal"
 )
 
-// openControl lets the command line speak to this server. Where no socket can be made, as in a directory that may not be written
-// to, the server runs without: then keys can be changed while it is stopped.
+// openControl lets the command line speak to this server. Where no socket can be made, as in a directory that
+// may not be written to, the server runs without: then keys can be changed while it is stopped.
 func (s *Server) openControl(context.Context) error {
 	listening, err := control.Listen(s.config.ConfigDir, operatorCalls{s}, s.log)
 	if err != nil {
@@ -67,8 +67,9 @@ func (s *Server) rotateRoot() (*KeysChange, error) {
 	return &KeysChange{Version: versions[len(versions)-1].Version}, nil
 }
 
-// rewrap makes a root key and wraps the material of one key after the other under it. Calls that use a key go on meanwhile: what
-// is open in memory does not change. Cut short at any point, all of it opens with the keyring that is there.
+// rewrap makes a root key and wraps the material of one key after the other under it. Calls that use a key go
+// on meanwhile: what is open in memory does not change. Cut short at any point, all of it opens with the
+// keyring that is there.
 func (s *Server) rewrap(ctx context.Context) (*KeysChange, error) {
 	change, err := s.rotateRoot()
 	if err != nil {
@@ -76,7 +77,8 @@ func (s *Server) rewrap(ctx context.Context) (*KeysChange, error) {
 	}
 	change.Keys, err = s.keys.Rewrap(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: what was done is kept and everything still opens; start keys rewrap again", err)
+		return nil, fmt.Errorf("%w: what was done is kept and everything still opens; start keys "+
+			"rewrap again", err)
 	}
 	return change, nil
 }

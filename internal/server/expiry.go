@@ -21,7 +21,8 @@ func (s *Server) newStreams() (*dynamodbstreams.Service, error) {
 		iterators.Destroy()
 		return nil
 	})
-	return dynamodbstreams.New(dynamodbstreams.Options{Engine: s.engine, Tables: s.dynamodb, Clock: s.clock, Key: iterators}), nil
+	return dynamodbstreams.New(dynamodbstreams.Options{Engine: s.engine, Tables: s.dynamodb, Clock: s.clock,
+		Key: iterators}), nil
 }
 
 // How often items that have expired are taken away, and records of streams that are too old.
@@ -30,8 +31,9 @@ const (
 	trimPeriod   = 10 * time.Minute
 )
 
-// openExpiry starts what takes items and records away when their time has come. The work is done in parts, between which other jobs
-// of the clock have their turn: a table of many expired items does not keep the look at the keys of tables waiting.
+// openExpiry starts what takes items and records away when their time has come. The work is done in parts,
+// between which other jobs of the clock have their turn: a table of many expired items does not keep the look
+// at the keys of tables waiting.
 func (s *Server) openExpiry(context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.onClose(func() error {
@@ -55,8 +57,8 @@ func (s *Server) expireAll() {
 	}
 }
 
-// expireSome takes away a part of what has expired; more says that there is more. A table whose key cannot be used keeps its items
-// until it can.
+// expireSome takes away a part of what has expired; more says that there is more. A table whose key cannot be
+// used keeps its items until it can.
 func (s *Server) expireSome(ctx context.Context) (more bool) {
 	s.expiring.Lock()
 	defer s.expiring.Unlock()
@@ -78,7 +80,8 @@ func (s *Server) trimStreams(ctx context.Context) {
 	now := s.clock.Now()
 	for _, t := range s.engine.AllTables() {
 		if !t.Deleting && t.TrimDue(now) && s.wake(ctx, t) {
-			s.noteFailure("records of a table's streams that are too old are still there", t, s.engine.TrimStreams(ctx, t, now))
+			s.noteFailure("records of a table's streams that are too old are still there", t,
+				s.engine.TrimStreams(ctx, t, now))
 		}
 	}
 }
@@ -90,14 +93,16 @@ func (s *Server) wake(ctx context.Context, t *engine.Table) bool {
 	}
 	err := s.custody.Wake(ctx, t)
 	if err != nil {
-		s.log.Debug("a table is left alone by what takes items away when their time has come", "table", t.ID, "error", err)
+		s.log.Debug("a table is left alone by what takes items away when their time has come", "table", t.ID,
+			"error", err)
 	}
 	return err == nil
 }
 
 func (s *Server) noteFailure(what string, t *engine.Table, err error) {
 	var sealed *storage.SealedError
-	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrNoTable) || errors.Is(err, storage.ErrNoTable) || errors.As(err, &sealed) {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, engine.ErrNoTable) ||
+		errors.Is(err, storage.ErrNoTable) || errors.As(err, &sealed) {
 		return
 	}
 	s.log.Warn(what, "table", t.ID, "error", err)

@@ -19,7 +19,8 @@ import (
 	"github.com/sealtable/sealtable/internal/wire/router"
 )
 
-// rootSecrets knows the root access keys of the installation's accounts and no other. They lie in the configuration directory.
+// rootSecrets knows the root access keys of the installation's accounts and no other. They lie in the
+// configuration directory.
 type rootSecrets struct {
 	known atomic.Pointer[map[string]sigv4.Credential]
 }
@@ -35,7 +36,8 @@ func (s *rootSecrets) put(account string, key credentials.Key, further []credent
 }
 
 func rootCredential(account string, key credentials.Key) sigv4.Credential {
-	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
+	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root",
+		UserID: account}
 	return sigv4.Credential{Secret: key.Secret, Caller: root}
 }
 
@@ -55,8 +57,8 @@ func (s *rootSecrets) of(account string) bool {
 	return false
 }
 
-// accessKeys are all keys that anybody can sign with: the root user's, which lies in the configuration directory, and those of
-// the directory.
+// accessKeys are all keys that anybody can sign with: the root user's, which lies in the configuration
+// directory, and those of the directory.
 type accessKeys struct {
 	root   *rootSecrets
 	people *identity.Directory
@@ -90,8 +92,8 @@ func (u used) Record(r service.Record) {
 	u.next.Record(r)
 }
 
-// operations finds endpoints for the router. A name in credential scopes may stand for several operation tables, of different
-// operations: that of the database is also that of its streams.
+// operations finds endpoints for the router. A name in credential scopes may stand for several operation
+// tables, of different operations: that of the database is also that of its streams.
 type operations map[string][]*service.Table
 
 func newOperations(tables ...*service.Table) operations {
@@ -115,7 +117,8 @@ func (o operations) Lookup(name, operation string) (router.Endpoint, bool) {
 // knownServices are the services that the router knows, whether or not this installation answers them.
 func knownServices() []api.ServiceInfo {
 	return []api.ServiceInfo{
-		dynamodbapi.Describe(), dynamodbstreamsapi.Describe(), kmsapi.Describe(), stsapi.Describe(), iamapi.Describe(),
+		dynamodbapi.Describe(), dynamodbstreamsapi.Describe(), kmsapi.Describe(), stsapi.Describe(),
+		iamapi.Describe(),
 		cloudformationapi.Describe(), lambdaapi.Describe(),
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/oidc"
 )
 
-// issuers reads the keys of the issuers of ID tokens. Nothing is ever fetched: what an issuer publishes is the operator's to bring.
+// issuers reads the keys of the issuers of ID tokens. Nothing is ever fetched: what an issuer publishes is
+// the operator's to bring.
 func (c *Config) issuers() (oidc.Issuers, error) {
 	issuers := oidc.Issuers{}
 	for _, given := range c.OIDCIssuers {
@@ -17,7 +18,8 @@ func (c *Config) issuers() (oidc.Issuers, error) {
 			return nil, &ConfigError{fmt.Errorf("--oidc-issuer %q is not URL=FILE with an https URL", given)}
 		}
 		if _, twice := issuers[url]; twice {
-			return nil, &ConfigError{fmt.Errorf("--oidc-issuer names %s twice: put all of its keys into one file", url)}
+			return nil, &ConfigError{fmt.Errorf("--oidc-issuer names %s twice: put all of its keys into "+
+				"one file", url)}
 		}
 		data, err := os.ReadFile(file)
 		if err != nil {

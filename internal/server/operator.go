@@ -11,7 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/wire/router"
 )
 
-// operatorPath is where the server answers about itself, without signatures. Nothing below it gives away more than its state.
+// operatorPath is where the server answers about itself, without signatures. Nothing below it gives away more
+// than its state.
 const operatorPath = "/_sealtable/"
 
 func (s *Server) mounts() []router.Mount {
@@ -26,7 +27,8 @@ func (s *Server) serveOperator(_ context.Context, req *wire.Request, res *wire.R
 	case path == "health/ready" && isRead(req):
 		s.serveReady(res)
 	case path == "info" && isRead(req):
-		answer(res, http.StatusOK, map[string]any{"version": s.config.Version, "account": s.config.Account, "region": s.config.Region, "dev": s.config.Open})
+		answer(res, http.StatusOK, map[string]any{"version": s.config.Version, "account": s.config.Account,
+			"region": s.config.Region, "dev": s.config.Open})
 	case path == "clock" && s.config.Open:
 		s.serveClock(req, res)
 	default:
@@ -62,17 +64,22 @@ func (s *Server) serveClock(req *wire.Request, res *wire.Response) {
 	if req.Method() == http.MethodPost {
 		d, ok := readAdvance(req.Body())
 		if !ok || d < 0 || d > maxAdvance {
-			answer(res, http.StatusBadRequest, map[string]any{"message": `the body must be {"advance":"DURATION"}, such as {"advance":"26h"}, of at most 175200h`})
+			answer(res, http.StatusBadRequest,
+				map[string]any{
+					"message": `the body must be {"advance":"DURATION"}, such as {"advance":"26h"}, of at most 175200h`,
+				})
 			return
 		}
 		s.clock.Advance(d)
 		s.expireAll()
 		s.recount.settle()
 	} else if !isRead(req) {
-		answer(res, http.StatusMethodNotAllowed, map[string]any{"message": "GET shows the clock, POST moves it"})
+		answer(res, http.StatusMethodNotAllowed,
+			map[string]any{"message": "GET shows the clock, POST moves it"})
 		return
 	}
-	answer(res, http.StatusOK, map[string]any{"now": s.clock.Now().Format(time.RFC3339Nano), "offset": s.clock.Offset().String()})
+	answer(res, http.StatusOK, map[string]any{"now": s.clock.Now().Format(time.RFC3339Nano),
+		"offset": s.clock.Offset().String()})
 }
 
 func readAdvance(body []byte) (time.Duration, bool) {

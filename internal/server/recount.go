@@ -11,14 +11,15 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// recountInterval is how often the sizes of tables are brought up to date ("DescribeTable: ItemCount", about every six hours).
+// recountInterval is how often the sizes of tables are brought up to date ("DescribeTable: ItemCount", about
+// every six hours).
 const recountInterval = 6 * time.Hour
 
 // recountShare is what counting takes of one core: so many parts of rest come to one part of work.
 const recountShare = 9
 
-// recounter counts tables in the background. It does so in a goroutine of its own, slowly, because jobs of the clock run one at a
-// time, and the sweep of keys must not wait for it.
+// recounter counts tables in the background. It does so in a goroutine of its own, slowly, because jobs of
+// the clock run one at a time, and the sweep of keys must not wait for it.
 type recounter struct {
 	count func(pause func() error)
 
@@ -49,13 +50,15 @@ func (r *recounter) ask() {
 func (r *recounter) settle() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.hurried++; r.hurried == 1 {
+	r.hurried++
+	if r.hurried == 1 {
 		close(r.rest)
 	}
 	for (r.wanted || r.running) && !r.ended {
 		r.changed.Wait()
 	}
-	if r.hurried--; r.hurried == 0 {
+	r.hurried--
+	if r.hurried == 0 {
 		r.rest = make(chan struct{})
 	}
 }
@@ -107,7 +110,8 @@ func (r *recounter) pacer() func() error {
 func (r *recounter) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ended = true; r.hurried == 0 {
+	r.ended = true
+	if r.hurried == 0 {
 		close(r.rest)
 		r.hurried++ // nobody makes another
 	}
@@ -133,18 +137,20 @@ func (s *Server) openRecount(context.Context) error {
 	return nil
 }
 
-// countTables counts those tables that may have changed since they were counted. The database opens them with the grant that it
-// holds on their keys; what it cannot open stays as it was counted last.
+// countTables counts those tables that may have changed since they were counted. The database opens them with
+// the grant that it holds on their keys; what it cannot open stays as it was counted last.
 func (s *Server) countTables(ctx context.Context, pause func() error) {
 	for _, t := range s.engine.AllTables() {
 		if ctx.Err() != nil {
 			return
 		}
-		if t.Deleting || !t.Stale() || !t.Encryption.InaccessibleSince.IsZero() || s.custody.Use(ctx, database(t), t) != nil {
+		if t.Deleting || !t.Stale() || !t.Encryption.InaccessibleSince.IsZero() ||
+			s.custody.Use(ctx, database(t), t) != nil {
 			continue
 		}
 		err := s.engine.Count(ctx, t, func() error { return s.stillOpen(ctx, t, pause) })
-		if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrNoTable) && !errors.Is(err, errClosedMeanwhile) {
+		if err != nil && ctx.Err() == nil && !errors.Is(err, engine.ErrNoTable) &&
+			!errors.Is(err, errClosedMeanwhile) {
 			s.log.Warn("the items of a table could not be counted", "table", t.ID, "error", err)
 		}
 	}
@@ -167,5 +173,6 @@ var errClosedMeanwhile = errors.New("the table was closed while it was counted")
 // database is the database as a caller on its own behalf: what it may do with a table's key, its grant says.
 func database(t *engine.Table) *auth.Caller {
 	name := custody.Via(t.Name.Region)
-	return &auth.Caller{Type: auth.Service, Account: t.Name.Account, Region: t.Name.Region, ARN: name, UserID: name, UserAgent: name, SourceIP: name}
+	return &auth.Caller{Type: auth.Service, Account: t.Name.Account, Region: t.Name.Region, ARN: name,
+		UserID: name, UserAgent: name, SourceIP: name}
 }

@@ -41,7 +41,8 @@ func newRekeyed(t *testing.T, regions ...string) *rekeyed {
 	dir := t.TempDir()
 	r := &rekeyed{Server: openAt(t, filepath.Join(dir, "data"), filepath.Join(dir, "config"), ""), t: t, keys: len(regions)}
 	for _, region := range regions { // each has an AWS managed key
-		r.in(region, "CreateTable", `{"TableName":"orders","BillingMode":"PAY_PER_REQUEST","SSESpecification":{"Enabled":true,"SSEType":"KMS"},
+		r.in(region, "CreateTable",
+			`{"TableName":"orders","BillingMode":"PAY_PER_REQUEST","SSESpecification":{"Enabled":true,"SSEType":"KMS"},
 			"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}`)
 		r.in(region, "PutItem", `{"TableName":"orders","Item":{"id":{"S":"first"}}}`)
 	}
@@ -69,7 +70,8 @@ type endsAfter struct {
 }
 
 func (c *endsAfter) Err() error {
-	if c.left--; c.left < 0 {
+	c.left--
+	if c.left < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -160,7 +162,8 @@ func TestRekeyUnderLoad(t *testing.T) {
 	for _, passphrase := range []string{"first one", "second one", "third one"} {
 		r.do(control.Rotate, nil)
 		r.do(control.Rewrap, nil)
-		made, err := r.root.MakeSeal(seal.Options{Seal: seal.Passphrase, Passphrase: func() ([]byte, error) { return []byte(passphrase), nil }})
+		made, err := r.root.MakeSeal(seal.Options{Seal: seal.Passphrase,
+			Passphrase: func() ([]byte, error) { return []byte(passphrase), nil }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,19 +16,20 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// installationFile bears the id of the installation that a data directory belongs to, so that another one's keyring is
-// recognised.
+// installationFile bears the id of the installation that a data directory belongs to, so that another one's
+// keyring is recognised.
 const installationFile = "INSTALLATION"
 
-// openRoot opens the root key of the installation, or makes a new installation where there is neither a keyring nor data. Data
-// without its keyring never gets a new one: it could not be read with it.
+// openRoot opens the root key of the installation, or makes a new installation where there is neither a
+// keyring nor data. Data without its keyring never gets a new one: it could not be read with it.
 func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 	id, err := readInstallation(config.DataDir)
 	if err != nil {
 		return nil, err
 	}
 	options := seal.Options{
-		Seal: config.Seal, Passphrase: config.Passphrase, External: config.wrappers(), Installation: id, DataDir: config.DataDir, Memory: arena,
+		Seal: config.Seal, Passphrase: config.Passphrase, External: config.wrappers(), Installation: id,
+		DataDir: config.DataDir, Memory: arena,
 		Warn: func(err error) { config.Log.Warn("the keyring needs attention", "error", err) },
 	}
 	root, err := seal.Open(config.ConfigDir, options)
@@ -55,14 +56,16 @@ func (s *Server) hasKeyring() bool {
 	return err == nil
 }
 
-// warnIfShared tells of a data directory that others may write to: they could put links in the way of its files.
+// warnIfShared tells of a data directory that others may write to: they could put links in the way of its
+// files.
 func warnIfShared(config *Config) error {
 	info, err := os.Stat(config.DataDir)
 	if err != nil {
 		return fmt.Errorf("looking at the data directory: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o022 != 0 {
-		config.Log.Warn("others may write to the data directory: run chmod go-w on it", "directory", config.DataDir, "mode", mode.String())
+		config.Log.Warn("others may write to the data directory: run chmod go-w on it", "directory",
+			config.DataDir, "mode", mode.String())
 	}
 	return nil
 }
@@ -78,7 +81,8 @@ func readInstallation(dataDir string) (seal.ID, error) {
 	}
 	id, err := seal.ParseID(strings.TrimSpace(string(content)))
 	if err != nil {
-		return seal.ID{}, fmt.Errorf("%s: %w: restore it from a backup of the data directory", filepath.Join(dataDir, installationFile), err)
+		return seal.ID{}, fmt.Errorf("%s: %w: restore it from a backup of the data directory",
+			filepath.Join(dataDir, installationFile), err)
 	}
 	return id, nil
 }
@@ -91,7 +95,8 @@ func checkEmpty(dataDir string) error {
 	}
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), ".") {
-			return fmt.Errorf("%s holds %s but no %s file: it is not a data directory; choose an empty one with --data", dataDir, entry.Name(), installationFile)
+			return fmt.Errorf("%s holds %s but no %s file: it is not a data directory; choose an empty one "+
+				"with --data", dataDir, entry.Name(), installationFile)
 		}
 	}
 	return nil

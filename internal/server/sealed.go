@@ -32,8 +32,8 @@ func (g *gate) Serve(ctx context.Context, req *wire.Request, res *wire.Response)
 
 func (g *gate) open(h wire.Handler) { g.behind.Store(&h) }
 
-// sealedHandler answers operations as AWS does when a service is away ("Common error types": ServiceUnavailable), which clients
-// try again, and what is asked about the server itself.
+// sealedHandler answers operations as AWS does when a service is away ("Common error types":
+// ServiceUnavailable), which clients try again, and what is asked about the server itself.
 func (s *Server) sealedHandler() wire.Handler {
 	return router.Unavailable(knownServices(), s.mounts(), &api.Error{
 		Code: "ServiceUnavailable", Status: http.StatusServiceUnavailable,
@@ -69,7 +69,8 @@ func (s *Server) openSealed(ctx context.Context, source *onceOnly, reason error)
 	s.handler = g
 	s.sealed.Store(true)
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &waiter{server: s, attempts: make(chan attempt), stopped: make(chan struct{}), cancel: cancel, source: source}
+	w := &waiter{server: s, attempts: make(chan attempt), stopped: make(chan struct{}), cancel: cancel,
+		source: source}
 	s.waiter = w
 	if err := s.openFronts(ctx); err != nil {
 		close(w.stopped)
@@ -127,7 +128,8 @@ func (w *waiter) run(ctx context.Context, g *gate) {
 	}
 }
 
-// onceOnly gives passphrases from a source, but none that was refused: a token locks itself after some wrong PINs.
+// onceOnly gives passphrases from a source, but none that was refused: a token locks itself after some wrong
+// PINs.
 type onceOnly struct {
 	source           func() ([]byte, error)
 	offered, refused [sha256.Size]byte

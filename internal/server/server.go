@@ -1,8 +1,9 @@
-// Package server puts the installation together: it opens what a server needs from top to bottom, answers requests, and closes
-// everything in reverse.
+// Package server puts the installation together: it opens what a server needs from top to bottom, answers
+// requests, and closes everything in reverse.
 //
-// Callers may rely on this: Open either returns a server that is ready, or leaves nothing open and says in one line what is wrong;
-// Close answers the requests in flight, makes everything durable, and zeroes the keys.
+// Callers may rely on this: Open either returns a server that is ready, or leaves nothing open and says in
+// one line what is wrong; Close answers the requests in flight, makes everything durable, and zeroes the
+// keys.
 package server
 
 import (
@@ -98,8 +99,8 @@ type step struct {
 	open func(context.Context) error
 }
 
-// Open opens the installation and listens. A server that was told to wait for its root key may come back sealed: it refuses every
-// operation until it is unsealed.
+// Open opens the installation and listens. A server that was told to wait for its root key may come back
+// sealed: it refuses every operation until it is unsealed.
 func Open(ctx context.Context, config Config) (_ *Server, err error) {
 	if err := config.check(); err != nil {
 		return nil, &ConfigError{err}
@@ -115,20 +116,23 @@ func Open(ctx context.Context, config Config) (_ *Server, err error) {
 		s.config.Passphrase = source.ask
 	}
 	err = s.openAll(ctx, []step{{"memory for keys", s.openMemory}, {"root key", s.openRoot}})
-	if source.saw(err); config.WaitForUnseal && waits(err) && s.hasKeyring() {
+	source.saw(err)
+	if config.WaitForUnseal && waits(err) && s.hasKeyring() {
 		return s, s.openSealed(ctx, source, err)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := s.openAll(ctx, append(s.afterRoot(), step{"listeners", s.openFronts}, step{"control socket", s.openControl})); err != nil {
+	if err := s.openAll(ctx, append(s.afterRoot(), step{"listeners", s.openFronts},
+		step{"control socket", s.openControl})); err != nil {
 		return nil, err
 	}
 	s.ready.Store(true)
 	return s, nil
 }
 
-// afterRoot is what can be opened once the root key is there. Each step needs those before it; close undoes them in reverse.
+// afterRoot is what can be opened once the root key is there. Each step needs those before it; close undoes
+// them in reverse.
 func (s *Server) afterRoot() []step {
 	return []step{
 		{"store", s.openStore},
@@ -182,7 +186,9 @@ func (s *Server) close() error {
 func (s *Server) Close() error { return s.close() }
 
 func (s *Server) openMemory(context.Context) error {
-	s.arena = lockedmem.NewArena(func(err error) { s.log.Warn("keys are held in memory that may be swapped out", "error", err) })
+	s.arena = lockedmem.NewArena(func(err error) {
+		s.log.Warn("keys are held in memory that may be swapped out", "error", err)
+	})
 	s.onClose(s.arena.Close)
 	return nil
 }
@@ -224,7 +230,8 @@ func (s *Server) openStore(context.Context) error {
 		return err
 	}
 	defer frameKey.Destroy()
-	options := embedded.Options{FS: vfs.Default, Dir: s.config.DataDir, Keys: ring, Memory: s.arena, Logger: s.log, Clock: s.clock}
+	options := embedded.Options{FS: vfs.Default, Dir: s.config.DataDir, Keys: ring, Memory: s.arena,
+		Logger: s.log, Clock: s.clock}
 	if err := frameKey.CopyTo(options.FrameKey[:]); err != nil {
 		return err
 	}
@@ -240,7 +247,8 @@ func (s *Server) openStore(context.Context) error {
 func (s *Server) openTrail(context.Context) error {
 	sealed := s.trailFS()
 	t, err := trail.Open(trail.Options{
-		FS: sealed, Dir: filepath.Join(s.config.DataDir, trailDir), MaxFiles: s.config.TrailFiles, Clock: s.clock, Log: s.log, Torn: tornEnd(sealed),
+		FS: sealed, Dir: filepath.Join(s.config.DataDir, trailDir), MaxFiles: s.config.TrailFiles,
+		Clock: s.clock, Log: s.log, Torn: tornEnd(sealed),
 	})
 	if err != nil {
 		return err
@@ -256,8 +264,9 @@ func (s *Server) openKeys(ctx context.Context) error {
 		return err
 	}
 	s.keys, err = keyring.Open(ctx, keyring.Config{
-		FS: vfs.Default, Dir: filepath.Join(s.config.DataDir, materialDir), Root: rootKey{s.root}, Records: keyRecords{records},
-		Clock: s.clock, Arena: s.arena, Transition: s.config.Transition, Log: s.log,
+		FS: vfs.Default, Dir: filepath.Join(s.config.DataDir, materialDir), Root: rootKey{s.root},
+		Records: keyRecords{records},
+		Clock:   s.clock, Arena: s.arena, Transition: s.config.Transition, Log: s.log,
 	})
 	if err != nil {
 		return err
@@ -275,7 +284,8 @@ func (s *Server) openDirectory(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.people, err = identity.Open(ctx, identity.Config{Records: records, Secrets: secrets, Clock: s.clock, Log: s.log})
+	s.people, err = identity.Open(ctx, identity.Config{Records: records, Secrets: secrets, Clock: s.clock,
+		Log: s.log})
 	if err != nil {
 		secrets.Destroy()
 		return err
@@ -305,7 +315,8 @@ func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
 }
 
 func (s *Server) openServices(ctx context.Context) error {
-	path := &service.Path{Authorizer: authorizer.New(s.people, s.clock), Recorder: used{next: s.recorder(), people: s.people}}
+	path := &service.Path{Authorizer: authorizer.New(s.people, s.clock),
+		Recorder: used{next: s.recorder(), people: s.people}}
 	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock, Principals: s.people})
 	s.custody = custody.New(custody.Options{
 		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,
@@ -331,7 +342,8 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock, Issuers: issuers})
+	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock,
+		Issuers: issuers})
 	s.handler = router.New(router.Options{
 		Services: knownServices(),
 		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(),
@@ -344,7 +356,8 @@ func (s *Server) openServices(ctx context.Context) error {
 	return nil
 }
 
-// hasRootKey says whether anybody can sign as an account's root user. Where strangers are let in as that, one always can.
+// hasRootKey says whether anybody can sign as an account's root user. Where strangers are let in as that, one
+// always can.
 func (s *Server) hasRootKey(account string) bool { return s.config.Open || s.roots.of(account) }
 
 func (s *Server) admission() sigv4.Admission {

@@ -24,12 +24,14 @@ func (s *Server) openSweeps(context.Context) error {
 // sweepKeys lets the descriptions of tables follow the state of their keys.
 func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
 	tables := s.engine.AllTables()
-	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) { s.noteAccess(ctx, t, accessible, now) })
+	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) {
+		s.noteAccess(ctx, t, accessible, now)
+	})
 	s.archive(ctx, tables, now)
 }
 
-// noteAccess writes down whether the key of t can be used. What took the name of t since, or came under another key, is left as it
-// is: nobody has looked at that yet.
+// noteAccess writes down whether the key of t can be used. What took the name of t since, or came under
+// another key, is left as it is: nobody has looked at that yet.
 func (s *Server) noteAccess(ctx context.Context, t *engine.Table, accessible bool, now time.Time) {
 	_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
 		if !sameKey(next, t) {
@@ -48,12 +50,13 @@ func (s *Server) noteAccess(ctx context.Context, t *engine.Table, accessible boo
 
 func sameKey(a, b *engine.Table) bool { return a.ID == b.ID && a.Encryption.Key == b.Encryption.Key }
 
-// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are, and are back when the key
-// is; DynamoDB would want them restored from a backup.
+// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are, and
+// are back when the key is; DynamoDB would want them restored from a backup.
 func (s *Server) archive(ctx context.Context, tables []*engine.Table, now time.Time) {
 	for _, t := range tables {
 		since := t.Encryption.InaccessibleSince
-		if since.IsZero() || !t.Encryption.ArchivedAt.IsZero() || now.Before(since.Add(s.config.ArchiveAfter)) {
+		if since.IsZero() || !t.Encryption.ArchivedAt.IsZero() ||
+			now.Before(since.Add(s.config.ArchiveAfter)) {
 			continue
 		}
 		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {

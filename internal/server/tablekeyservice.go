@@ -17,8 +17,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// tableKeyService lets custody use the key service: for keys that people can see through the operations that they would call
-// themselves (P10), for the installation's own keys directly.
+// tableKeyService lets custody use the key service: for keys that people can see through the operations that
+// they would call themselves (P10), for the installation's own keys directly.
 type tableKeyService struct {
 	kms  *kms.Service
 	keys *keyring.Keyring
@@ -47,7 +47,9 @@ func (s *tableKeyService) Managed(ctx context.Context, account, region string) (
 }
 
 // Describe implements custody.KeyService.
-func (s *tableKeyService) Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error) {
+func (s *tableKeyService) Describe(
+	ctx context.Context, caller *auth.Caller, keyID string,
+) (engine.Key, error) {
 	described, err := s.kms.DescribeKey.Invoke(ctx, caller, &kmsapi.DescribeKeyRequest{KeyId: &keyID})
 	if err != nil {
 		return engine.Key{}, err
@@ -62,19 +64,22 @@ func (s *tableKeyService) Describe(ctx context.Context, caller *auth.Caller, key
 
 // grantedOperations are what the database holds grants for ("DynamoDB encryption at rest: usage notes").
 func grantedOperations() []string {
-	return []string{"Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo", "RetireGrant", "DescribeKey"}
+	return []string{"Decrypt", "Encrypt", "GenerateDataKey", "ReEncryptFrom", "ReEncryptTo", "RetireGrant",
+		"DescribeKey"}
 }
 
 // Generate implements custody.KeyService.
 func (s *tableKeyService) Generate(
-	ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string,
+	ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID,
+	encryption map[string]string,
 ) (custody.TableKey, error) {
 	if key.Kind == engine.AWSOwned {
 		return s.generateOwned(ctx, key, encryption)
 	}
 	name := grantName(id)
 	granted, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
-		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via, Operations: grantedOperations(),
+		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via,
+		Operations:  grantedOperations(),
 		Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: maps.Clone(encryption)},
 	})
 	if err != nil {
@@ -88,18 +93,21 @@ func (s *tableKeyService) Generate(
 		s.withdraw(ctx, key, *granted.GrantId)
 		return custody.TableKey{}, err
 	}
-	return custody.TableKey{KeyARN: *made.KeyId, Plaintext: made.Plaintext, Ciphertext: made.CiphertextBlob}, nil
+	return custody.TableKey{KeyARN: *made.KeyId, Plaintext: made.Plaintext,
+		Ciphertext: made.CiphertextBlob}, nil
 }
 
-// withdraw takes back a grant that came to nothing. One that cannot be taken back lets nobody but the database use the key, for a
-// table that there is not.
+// withdraw takes back a grant that came to nothing. One that cannot be taken back lets nobody but the
+// database use the key, for a table that there is not.
 func (s *tableKeyService) withdraw(ctx context.Context, key engine.Key, grantID string) {
 	if found, err := s.find(ctx, key); err == nil {
 		_ = s.keys.DeleteGrant(context.WithoutCancel(ctx), found, grantID)
 	}
 }
 
-func (s *tableKeyService) generateOwned(ctx context.Context, key engine.Key, encryption map[string]string) (custody.TableKey, error) {
+func (s *tableKeyService) generateOwned(
+	ctx context.Context, key engine.Key, encryption map[string]string,
+) (custody.TableKey, error) {
 	owned, err := s.owned(ctx, key)
 	if err != nil {
 		return custody.TableKey{}, err
@@ -123,7 +131,8 @@ func (s *tableKeyService) Decrypt(
 		opened, err := s.keys.Decrypt(owned, ciphertext, encryption)
 		return opened.Plaintext, err
 	}
-	opened, err := s.kms.Decrypt.Invoke(ctx, caller, &kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: maps.Clone(encryption)})
+	opened, err := s.kms.Decrypt.Invoke(ctx, caller,
+		&kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: maps.Clone(encryption)})
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +175,8 @@ func (s *tableKeyService) Usable(ctx context.Context, key engine.Key) error {
 	return worded(err)
 }
 
-// Granted implements custody.KeyService. Without its grant the database is told what anybody is told who may not open a ciphertext.
+// Granted implements custody.KeyService. Without its grant the database is told what anybody is told who may
+// not open a ciphertext.
 func (s *tableKeyService) Granted(ctx context.Context, key engine.Key, id storage.TableID) error {
 	if key.Kind == engine.AWSOwned {
 		return nil

@@ -1,9 +1,10 @@
 // Package service is the one path of every call of every service.
 //
-// Callers may rely on this: an operation runs only after its input was checked against the model and its permissions were
-// granted, and it leaves a record whether it ran or not (P6, P9). So does a part of a call that is permitted by itself. The path is
-// the same for requests from the wire and for calls from one service to another on a caller's behalf (P10). An operation cannot be
-// bound without the function that names the permissions it needs.
+// Callers may rely on this: an operation runs only after its input was checked against the model and its
+// permissions were granted, and it leaves a record whether it ran or not (P6, P9). So does a part of a call
+// that is permitted by itself. The path is the same for requests from the wire and for calls from one service
+// to another on a caller's behalf (P10). An operation cannot be bound without the function that names the
+// permissions it needs.
 package service
 
 import (
@@ -43,8 +44,8 @@ type Path struct {
 	needs      sync.Pool
 }
 
-// Access names the permissions that a call needs, and notes what the trail may show of it. An error ends the call; it is
-// recorded like any other.
+// Access names the permissions that a call needs, and notes what the trail may show of it. An error ends the
+// call; it is recorded like any other.
 type Access[In any] func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error
 
 // Run does the work of an operation. Errors that a client may see are *api.Error.
@@ -52,10 +53,11 @@ type Run[In, Out any] func(ctx context.Context, caller *auth.Caller, in *In) (*O
 
 // Endpoint is one bound operation.
 type Endpoint[In, Out any] struct {
-	op          api.Operation[In, Out]
-	access      Access[In]
-	run         Run[In, Out]
-	parts       func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error) // in place of run; see BindParts
+	op     api.Operation[In, Out]
+	access Access[In]
+	run    Run[In, Out]
+	// in place of run; see BindParts
+	parts       func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error)
 	unsupported []string
 	lacking     string
 	refused     bool
@@ -67,14 +69,15 @@ func Bind[In, Out any](op api.Operation[In, Out], access Access[In], run Run[In,
 	return &Endpoint[In, Out]{op: op, access: access, run: run}
 }
 
-// Without lists the members that the handler does not honour, as dotted paths in the model's spelling. A request that sets one is
-// refused by its name (P8). It returns e.
+// Without lists the members that the handler does not honour, as dotted paths in the model's spelling. A
+// request that sets one is refused by its name (P8). It returns e.
 func (e *Endpoint[In, Out]) Without(members ...string) *Endpoint[In, Out] {
 	e.unsupported = members
 	return e
 }
 
-// Lacking says in a few words what the handler refuses beyond members, for the page of what works. It returns e.
+// Lacking says in a few words what the handler refuses beyond members, for the page of what works. It returns
+// e.
 func (e *Endpoint[In, Out]) Lacking(what string) *Endpoint[In, Out] {
 	e.lacking = what
 	return e
@@ -107,21 +110,26 @@ func (e *Endpoint[In, Out]) Missing() string {
 // Refused says whether the operation is bound only to be refused.
 func (e *Endpoint[In, Out]) Refused() bool { return e.refused }
 
-// Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an internal error.
+// Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an
+// internal error.
 func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
 	needs := e.path.takeNeeds()
 	out, err := e.guarded(ctx, caller, in, needs)
 	e.path.Recorder.Record(Record{
-		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: needs, Err: err,
+		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: needs,
+		Err: err,
 	})
 	e.path.returnNeeds(needs)
 	return out, err
 }
 
-func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (out *Out, err error) {
+func (e *Endpoint[In, Out]) guarded(
+	ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs,
+) (out *Out, err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			out, err = nil, &PanicError{Operation: e.op.Service + ":" + e.op.Name, Value: v, Stack: debug.Stack()}
+			out, err = nil, &PanicError{Operation: e.op.Service + ":" + e.op.Name, Value: v,
+				Stack: debug.Stack()}
 		}
 	}()
 	if err = e.op.Validate(in); err != nil {
@@ -145,7 +153,9 @@ func (e *Endpoint[In, Out]) guarded(ctx context.Context, caller *auth.Caller, in
 }
 
 // ServeJSON reads the input from r, invokes the operation and appends the output to dst.
-func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error) {
+func (e *Endpoint[In, Out]) ServeJSON(
+	ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte,
+) ([]byte, error) {
 	in := new(In)
 	err := e.op.Read(r, in)
 	if err == nil {
@@ -165,7 +175,8 @@ func (e *Endpoint[In, Out]) ServeJSON(ctx context.Context, caller *auth.Caller, 
 func (e *Endpoint[In, Out]) unreadable(caller *auth.Caller, err error) error {
 	err = &InputError{Cause: err}
 	e.path.Recorder.Record(Record{
-		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: new(auth.Needs), Err: err,
+		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller,
+		Needs: new(auth.Needs), Err: err,
 	})
 	return err
 }
@@ -187,7 +198,9 @@ func (e *InputError) code() string {
 }
 
 // ServeForm reads the input from a form, invokes the operation and appends the XML of the output to dst.
-func (e *Endpoint[In, Out]) ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error) {
+func (e *Endpoint[In, Out]) ServeForm(
+	ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte,
+) ([]byte, error) {
 	in := new(In)
 	if err := e.op.ReadForm(form, in); err != nil {
 		return dst, e.unreadable(caller, err)

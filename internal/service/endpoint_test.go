@@ -133,10 +133,14 @@ func TestEveryCallIsCheckedAndRecorded(t *testing.T) {
 	}{
 		{"it runs", rootCaller(), input{name: "ada"}, "", 1, "greeter:Greet root name=ada"},
 		{"the model is checked first", stranger(), input{}, "ValidationException", 0, "greeter:Greet stranger  ValidationException"},
-		{"what is not honoured is refused", rootCaller(), input{"ada", "countess"}, "ValidationException", 0, "greeter:Greet root  ValidationException"},
-		{"what naming the permissions finds ends it", rootCaller(), input{name: "nobody"}, "ResourceNotFoundException", 0, "greeter:Greet root name=nobody ResourceNotFoundException"},
-		{"a permission that lacks ends it", stranger(), input{name: "ada"}, "AccessDenied", 0, "greeter:Greet stranger name=ada AccessDenied"},
-		{"an error that clients do not know", rootCaller(), input{name: "full"}, "InternalFailure", 1, "greeter:Greet root name=full InternalFailure"},
+		{"what is not honoured is refused", rootCaller(), input{"ada", "countess"}, "ValidationException", 0,
+			"greeter:Greet root  ValidationException"},
+		{"what naming the permissions finds ends it", rootCaller(), input{name: "nobody"}, "ResourceNotFoundException", 0,
+			"greeter:Greet root name=nobody ResourceNotFoundException"},
+		{"a permission that lacks ends it", stranger(), input{name: "ada"}, "AccessDenied", 0,
+			"greeter:Greet stranger name=ada AccessDenied"},
+		{"an error that clients do not know", rootCaller(), input{name: "full"}, "InternalFailure", 1,
+			"greeter:Greet root name=full InternalFailure"},
 		{"a panic", rootCaller(), input{name: "trouble"}, "InternalFailure", 1, "greeter:Greet root name=trouble InternalFailure"},
 	} {
 		s := newStage(t)
@@ -177,7 +181,8 @@ func TestServing(t *testing.T) {
 		}
 	}
 	s := newStage(t)
-	if _, err := s.endpoint.ServeForm(context.Background(), rootCaller(), nil, nil); err == nil || s.book.last() != "greeter:Greet root  SerializationException" {
+	if _, err := s.endpoint.ServeForm(context.Background(), rootCaller(), nil, nil); err == nil ||
+		s.book.last() != "greeter:Greet root  SerializationException" {
 		t.Errorf("a form that cannot be read: %v, recorded %q", err, s.book.last())
 	}
 }

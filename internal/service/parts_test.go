@@ -68,8 +68,10 @@ func TestPartsArePermittedOneByOne(t *testing.T) {
 			"greeter:Greet root name=" + foreign + "-bob AccessDenied", "greeter:Greet root name=" + foreign + "-eve AccessDenied",
 			"greeter:Greet root names=[" + foreign + "-bob " + own + "-ada " + foreign + "-eve]",
 		}},
-		{stranger(), own + "-ada", "", "", 1, []string{"greeter:Greet stranger name=" + own + "-ada AccessDenied", "greeter:Greet stranger names=[" + own + "-ada]"}},
-		{rootCaller(), own + "-ada nobody", "", "ResourceNotFoundException", 0, []string{"greeter:Greet root names=[" + own + "-ada nobody] ResourceNotFoundException"}},
+		{stranger(), own + "-ada", "", "", 1,
+			[]string{"greeter:Greet stranger name=" + own + "-ada AccessDenied", "greeter:Greet stranger names=[" + own + "-ada]"}},
+		{rootCaller(), own + "-ada nobody", "", "ResourceNotFoundException", 0,
+			[]string{"greeter:Greet root names=[" + own + "-ada nobody] ResourceNotFoundException"}},
 		{rootCaller(), "", "", "ValidationException", 0, []string{"greeter:Greet root  ValidationException"}},
 	} {
 		s := newChoir(t)
@@ -114,7 +116,8 @@ func TestPartsInTheRecord(t *testing.T) {
 	if _, err := s.endpoint.Invoke(context.Background(), rootCaller(), &input{name: "123456789012-ada 999999999999-bob"}); err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"true arn:aws:greeter::999999999999:name true", "false arn:aws:greeter::123456789012:name true"}; !slices.Equal(shown, want) {
+	if want := []string{"true arn:aws:greeter::999999999999:name true",
+		"false arn:aws:greeter::123456789012:name true"}; !slices.Equal(shown, want) {
 		t.Errorf("the records show %q, want %q", shown, want)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxDepth is how deep objects and arrays may nest. DynamoDB allows 32 levels of attribute nesting, each of which takes two
-// levels of JSON ({"M":{"a":…}}), below a few levels of the request itself.
+// MaxDepth is how deep objects and arrays may nest. DynamoDB allows 32 levels of attribute nesting, each of
+// which takes two levels of JSON ({"M":{"a":…}}), below a few levels of the request itself.
 const MaxDepth = 128
 
 // Kind is what the next value is, named by the first byte of its JSON text.
@@ -40,9 +40,11 @@ func (e *SyntaxError) Error() string {
 type TypeError struct {
 	Offset int
 	Found  Kind
-	// Text is the literal of a number, so that a message can tell an integer from a decimal. Empty for other kinds.
+	// Text is the literal of a number, so that a message can tell an integer from a decimal. Empty for other
+	// kinds.
 	Text string
-	// Want is the type asked for, in the words of the service: String, Integer, Long, Boolean, Double, Map, Structure, List, Blob.
+	// Want is the type asked for, in the words of the service: String, Integer, Long, Boolean, Double, Map,
+	// Structure, List, Blob.
 	Want string
 }
 
@@ -50,8 +52,8 @@ func (e *TypeError) Error() string {
 	return fmt.Sprintf("byte %d: found %c where a %s was expected", e.Offset, e.Found, e.Want)
 }
 
-// Wanted gives a TypeError another type that was asked for: what is written as a string may stand for something else. Other errors
-// pass as they are.
+// Wanted gives a TypeError another type that was asked for: what is written as a string may stand for
+// something else. Other errors pass as they are.
 func Wanted(err error, want string) error {
 	if wrong := (*TypeError)(nil); errors.As(err, &wrong) {
 		return &TypeError{Offset: wrong.Offset, Found: wrong.Found, Text: wrong.Text, Want: want}
@@ -59,8 +61,8 @@ func Wanted(err error, want string) error {
 	return err
 }
 
-// Reader reads one document. The zero value reads the empty document; Reset gives it another. A Reader is not safe for
-// concurrent use.
+// Reader reads one document. The zero value reads the empty document; Reset gives it another. A Reader is not
+// safe for concurrent use.
 type Reader struct {
 	data    []byte
 	pos     int
@@ -252,8 +254,8 @@ func (r *Reader) ReadFloat() (float64, error) {
 	return f, nil
 }
 
-// ReadString reads a string and returns its value. The bytes lie in the document, or, if it held an escape, in memory of the
-// Reader that the next ReadString or NextName overwrites: copy what must live longer.
+// ReadString reads a string and returns its value. The bytes lie in the document, or, if it held an escape,
+// in memory of the Reader that the next ReadString or NextName overwrites: copy what must live longer.
 func (r *Reader) ReadString() ([]byte, error) {
 	if r.Kind() != String {
 		return nil, r.wrongType("String")
@@ -389,7 +391,8 @@ func (r *Reader) open(kind Kind, want string) error {
 // BeginObject enters an object; NextName then walks its members.
 func (r *Reader) BeginObject() error { return r.open(Object, "Map") }
 
-// BeginStructure is BeginObject for a structure of the service's model, which the errors of a wrong type tell from a map.
+// BeginStructure is BeginObject for a structure of the service's model, which the errors of a wrong type tell
+// from a map.
 func (r *Reader) BeginStructure() error { return r.open(Object, "Structure") }
 
 // BeginArray enters an array; NextElement then walks it.
@@ -420,8 +423,9 @@ func (r *Reader) next(closing byte) (bool, error) {
 	return true, nil
 }
 
-// NextName reads the next member's name and leaves the Reader at its value, which the caller must read. ok is false at the
-// object's end. The name lives as long as the result of ReadString. Duplicates are the caller's to refuse.
+// NextName reads the next member's name and leaves the Reader at its value, which the caller must read. ok is
+// false at the object's end. The name lives as long as the result of ReadString. Duplicates are the caller's
+// to refuse.
 func (r *Reader) NextName() (name []byte, ok bool, err error) {
 	if ok, err = r.next('}'); !ok || err != nil {
 		return nil, false, err

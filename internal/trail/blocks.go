@@ -22,10 +22,11 @@ const (
 	readSize   = 64 << 10
 )
 
-// newEncoder gives a compressor for whole blocks. It is cheap rather than thorough: records are repetitive, and the calls that
-// they tell of have a use for the time.
+// newEncoder gives a compressor for whole blocks. It is cheap rather than thorough: records are repetitive,
+// and the calls that they tell of have a use for the time.
 func newEncoder() (*zstd.Encoder, error) {
-	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
+	return zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest),
+		zstd.WithEncoderCRC(false))
 }
 
 // appendBlock appends a block that holds lines.
@@ -91,8 +92,8 @@ func NewScanner(src io.Reader) (*Scanner, error) {
 	return &Scanner{src: src, decoder: decoder}, nil
 }
 
-// Next gives the lines of the next block, valid until the next call. It says io.EOF at the end of what is there; half a block that
-// stands there is kept until the rest comes.
+// Next gives the lines of the next block, valid until the next call. It says io.EOF at the end of what is
+// there; half a block that stands there is kept until the rest comes.
 func (s *Scanner) Next() ([]byte, error) {
 	for {
 		length, ok := blockLength(s.buf)

@@ -21,7 +21,9 @@ func TestAFullDiskCostsNoOldFile(t *testing.T) {
 			if err := trail.Flush(); err != nil {
 				t.Fatal(err)
 			}
-			flag := map[string]interface{ Store(bool) }{"writes": &weak.breakWrites, "syncs": &weak.breakSyncs, "creates": &weak.breakCreates}[broken]
+			flag := map[string]interface {
+				Store(bool)
+			}{"writes": &weak.breakWrites, "syncs": &weak.breakSyncs, "creates": &weak.breakCreates}[broken]
 			flag.Store(true)
 			trail.fileLimit = 1 // what was begun is full
 			trail.Record(call("during"))

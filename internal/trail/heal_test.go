@@ -144,7 +144,8 @@ func TestHealingSurvivesCrashes(t *testing.T) {
 	watched := &stepFS{FS: base, before: func() {
 		steps++
 		for _, percent := range []int{0, 100} {
-			after = append(after, base.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent, RNG: rand.New(rand.NewPCG(1, uint64(steps)))}))
+			after = append(after, base.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: percent,
+				RNG: rand.New(rand.NewPCG(1, uint64(steps)))}))
 		}
 	}}
 	reopened(t, sealed(watched), io.Discard)

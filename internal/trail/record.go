@@ -16,7 +16,8 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
-// eventVersion is the version of CloudTrail's record format that records follow ("CloudTrail record contents").
+// eventVersion is the version of CloudTrail's record format that records follow ("CloudTrail record
+// contents").
 const eventVersion = "1.11"
 
 // appendRecord appends one line. Members and their casing are CloudTrail's.
@@ -63,7 +64,8 @@ func appendIdentity(dst []byte, c *auth.Caller) []byte {
 	return append(dst, '}')
 }
 
-// appendOrigin says where the call came from: for one that a service made on the caller's behalf, that service.
+// appendOrigin says where the call came from: for one that a service made on the caller's behalf, that
+// service.
 func appendOrigin(dst []byte, c *auth.Caller) []byte {
 	address, agent := c.SourceIP, c.UserAgent
 	if c.Via != "" {
@@ -80,8 +82,8 @@ func invokedBy(via string) string {
 	return name + ".amazonaws.com"
 }
 
-// appendOutcome records the error's code. Its message is recorded only for a refused permission: other messages quote the
-// request, and so could hold item data.
+// appendOutcome records the error's code. Its message is recorded only for a refused permission: other
+// messages quote the request, and so could hold item data.
 func appendOutcome(dst []byte, err error) []byte {
 	if err == nil {
 		return dst
@@ -105,9 +107,10 @@ func appendParameters(dst []byte, noted []auth.Parameter) []byte {
 	return append(dst, '}')
 }
 
-// maxParameter is how long one parameter may be in a record, in bytes: CloudTrail keeps as much of all of them ("CloudTrail record
-// contents"). A call may bring megabytes, such as an encryption context, before anybody knows whether it is allowed: it must neither
-// fill the trail nor make a line that Scanner cannot open, which would hide what was recorded after it.
+// maxParameter is how long one parameter may be in a record, in bytes: CloudTrail keeps as much of all of
+// them ("CloudTrail record contents"). A call may bring megabytes, such as an encryption context, before
+// anybody knows whether it is allowed: it must neither fill the trail nor make a line that Scanner cannot
+// open, which would hide what was recorded after it.
 const maxParameter = 100 << 10
 
 // appendBounded writes a value, or that there was one which is too long.
@@ -122,7 +125,8 @@ func appendBounded(dst []byte, value any) []byte {
 	return append(dst, '}')
 }
 
-// appendValue writes the common kinds itself; a value that cannot be written is null rather than a broken line.
+// appendValue writes the common kinds itself; a value that cannot be written is null rather than a broken
+// line.
 func appendValue(dst []byte, value any) []byte {
 	switch v := value.(type) {
 	case string:
@@ -185,7 +189,8 @@ func appendBool(dst []byte, b bool) []byte {
 
 // readsOnly says what CloudTrail's readOnly says: KMS's cryptographic operations count as reads there.
 func readsOnly(service, operation string) bool {
-	for _, prefix := range []string{"Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet", "Simulate"} {
+	for _, prefix := range []string{"Get", "List", "Describe", "Query", "Scan", "BatchGet", "TransactGet",
+		"Simulate"} {
 		if strings.HasPrefix(operation, prefix) {
 			return true
 		}
@@ -201,7 +206,8 @@ func isCryptographic(operation string) bool {
 	return strings.HasPrefix(operation, "Generate")
 }
 
-// isDataEvent says whether CloudTrail counts an operation as one on the data of a resource rather than on the resource.
+// isDataEvent says whether CloudTrail counts an operation as one on the data of a resource rather than on the
+// resource.
 func isDataEvent(service, operation string) bool {
 	switch service {
 	case "dynamodb":
@@ -213,7 +219,8 @@ func isDataEvent(service, operation string) bool {
 	return false
 }
 
-// eventIDs makes ids in the form of UUIDs that are unique without asking for randomness each time: a random half and a counter.
+// eventIDs makes ids in the form of UUIDs that are unique without asking for randomness each time: a random
+// half and a counter.
 type eventIDs struct {
 	high uint64
 	next atomic.Uint64

@@ -66,7 +66,10 @@ func recorded(t *testing.T, r service.Record) (line string, parsed cloudTrail) {
 
 func TestARecordIsCloudTrails(t *testing.T) {
 	c := caller("9d478fc1-4f10-490f-a26b-EXAMPLE0e932")
-	c.AccessKeyID, c.UserID, c.UserAgent, c.SourceIP = "AKIAIOSFODNN7EXAMPLE", "AIDACKCEVSQ6C2EXAMPLE", "aws-cli/2", "203.0.113.7"
+	c.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
+	c.UserID = "AIDACKCEVSQ6C2EXAMPLE"
+	c.UserAgent = "aws-cli/2"
+	c.SourceIP = "203.0.113.7"
 	r := service.Record{Service: "kms", Operation: "Decrypt", Caller: c.For("dynamodb.us-east-1.amazonaws.com"), Needs: new(auth.Needs)}
 	r.Needs.Note("encryptionContext", map[string]string{"aws:dynamodb:tableName": "Orders", "aws:dynamodb:subscriberId": "123456789012"})
 	r.Needs.Note("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
@@ -105,13 +108,15 @@ func TestKindsOfEvents(t *testing.T) {
 		{"dynamodb", "GetItem", true, false}, {"dynamodb", "PutItem", false, false}, {"dynamodb", "BatchWriteItem", false, false},
 		{"dynamodb", "TransactGetItems", true, false}, {"dynamodb", "Query", true, false}, {"dynamodb", "Scan", true, false},
 		{"dynamodb", "ExecuteStatement", false, false}, {"dynamodb", "CreateTable", false, true}, {"dynamodb", "DescribeTable", true, true},
-		{"kms", "Decrypt", true, true}, {"kms", "GenerateDataKey", true, true}, {"kms", "DisableKey", false, true}, {"kms", "CreateGrant", false, true},
+		{"kms", "Decrypt", true, true}, {"kms", "GenerateDataKey", true, true}, {"kms", "DisableKey", false, true},
+		{"kms", "CreateGrant", false, true},
 		{"lambda", "Invoke", false, false}, {"sts", "GetCallerIdentity", true, true}, {"iam", "SimulatePrincipalPolicy", true, true},
 	} {
 		_, got := recorded(t, service.Record{Service: tt.service, Operation: tt.operation, Caller: caller("1"), Needs: new(auth.Needs)})
 		category := map[bool]string{true: "Management", false: "Data"}[tt.management]
 		if got.ReadOnly != tt.readOnly || got.ManagementEvent != tt.management || got.EventCategory != category {
-			t.Errorf("%s:%s is recorded as readOnly=%t management=%t %s", tt.service, tt.operation, got.ReadOnly, got.ManagementEvent, got.EventCategory)
+			t.Errorf("%s:%s is recorded as readOnly=%t management=%t %s", tt.service, tt.operation, got.ReadOnly, got.ManagementEvent,
+				got.EventCategory)
 		}
 	}
 }
@@ -134,7 +139,8 @@ func TestMessagesOfErrorsStayOut(t *testing.T) {
 		}
 	}
 	r := call("1")
-	r.Err = &auth.DeniedError{Caller: r.Caller, Need: auth.Need{Action: "kms:Decrypt", Resource: "arn:x"}, Decision: policy.Decision{Origin: policy.FromIdentity}}
+	r.Err = &auth.DeniedError{Caller: r.Caller, Need: auth.Need{Action: "kms:Decrypt", Resource: "arn:x"},
+		Decision: policy.Decision{Origin: policy.FromIdentity}}
 	_, got := recorded(t, r)
 	if got.ErrorCode != "AccessDenied" || !strings.Contains(got.ErrorMessage, "is not authorized to perform: kms:Decrypt") {
 		t.Errorf("a refused permission is recorded as %q %q", got.ErrorCode, got.ErrorMessage)
@@ -145,10 +151,13 @@ func TestMessagesOfErrorsStayOut(t *testing.T) {
 func TestAnyTextMakesALine(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := func(label string) string {
-			return rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(rt, label)
+			return rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(rt,
+				label)
 		}
 		r := call(text("request"))
-		r.Caller.UserAgent, r.Caller.SourceIP, r.Caller.ARN = text("agent"), text("address"), text("arn")
+		r.Caller.UserAgent = text("agent")
+		r.Caller.SourceIP = text("address")
+		r.Caller.ARN = text("arn")
 		name, resource := text("name"), text("resource")
 		r.Needs.Note("tableName", name)
 		r.Needs.Note("names", []string{name})
@@ -181,7 +190,8 @@ func TestLongParametersAreLeftOut(t *testing.T) {
 		t.Fatalf("the trail has the requests %q, and a first line of %d bytes", got, len(all[0]))
 	}
 	for _, want := range []string{
-		`"keyId":"alias/a"`, `"encryptionContext":{"omitted":true,"originalSize":100663304}`, `"policy":{"omitted":true,"originalSize":102402}`,
+		`"keyId":"alias/a"`, `"encryptionContext":{"omitted":true,"originalSize":100663304}`,
+		`"policy":{"omitted":true,"originalSize":102402}`,
 		`"description":"d`,
 	} {
 		if !strings.Contains(all[0], want) {

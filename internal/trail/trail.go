@@ -1,10 +1,13 @@
-// Package trail keeps a record of every call: who, what, under which key and encryption context, with which outcome (P9).
+// Package trail keeps a record of every call: who, what, under which key and encryption context, with which
+// outcome (P9).
 //
-// Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without an error is durable; and
-// while the trail cannot be written, calls wait for it rather than go unrecorded. Records are lines of JSON in CloudTrail's shape,
-// compressed, in files of a file system that seals what it stores; Scanner reads them back. Lines that were recorded within the same
-// fraction of a second come in any order. After a write that failed, the records in question are written again in a new file: a record
-// may stand in two files, under one eventID. A torn end is cut off the file as soon as the disk works again, or at the next start.
+// Callers may rely on this: a record never holds item data or key bytes; what Flush or Close answered without
+// an error is durable; and while the trail cannot be written, calls wait for it rather than go unrecorded.
+// Records are lines of JSON in CloudTrail's shape, compressed, in files of a file system that seals what it
+// stores; Scanner reads them back. Lines that were recorded within the same fraction of a second come in any
+// order. After a write that failed, the records in question are written again in a new file: a record may
+// stand in two files, under one eventID. A torn end is cut off the file as soon as the disk works again, or
+// at the next start.
 package trail
 
 import (
@@ -44,8 +47,8 @@ type Options struct {
 	Clock    *clock.Clock
 	Log      *slog.Logger
 	MaxFiles int // how many files of 64 MiB the trail may take, the oldest are removed; 0 means 16
-	// Torn says whether a file ends with bytes that were never declared synced, as sealedfs finds out. Its error says that the file
-	// is damaged otherwise. Without it no torn end is looked for.
+	// Torn says whether a file ends with bytes that were never declared synced, as sealedfs finds out. Its
+	// error says that the file is damaged otherwise. Without it no torn end is looked for.
 	Torn func(path string) (bool, error)
 }
 
@@ -106,7 +109,8 @@ func open(o Options) (*Trail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Trail{o: o, limit: shardLimit, fileLimit: fileLimit, stop: make(chan struct{}), stopped: make(chan struct{})}
+	t := &Trail{o: o, limit: shardLimit, fileLimit: fileLimit, stop: make(chan struct{}),
+		stopped: make(chan struct{})}
 	if len(numbers) > 0 {
 		t.number = numbers[len(numbers)-1]
 	}
@@ -123,14 +127,15 @@ func open(o Options) (*Trail, error) {
 	return t, nil
 }
 
-// Record takes a record in. It returns before the record is durable, and waits while too much is to be written. After Close there is
-// nobody left to write: such a record is reported to the log as lost.
+// Record takes a record in. It returns before the record is durable, and waits while too much is to be
+// written. After Close there is nobody left to write: such a record is reported to the log as lost.
 func (t *Trail) Record(r service.Record) {
 	s := &t.shards[t.turn.Add(1)%shardCount]
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		t.o.Log.Error("a call came after the trail was closed; it is not recorded", "service", r.Service, "operation", r.Operation)
+		t.o.Log.Error("a call came after the trail was closed; it is not recorded", "service", r.Service,
+			"operation", r.Operation)
 		return
 	}
 	if len(s.lines) > t.limit {
@@ -152,7 +157,8 @@ func (t *Trail) flushLoop() {
 		select {
 		case <-ticker.C:
 			if err := t.Flush(); err != nil {
-				t.o.Log.Error("the trail cannot be written; calls will wait when its memory is full", "error", err)
+				t.o.Log.Error("the trail cannot be written; calls will wait when its memory is full", "error",
+					err)
 			}
 		case <-t.stop:
 			return
@@ -160,8 +166,8 @@ func (t *Trail) flushLoop() {
 	}
 }
 
-// Flush makes durable what was recorded so far. What could not be written stays for the next time; meanwhile no more is taken from
-// the shards, so that callers wait when those are full.
+// Flush makes durable what was recorded so far. What could not be written stays for the next time; meanwhile
+// no more is taken from the shards, so that callers wait when those are full.
 func (t *Trail) Flush() error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
@@ -184,8 +190,8 @@ func (s *shard) drain(into *[]byte) {
 	s.change.Broadcast()
 }
 
-// writePending writes what is pending and syncs it. After an error the file is given up: what reached the disk is not known, and
-// all that is pending goes to the next one.
+// writePending writes what is pending and syncs it. After an error the file is given up: what reached the
+// disk is not known, and all that is pending goes to the next one.
 func (t *Trail) writePending() error {
 	if len(t.pending) == 0 {
 		return nil
@@ -198,8 +204,9 @@ func (t *Trail) writePending() error {
 	return nil
 }
 
-// giveUp ends a file in which a write failed. One of which nothing was durable is removed, and its number used again: on a full disk
-// each attempt would leave a file, and these would take the place of the files that are kept.
+// giveUp ends a file in which a write failed. One of which nothing was durable is removed, and its number
+// used again: on a full disk each attempt would leave a file, and these would take the place of the files
+// that are kept.
 func (t *Trail) giveUp() error {
 	err := t.closeFile()
 	if !t.durable {
@@ -220,7 +227,8 @@ func (t *Trail) tryPending() error {
 			return err
 		}
 	}
-	for lines, rest := cutLines(t.pending, blockSize); len(lines) > 0; lines, rest = cutLines(rest, blockSize) {
+	for lines, rest := cutLines(t.pending, blockSize); len(lines) > 0; lines, rest = cutLines(rest,
+		blockSize) {
 		t.scratch = appendBlock(t.scratch[:0], t.encoder, lines)
 		n, err := t.file.Write(t.scratch)
 		t.written += int64(n)
@@ -234,10 +242,12 @@ func (t *Trail) tryPending() error {
 	return nil
 }
 
-// nextFile begins a file whose name is durable. That old files cannot be removed keeps no call from being recorded.
+// nextFile begins a file whose name is durable. That old files cannot be removed keeps no call from being
+// recorded.
 func (t *Trail) nextFile() error {
 	if err := t.closeFile(); err != nil {
-		t.o.Log.Warn("a file of the trail was closed uncleanly; what is in it was durable before", "error", err)
+		t.o.Log.Warn("a file of the trail was closed uncleanly; what is in it was durable before", "error",
+			err)
 	}
 	t.number++
 	t.durable = false
@@ -255,8 +265,8 @@ func (t *Trail) nextFile() error {
 	return nil
 }
 
-// removeOldest keeps the trail within as much as MaxFiles full files hold, the newest among them. Files that are not full, because
-// a start or a failed write began the next one, make no other go.
+// removeOldest keeps the trail within as much as MaxFiles full files hold, the newest among them. Files that
+// are not full, because a start or a failed write began the next one, make no other go.
 func (t *Trail) removeOldest() error {
 	numbers, err := fileNumbers(t.o.FS, t.o.Dir)
 	if err != nil {
@@ -268,7 +278,8 @@ func (t *Trail) removeOldest() error {
 		if err != nil {
 			return fmt.Errorf("looking at the trail: %w", err)
 		}
-		if room -= min(info.Size(), t.fileLimit); room < 0 {
+		room -= min(info.Size(), t.fileLimit)
+		if room < 0 {
 			return t.removeFiles(numbers[:n+1])
 		}
 	}
@@ -293,8 +304,8 @@ func (t *Trail) closeFile() error {
 	return err
 }
 
-// Close makes everything recorded durable; callers that wait are let in first. When it cannot, its error says how much is lost. Closing
-// again gives the same answer.
+// Close makes everything recorded durable; callers that wait are let in first. When it cannot, its error says
+// how much is lost. Closing again gives the same answer.
 func (t *Trail) Close() error {
 	t.closing.Do(func() {
 		close(t.stop)

@@ -93,7 +93,8 @@ func opened(t testing.TB, fs vfs.FS, log io.Writer) *Trail {
 }
 
 func caller(request string) *auth.Caller {
-	return &auth.Caller{Type: auth.IAMUser, Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/alice", Region: "us-east-1", RequestID: request}
+	return &auth.Caller{Type: auth.IAMUser, Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/alice", Region: "us-east-1",
+		RequestID: request}
 }
 
 func call(request string) service.Record {

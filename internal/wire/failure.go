@@ -9,8 +9,9 @@ import (
 	"strconv"
 )
 
-// Fail answers a request that no service has seen, such as one that is too large or is not HTTP. The answer has the shape of the
-// JSON services, which the SDKs of every protocol show in their error; code and message are plain ASCII without quotation marks.
+// Fail answers a request that no service has seen, such as one that is too large or is not HTTP. The answer
+// has the shape of the JSON services, which the SDKs of every protocol show in their error; code and message
+// are plain ASCII without quotation marks.
 func Fail(res *Response, status int, code, message string) {
 	res.Reset()
 	res.Status = status
@@ -55,6 +56,9 @@ func NewUUID() string {
 	hex.Encode(text[14:18], raw[6:8])
 	hex.Encode(text[19:23], raw[8:10])
 	hex.Encode(text[24:], raw[10:])
-	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	text[8] = '-'
+	text[13] = '-'
+	text[18] = '-'
+	text[23] = '-'
 	return string(text[:])
 }

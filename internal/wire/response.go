@@ -1,7 +1,7 @@
 package wire
 
-// Response is the answer to one request. A front hands it out reset: status 200, no headers, an empty body with capacity to
-// append to.
+// Response is the answer to one request. A front hands it out reset: status 200, no headers, an empty body
+// with capacity to append to.
 type Response struct {
 	Status int
 	// Body is what is sent, with its Content-Length.
@@ -19,7 +19,9 @@ type responseField struct {
 
 // Reset makes the response ready for the next request and keeps its memory, within bounds.
 func (r *Response) Reset() {
-	body, arena, fields := r.Body[:0], r.arena[:0], r.fields[:0]
+	body := r.Body[:0]
+	arena := r.arena[:0]
+	fields := r.fields[:0]
 	if cap(body) > keptCapacity {
 		body = nil
 	}
@@ -29,8 +31,8 @@ func (r *Response) Reset() {
 	*r = Response{Status: 200, Body: body, arena: arena, fields: fields}
 }
 
-// SetHeader sets a header field in its place, or adds it. The name is given in its canonical form. A value with a control
-// character is dropped: it could only be an attempt to write another header.
+// SetHeader sets a header field in its place, or adds it. The name is given in its canonical form. A value
+// with a control character is dropped: it could only be an attempt to write another header.
 func (r *Response) SetHeader(name, value string) { setHeader(r, name, value) }
 
 // SetHeaderBytes is SetHeader for bytes, which are copied.

@@ -1,11 +1,13 @@
 // Package wire is the contract between HTTP and the handlers behind it.
 //
-// Callers may rely on this: a handler sees a request that is complete (its body was read within the front's limit), whose header
-// names are in lower case and whose header values are as received, in the order received. Everything that a Request hands out as
-// bytes belongs to it and is overwritten after Serve returns: copy what must live longer. Strings may be kept. A Response is
-// sent only after Serve has returned, so that an answer is either whole or absent.
+// Callers may rely on this: a handler sees a request that is complete (its body was read within the front's
+// limit), whose header names are in lower case and whose header values are as received, in the order
+// received. Everything that a Request hands out as bytes belongs to it and is overwritten after Serve
+// returns: copy what must live longer. Strings may be kept. A Response is sent only after Serve has returned,
+// so that an answer is either whole or absent.
 //
-// The package knows neither net/http nor AWS; the fronts in wire/front are the only code that knows a server implementation.
+// The package knows neither net/http nor AWS; the fronts in wire/front are the only code that knows a server
+// implementation.
 package wire
 
 import (
@@ -13,8 +15,8 @@ import (
 	"context"
 )
 
-// Handler answers requests. The context ends when the server stops waiting for requests in flight; a client that goes away does
-// not end it, so that what was begun is finished and recorded.
+// Handler answers requests. The context ends when the server stops waiting for requests in flight; a client
+// that goes away does not end it, so that what was begun is finished and recorded.
 type Handler interface {
 	Serve(ctx context.Context, req *Request, res *Response)
 }
@@ -33,7 +35,8 @@ type span struct{ from, to int }
 
 type field struct{ name, value span }
 
-// Request is one HTTP request. The zero value is ready to be filled by a front: Reset, Begin, then AddHeader and SetBody.
+// Request is one HTTP request. The zero value is ready to be filled by a front: Reset, Begin, then AddHeader
+// and SetBody.
 type Request struct {
 	method   string
 	remoteIP string
@@ -54,8 +57,8 @@ func (r *Request) Reset() {
 	*r = Request{arena: arena, fields: fields}
 }
 
-// Begin sets the request line, the authority, and the address of the client without its port. The bytes are copied. Of a target in
-// absolute form (RFC 9112 section 3.2.2) the path and query are kept.
+// Begin sets the request line, the authority, and the address of the client without its port. The bytes are
+// copied. Of a target in absolute form (RFC 9112 section 3.2.2) the path and query are kept.
 func (r *Request) Begin(method, target, host []byte, remoteIP string) {
 	r.method = methodName(method)
 	r.remoteIP = remoteIP

@@ -64,7 +64,9 @@ func TestResponse(t *testing.T) {
 }
 
 func TestIDs(t *testing.T) {
-	long, uuid := regexp.MustCompile(`^[0-9A-V]{52}$`), regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	long, uuid := regexp.MustCompile(`^[0-9A-V]{52}$`), regexp.MustCompile(
+		`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`,
+	)
 	seen := map[string]bool{}
 	for range 1000 {
 		a, b := NewID(), NewUUID()

@@ -1,8 +1,8 @@
 // Package compat writes docs/compat.md: which operation of which service works.
 //
-// Callers may rely on this: every operation of the models is in the page exactly once, whether a service mentions it or not. One
-// that no service mentions is refused. A table that names an operation which the model does not have, or one twice, is an error,
-// so that the page cannot promise what does not exist.
+// Callers may rely on this: every operation of the models is in the page exactly once, whether a service
+// mentions it or not. One that no service mentions is refused. A table that names an operation which the
+// model does not have, or one twice, is an error, so that the page cannot promise what does not exist.
 package compat
 
 import (
@@ -49,7 +49,8 @@ HTTP 400 and a message that names it. **refused**: the operation is answered wit
 func Append(dst []byte, services []Service) ([]byte, error) {
 	tables := make([][]Support, len(services))
 	dst = append(dst, introduction...)
-	dst = append(dst, "\n| service | API version | supported | partial | refused |\n|---|---|---|---|---|\n"...)
+	dst = append(dst, "\n| service | API version | supported | partial | refused "+
+		"|\n|---|---|---|---|---|\n"...)
 	for i, s := range services {
 		var err error
 		if tables[i], err = s.complete(); err != nil {
@@ -59,7 +60,8 @@ func Append(dst []byte, services []Service) ([]byte, error) {
 		for _, line := range tables[i] {
 			count[line.Status]++
 		}
-		dst = fmt.Appendf(dst, "| [%s](#%s) | %s | %d | %d | %d |\n", s.Info.FullName, anchor(s.Info.FullName), s.Info.APIVersion,
+		dst = fmt.Appendf(dst, "| [%s](#%s) | %s | %d | %d | %d |\n", s.Info.FullName,
+			anchor(s.Info.FullName), s.Info.APIVersion,
 			count[Supported], count[Partial], count[Refused])
 	}
 	for i, s := range services {

@@ -46,8 +46,8 @@ func (p *plan) readMember(structure string, m member) string {
 	return fmt.Sprintf("x.%s, o.Err = %s", m.field, call)
 }
 
-// itemMemory is what an item is read into. An input's own item starts with room for the usual one, so that it does not grow
-// step by step; items in lists do not, because a small body can hold many of them.
+// itemMemory is what an item is read into. An input's own item starts with room for the usual one, so that it
+// does not grow step by step; items in lists do not, because a small body can hold many of them.
 func (p *plan) itemMemory(structure string, m member) string {
 	for _, op := range p.Operations {
 		if op.Input.Shape != structure {
@@ -71,10 +71,12 @@ func (p *plan) readElement(s *shape) string {
 	case itemKind:
 		return "api.ItemIn"
 	case listKind:
-		return fmt.Sprintf("func(v *%s, r *strictjson.Reader) (err error) {\n*v, err = api.ReadList(r, %s)\nreturn err\n}",
+		return fmt.Sprintf("func(v *%s, r *strictjson.Reader) (err error) {\n*v, err = api.ReadList(r, "+
+			"%s)\nreturn err\n}",
 			p.elementType(s), p.readElement(p.Shapes[s.Member.Shape]))
 	case mapKind:
-		return fmt.Sprintf("func(v *%s, r *strictjson.Reader) (err error) {\n*v, err = api.ReadMap(r, %s)\nreturn err\n}",
+		return fmt.Sprintf("func(v *%s, r *strictjson.Reader) (err error) {\n*v, err = api.ReadMap(r, "+
+			"%s)\nreturn err\n}",
 			p.elementType(s), p.readElement(p.Shapes[s.Value.Shape]))
 	}
 	return "api." + scalarName(p.kindOf(s)) + "In"
@@ -124,11 +126,14 @@ func (p *plan) writeAppend(out *source) error {
 func (p *plan) appendMember(m member, value string) string {
 	switch m.kind {
 	case structKind:
-		return fmt.Sprintf("if %s != nil {\ndst = %[1]s.AppendJSON(strictjson.AppendName(dst, %q))\n}", value, m.name)
+		return fmt.Sprintf("if %s != nil {\ndst = %[1]s.AppendJSON(strictjson.AppendName(dst, %q))\n}", value,
+			m.name)
 	case listKind:
-		return fmt.Sprintf("dst = api.AppendList(dst, %q, %s, %s)", m.name, value, p.appendElement(p.Shapes[m.shape.Member.Shape]))
+		return fmt.Sprintf("dst = api.AppendList(dst, %q, %s, %s)", m.name, value,
+			p.appendElement(p.Shapes[m.shape.Member.Shape]))
 	case mapKind:
-		return fmt.Sprintf("dst = api.AppendMap(dst, %q, %s, %s)", m.name, value, p.appendElement(p.Shapes[m.shape.Value.Shape]))
+		return fmt.Sprintf("dst = api.AppendMap(dst, %q, %s, %s)", m.name, value,
+			p.appendElement(p.Shapes[m.shape.Value.Shape]))
 	case valueKind:
 		return fmt.Sprintf("dst = api.AppendValue(dst, %q, %s)", m.name, value)
 	case itemKind:

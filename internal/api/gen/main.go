@@ -1,7 +1,7 @@
 // Command gen writes the shapes of every service from the service models.
 //
-// Callers may rely on this: the same models give the same bytes, and a model that uses a trait which the generator does not
-// know is refused instead of being generated without it.
+// Callers may rely on this: the same models give the same bytes, and a model that uses a trait which the
+// generator does not know is refused instead of being generated without it.
 //
 //	go run ./internal/api/gen          writes the packages beside it
 //	go run ./internal/api/gen -check   exits 1 when they differ from what it would write
@@ -21,8 +21,8 @@ type service struct {
 	file    string
 	pkg     string
 	invalid string // the code of validation errors
-	// clientSide generates the client's half as well, the writing of inputs and the reading of outputs, for tests,
-	// benchmarks and calls to other installations.
+	// clientSide generates the client's half as well, the writing of inputs and the reading of outputs, for
+	// tests, benchmarks and calls to other installations.
 	clientSide bool
 }
 

@@ -9,8 +9,9 @@ import (
 	"slices"
 )
 
-// model is one service model. Every trait that the models may have is named here; a model with another one is refused, so that
-// a trait is never ignored by accident. Traits of type json.RawMessage are known and have no bearing on a server.
+// model is one service model. Every trait that the models may have is named here; a model with another one is
+// refused, so that a trait is never ignored by accident. Traits of type json.RawMessage are known and have no
+// bearing on a server.
 type model struct {
 	Metadata   metadata              `json:"metadata"`
 	Operations map[string]*operation `json:"operations"`

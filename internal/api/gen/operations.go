@@ -12,14 +12,17 @@ func (p *plan) writeOperations(out *source) error {
 	out.line("// Describe describes the service and lists its operations.")
 	out.line("func Describe() api.ServiceInfo {\nreturn api.ServiceInfo{")
 	out.line("Name: %q, FullName: %q, Protocol: %q,", md.credentialScope(), md.ServiceFullName, md.Protocol)
-	out.line("APIVersion: %q, JSONVersion: %q, TargetPrefix: %q,", md.APIVersion, md.JSONVersion, md.TargetPrefix)
+	out.line("APIVersion: %q, JSONVersion: %q, TargetPrefix: %q,", md.APIVersion, md.JSONVersion,
+		md.TargetPrefix)
 	out.line("XMLNamespace: %q,\nOperations: Operations(),\n}\n}\n", md.XMLNamespace)
 	out.line("// Operations lists the service's operations by name.")
 	out.line("func Operations() []api.OperationInfo {\nreturn []api.OperationInfo{")
 	for _, name := range sortedKeys(p.Operations) {
 		op := p.Operations[name]
-		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q, %t),", name, exported(op.Input.Shape), exported(op.Output.Shape),
-			op.HTTP.Method, path(op), strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "), readOnly(name))
+		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q, %t),", name, exported(op.Input.Shape),
+			exported(op.Output.Shape),
+			op.HTTP.Method, path(op), strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "),
+			readOnly(name))
 	}
 	out.line("}\n}\n")
 	for _, name := range sortedKeys(p.Operations) {
@@ -35,11 +38,14 @@ func path(op *operation) string {
 	return path
 }
 
-// readOnly says what CloudTrail would: whether the operation leaves every resource as it was. Using a key changes nothing.
+// readOnly says what CloudTrail would: whether the operation leaves every resource as it was. Using a key
+// changes nothing.
 func readOnly(name string) bool {
 	for _, prefix := range []string{
-		"Get", "List", "Describe", "BatchGet", "TransactGet", "Query", "Scan", "Assume", "Simulate", "Validate", "Estimate",
-		"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateMac", "GenerateRandom", "Sign", "Verify", "DeriveShared",
+		"Get", "List", "Describe", "BatchGet", "TransactGet", "Query", "Scan", "Assume", "Simulate",
+		"Validate", "Estimate",
+		"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateMac", "GenerateRandom", "Sign",
+		"Verify", "DeriveShared",
 		"DecodeAuthorization", "Encapsulate", "Decapsulate",
 	} {
 		if strings.HasPrefix(name, prefix) {
@@ -62,7 +68,8 @@ func (p *plan) writeOperation(out *source, op *operation) error {
 		if hasOutput {
 			body = "out.AppendXML"
 		}
-		out.line("AppendXML: func(dst []byte, out *%s, requestID string) []byte {\nreturn api.XMLResponse(dst, %q, %q, requestID, %s)\n},",
+		out.line("AppendXML: func(dst []byte, out *%s, requestID string) []byte {\nreturn "+
+			"api.XMLResponse(dst, %q, %q, requestID, %s)\n},",
 			result, p.Metadata.XMLNamespace, op.Name, body)
 	} else {
 		p.writeBody(out, op, hasOutput)
@@ -82,18 +89,21 @@ func (p *plan) writeBody(out *source, op *operation, hasOutput bool) {
 	switch {
 	case input.Payload != "" && p.kindOf(p.Shapes[input.Members[input.Payload].Shape]) == structKind:
 		payload := input.Members[input.Payload]
-		out.line("Read: func(r *strictjson.Reader, in *%s) error {\nin.%s = new(%s)\nreturn in.%[2]s.ReadJSON(r)\n},",
+		out.line("Read: func(r *strictjson.Reader, in *%s) error {\nin.%s = new(%s)\nreturn "+
+			"in.%[2]s.ReadJSON(r)\n},",
 			in, exported(input.Payload), exported(payload.Shape))
 	case input.Payload == "" && (p.Metadata.Protocol == "json" || len(p.bodyMembers(input)) > 0):
 		out.line("Read: func(r *strictjson.Reader, in *%s) error { return in.ReadJSON(r) },", in)
 	}
 	switch {
-	case !hasOutput || p.Metadata.Protocol == "rest-json" && p.Shapes[output.Name].Payload == "" && len(p.bodyMembers(output)) == 0:
+	case !hasOutput || p.Metadata.Protocol == "rest-json" && p.Shapes[output.Name].Payload == "" &&
+		len(p.bodyMembers(output)) == 0:
 		out.line("Append: func(dst []byte, _ *%s) []byte { return dst },", result)
 	case output.Payload != "" && p.Shapes[output.Members[output.Payload].Shape].EventStream:
 		out.line("Append: func(dst []byte, _ *%s) []byte { return dst },", result)
 	case output.Payload != "":
-		out.line("Append: func(dst []byte, out *%s) []byte { return append(dst, out.%s...) },", result, exported(output.Payload))
+		out.line("Append: func(dst []byte, out *%s) []byte { return append(dst, out.%s...) },", result,
+			exported(output.Payload))
 	default:
 		out.line("Append: func(dst []byte, out *%s) []byte { return out.AppendJSON(dst) },", result)
 	}
@@ -104,13 +114,16 @@ func (p *plan) writeBinding(out *source, op *operation) error {
 	input, output := p.Shapes[op.Input.Shape], p.Shapes[op.Output.Shape]
 	in, result := exported(input.Name), exported(output.Name)
 	_, query, _ := strings.Cut(op.HTTP.RequestURI, "?")
-	out.line("HTTP: &api.Binding[%s, %s]{\nMethod: %q, Path: %q, Query: %q, Status: %d,", in, result, op.HTTP.Method, path(op),
+	out.line("HTTP: &api.Binding[%s, %s]{\nMethod: %q, Path: %q, Query: %q, Status: %d,", in, result,
+		op.HTTP.Method, path(op),
 		query, op.HTTP.ResponseCode)
 	if err := p.writeParams(out, input); err != nil {
 		return err
 	}
-	if payload := input.Members[input.Payload]; payload != nil && p.kindOf(p.Shapes[payload.Shape]) == blobKind {
-		out.line("ReadBody: func(in *%s, body []byte) { in.%s = append([]byte{}, body...) },", in, exported(input.Payload))
+	if payload := input.Members[input.Payload]; payload != nil &&
+		p.kindOf(p.Shapes[payload.Shape]) == blobKind {
+		out.line("ReadBody: func(in *%s, body []byte) { in.%s = append([]byte{}, body...) },", in,
+			exported(input.Payload))
 	}
 	if output.Payload != "" && !p.Shapes[output.Members[output.Payload].Shape].EventStream {
 		if p.kindOf(p.Shapes[output.Members[output.Payload].Shape]) != blobKind {
@@ -126,7 +139,8 @@ func (p *plan) writeBinding(out *source, op *operation) error {
 func (p *plan) writeParams(out *source, input *shape) error {
 	var params, cases source
 	for _, m := range p.members(input) {
-		place := map[string]string{"uri": "api.InPath", "querystring": "api.InQuery", "header": "api.InHeader"}[m.Location]
+		place := map[string]string{"uri": "api.InPath", "querystring": "api.InQuery",
+			"header": "api.InHeader"}[m.Location]
 		if m.Location == "" {
 			continue
 		}
@@ -143,7 +157,8 @@ func (p *plan) writeParams(out *source, input *shape) error {
 		return nil
 	}
 	out.line("Params: []api.Param{\n%s},", params.String())
-	out.line("Set: func(in *%s, p api.Param, values []string) error {\nswitch p.Member {\n%s}\nreturn api.UnknownParam(%q, p)\n},",
+	out.line("Set: func(in *%s, p api.Param, values []string) error {\nswitch p.Member {\n%s}\nreturn "+
+		"api.UnknownParam(%q, p)\n},",
 		exported(input.Name), cases.String(), input.Name)
 	return nil
 }
@@ -155,11 +170,13 @@ func (p *plan) writeHeaders(out *source, output *shape) {
 		case "header":
 			headers.line("api.HeaderText(set, %q, out.%s)", m.LocationName, m.field)
 		case "statusCode":
-			out.line("StatusOf: func(out *%s) int { return api.StatusIn(out.%s) },", exported(output.Name), m.field)
+			out.line("StatusOf: func(out *%s) int { return api.StatusIn(out.%s) },", exported(output.Name),
+				m.field)
 		}
 	}
 	if headers.Len() > 0 {
-		out.line("Headers: func(out *%s, set func(name, value string)) {\n%s},", exported(output.Name), headers.String())
+		out.line("Headers: func(out *%s, set func(name, value string)) {\n%s},", exported(output.Name),
+			headers.String())
 	}
 }
 
@@ -196,11 +213,13 @@ func (p *plan) writeError(out *source, s *shape) {
 		fmt.Fprintf(&parameters, ", %s %s", argument, p.fieldType(m.shape))
 		detail.line("%s", p.appendMember(m, argument))
 	}
-	out.line("// %s makes the error of the same name.\nfunc %[1]s(message string%s) *api.Error {", exported(s.Name), parameters.String())
+	out.line("// %s makes the error of the same name.\nfunc %[1]s(message string%s) *api.Error {",
+		exported(s.Name), parameters.String())
 	if detail.Len() == 0 {
 		out.line("return &api.Error{Code: %q, Message: message, Status: %d}\n}\n", code, status)
 		return
 	}
-	out.line("return &api.Error{Code: %q, Message: message, Status: %d, Detail: func(dst []byte) []byte {", code, status)
+	out.line("return &api.Error{Code: %q, Message: message, Status: %d, Detail: func(dst []byte) []byte {",
+		code, status)
 	out.line("%sreturn dst\n}}\n}\n", detail.String())
 }

@@ -168,7 +168,9 @@ func (p *plan) members(s *shape) []member {
 
 // bodyMembers are the members that travel in the body as JSON or XML.
 func (p *plan) bodyMembers(s *shape) []member {
-	return slices.DeleteFunc(p.members(s), func(m member) bool { return m.Location != "" || m.name == s.Payload })
+	return slices.DeleteFunc(p.members(s), func(m member) bool {
+		return m.Location != "" || m.name == s.Payload
+	})
 }
 
 func exported(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
@@ -236,7 +238,8 @@ func (p *plan) check() error {
 		}
 	}
 	for _, op := range p.Operations {
-		if w := op.Output.ResultWrapper; p.Metadata.Protocol == "query" && op.Output.Location == "" && w != op.Name+"Result" {
+		if w := op.Output.ResultWrapper; p.Metadata.Protocol == "query" && op.Output.Location == "" &&
+			w != op.Name+"Result" {
 			return fmt.Errorf("%s: the result is wrapped in %q", op.Name, w)
 		}
 	}

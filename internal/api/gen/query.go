@@ -32,12 +32,14 @@ func (p *plan) writeForm(out *source) error {
 func (p *plan) formMember(m member) (string, error) {
 	switch m.kind {
 	case structKind:
-		return fmt.Sprintf("x.%s = new(%s)\no.Err = x.%[1]s.ReadForm(o.Value)", m.field, exported(m.shape.Name)), nil
+		return fmt.Sprintf("x.%s = new(%s)\no.Err = x.%[1]s.ReadForm(o.Value)", m.field,
+			exported(m.shape.Name)), nil
 	case listKind:
 		element := p.Shapes[m.shape.Member.Shape]
 		switch p.kindOf(element) {
 		case structKind:
-			return fmt.Sprintf("x.%s = api.FormList(&o, (*%s).ReadForm)", m.field, exported(element.Name)), nil
+			return fmt.Sprintf("x.%s = api.FormList(&o, (*%s).ReadForm)", m.field,
+				exported(element.Name)), nil
 		case textKind:
 			return fmt.Sprintf("x.%s = api.FormList(&o, api.FormText)", m.field), nil
 		}
@@ -73,7 +75,8 @@ func (p *plan) writeXML(out *source) error {
 func (p *plan) xmlMember(m member) (string, error) {
 	switch m.kind {
 	case structKind:
-		return fmt.Sprintf("if x.%s != nil {\ndst = api.XMLClose(x.%[1]s.AppendXML(api.XMLOpen(dst, %q)), %[2]q)\n}", m.field, m.name), nil
+		return fmt.Sprintf("if x.%s != nil {\ndst = api.XMLClose(x.%[1]s.AppendXML(api.XMLOpen(dst, %q)), "+
+			"%[2]q)\n}", m.field, m.name), nil
 	case listKind:
 		element, err := p.xmlElement(p.Shapes[m.shape.Member.Shape])
 		return fmt.Sprintf("dst = api.XMLList(dst, %q, x.%s, %s)", m.name, m.field, element), err

@@ -58,7 +58,8 @@ func (p *plan) writeRules(out *source) error {
 					return fmt.Errorf("%s: %w", name, err)
 				}
 			}
-			fields = append(fields, fmt.Sprintf("Pattern: %s, Match: %s", quote(s.Pattern), matchers[s.Pattern]))
+			fields = append(fields, fmt.Sprintf("Pattern: %s, Match: %s", quote(s.Pattern),
+				matchers[s.Pattern]))
 		}
 		if s.Enum != nil {
 			fields = append(fields, fmt.Sprintf("Enum: %#v", inServiceOrder(s.Enum)))
@@ -66,21 +67,25 @@ func (p *plan) writeRules(out *source) error {
 		out.line("var text%s = api.TextRule{%s}\n", exported(name), strings.Join(fields, ", "))
 	}
 	for _, name := range sortedKeys(p.rules.sizes) {
-		out.line("var size%s = api.SizeRule{%s}\n", exported(name), strings.Join(limits(p.rules.sizes[name]), ", "))
+		out.line("var size%s = api.SizeRule{%s}\n", exported(name),
+			strings.Join(limits(p.rules.sizes[name]), ", "))
 	}
 	for _, name := range sortedKeys(p.rules.numbers) {
-		out.line("var number%s = api.NumberRule{%s}\n", exported(name), strings.Join(numberLimits(p.rules.numbers[name]), ", "))
+		out.line("var number%s = api.NumberRule{%s}\n", exported(name),
+			strings.Join(numberLimits(p.rules.numbers[name]), ", "))
 	}
 	return nil
 }
 
-// inServiceOrder is an enumeration in the order in which the service's errors list it, where that is not the model's.
+// inServiceOrder is an enumeration in the order in which the service's errors list it, where that is not the
+// model's.
 func inServiceOrder(enum []string) []string {
 	for _, order := range [][]string{
 		{"SPECIFIC_ATTRIBUTES", "COUNT", "ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES"},
 		{"B", "N", "S"},
 		{"ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"},
-		{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH", "GE", "CONTAINS"},
+		{"IN", "NULL", "BETWEEN", "LT", "NOT_CONTAINS", "EQ", "GT", "NOT_NULL", "NE", "LE", "BEGINS_WITH",
+			"GE", "CONTAINS"},
 	} {
 		if slices.Equal(slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(enum))) {
 			return order
@@ -152,8 +157,8 @@ func translate(pattern string) (expression, error) {
 	return e, err
 }
 
-// writeMatcher writes the function that says whether a string matches a pattern as a whole. Repeated sets of characters, which
-// most patterns are, need no regular expression.
+// writeMatcher writes the function that says whether a string matches a pattern as a whole. Repeated sets of
+// characters, which most patterns are, need no regular expression.
 func writeMatcher(out *source, function, name, pattern string) error {
 	e, err := translate(pattern)
 	if err != nil {
@@ -186,7 +191,8 @@ func repeatedSet(e expression) (ranges []rune, atLeastOne, ok bool) {
 		switch {
 		case tree.Op == syntax.OpCapture:
 			tree = tree.Sub[0]
-		case tree.Op == syntax.OpConcat && len(tree.Sub) == 3 && tree.Sub[0].Op == syntax.OpBeginText && tree.Sub[2].Op == syntax.OpEndText:
+		case tree.Op == syntax.OpConcat && len(tree.Sub) == 3 && tree.Sub[0].Op == syntax.OpBeginText &&
+			tree.Sub[2].Op == syntax.OpEndText:
 			tree = tree.Sub[1]
 		case (tree.Op == syntax.OpPlus || tree.Op == syntax.OpStar) && tree.Sub[0].Op == syntax.OpCharClass:
 			return tree.Sub[0].Rune, tree.Op == syntax.OpPlus, true

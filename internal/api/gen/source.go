@@ -61,8 +61,10 @@ func generate(s service, m *model, files map[string][]byte) error {
 		name  string
 		write func(*source) error
 	}{
-		{"shapes", p.writeShapes}, {"read", p.writeRead}, {"append", p.writeAppend}, {"form", p.writeForm}, {"xml", p.writeXML},
-		{"validate", p.writeWalk}, {"operations", p.writeOperations}, {"errors", p.writeErrors}, {"rules", p.writeRules},
+		{"shapes", p.writeShapes}, {"read", p.writeRead}, {"append", p.writeAppend}, {"form", p.writeForm},
+		{"xml", p.writeXML},
+		{"validate", p.writeWalk}, {"operations", p.writeOperations}, {"errors", p.writeErrors},
+		{"rules", p.writeRules},
 	}
 	for _, w := range writers {
 		var file source

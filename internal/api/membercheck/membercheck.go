@@ -1,13 +1,15 @@
 // Package membercheck finds members of inputs that a service forgot.
 //
-// Callers may rely on this: when Check returns no findings, then every member of every input that the service takes, at any
-// depth, is read somewhere in the service's own non-test source through a value of that member's own structure, or it is listed
-// as unsupported, in which case the service refuses it at run time (api.RefuseUnsupported). A member of the same name in another
-// structure does not count, and neither does writing to a member.
+// Callers may rely on this: when Check returns no findings, then every member of every input that the service
+// takes, at any depth, is read somewhere in the service's own non-test source through a value of that
+// member's own structure, or it is listed as unsupported, in which case the service refuses it at run time
+// (api.RefuseUnsupported). A member of the same name in another structure does not count, and neither does
+// writing to a member.
 //
-// What it cannot see: that the code which reads a member runs for the operation in question. A structure that two operations
-// share is checked once for both. And it does not follow values into other packages, so a member that only they read, such as
-// through a generic function of another package whose result type is inferred, must be selected in the service.
+// What it cannot see: that the code which reads a member runs for the operation in question. A structure that
+// two operations share is checked once for both. And it does not follow values into other packages, so a
+// member that only they read, such as through a generic function of another package whose result type is
+// inferred, must be selected in the service.
 package membercheck
 
 import (
@@ -32,7 +34,8 @@ type Config struct {
 	Operations []api.OperationInfo
 	// Served are the operations that the service answers.
 	Served []string
-	// Unsupported are the members that it refuses, by operation, as dotted paths. A path covers what is below it.
+	// Unsupported are the members that it refuses, by operation, as dotted paths. A path covers what is below
+	// it.
 	Unsupported map[string][]string
 }
 
@@ -66,7 +69,8 @@ func Check(c Config) ([]Finding, error) {
 	}
 	for name := range c.Unsupported {
 		if !slices.Contains(c.Served, name) {
-			check.findings = append(check.findings, Finding{name, "", "is not served, and yet has unsupported members"})
+			check.findings = append(check.findings,
+				Finding{name, "", "is not served, and yet has unsupported members"})
 		}
 	}
 	return check.findings, nil
@@ -108,8 +112,8 @@ func checkShapes(files *token.FileSet, c Config) (*types.Package, error) {
 	return shapes, nil
 }
 
-// strangers imports every package as an empty one, so that a check needs no compiled dependencies: their types stay unknown,
-// which only matters to a value that reaches the service through them.
+// strangers imports every package as an empty one, so that a check needs no compiled dependencies: their
+// types stay unknown, which only matters to a value that reaches the service through them.
 type strangers struct {
 	known *types.Package
 }
@@ -141,7 +145,8 @@ func selections(files *token.FileSet, c Config, shapes *types.Package) (map[memb
 	selected := map[member]bool{}
 	for expression, selection := range info.Selections {
 		named := namedOf(selection.Recv())
-		if selection.Kind() != types.FieldVal || named == nil || named.Obj().Pkg() != shapes || written[expression] {
+		if selection.Kind() != types.FieldVal || named == nil || named.Obj().Pkg() != shapes ||
+			written[expression] {
 			continue
 		}
 		selected[member{named.Obj().Name(), expression.Sel.Name}] = true
@@ -186,13 +191,16 @@ func (k *checker) operation(name, input string, unsupported []string) {
 	k.structure(name, "", input, unsupported, used, map[string]bool{})
 	for _, path := range unsupported {
 		if !used[path] {
-			k.findings = append(k.findings, Finding{name, path, "is listed as unsupported, but there is no such member"})
+			k.findings = append(k.findings,
+				Finding{name, path, "is listed as unsupported, but there is no such member"})
 		}
 	}
 }
 
 // structure checks the members of one structure, which is reached by path.
-func (k *checker) structure(operation, path, shape string, unsupported []string, used, above map[string]bool) {
+func (k *checker) structure(
+	operation, path, shape string, unsupported []string, used, above map[string]bool,
+) {
 	object := k.shapes.Scope().Lookup(shape)
 	if object == nil || above[shape] {
 		return
@@ -210,7 +218,8 @@ func (k *checker) structure(operation, path, shape string, unsupported []string,
 			continue
 		}
 		if !k.selected[member{shape, field.Name()}] {
-			k.findings = append(k.findings, Finding{operation, memberPath, "is neither read nor listed as unsupported"})
+			k.findings = append(k.findings,
+				Finding{operation, memberPath, "is neither read nor listed as unsupported"})
 			continue
 		}
 		if nested := k.nested(field.Type()); nested != "" {

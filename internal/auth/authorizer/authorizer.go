@@ -1,9 +1,10 @@
 // Package authorizer decides calls by the installation's policies.
 //
-// Callers may rely on this: whoever is not known to the identity source has no identity policy, and what no policy allows is
-// refused (P6). The root user of an account may do everything in its account, except with resources whose own policy is the gate
-// or denies it; in other accounts it may do nothing that they do not let it. A resource that cannot be placed in an account is
-// nobody's. A service that calls by itself, on nobody's behalf, has only what resources' own policies and grants give it.
+// Callers may rely on this: whoever is not known to the identity source has no identity policy, and what no
+// policy allows is refused (P6). The root user of an account may do everything in its account, except with
+// resources whose own policy is the gate or denies it; in other accounts it may do nothing that they do not
+// let it. A resource that cannot be placed in an account is nobody's. A service that calls by itself, on
+// nobody's behalf, has only what resources' own policies and grants give it.
 package authorizer
 
 import (
@@ -52,8 +53,8 @@ func New(identities Identities, c *clock.Clock) *Authorizer {
 	return &Authorizer{identities: identities, clock: c}
 }
 
-// Authorize refuses with the first need that is not granted. All needs of a call are decided by what is attached to its caller at one
-// moment.
+// Authorize refuses with the first need that is not granted. All needs of a call are decided by what is
+// attached to its caller at one moment.
 func (a *Authorizer) Authorize(_ context.Context, caller *auth.Caller, needs *auth.Needs) error {
 	all := needs.All()
 	for i := range all {
@@ -85,7 +86,9 @@ func (a *Authorizer) newContext(caller *auth.Caller) *requestContext {
 	if !ok {
 		r = &requestContext{}
 	}
-	r.caller, r.identity, r.now = caller, a.identities.Identity(caller), a.clock.Now()
+	r.caller = caller
+	r.identity = a.identities.Identity(caller)
+	r.now = a.clock.Now()
 	return r
 }
 
@@ -97,13 +100,15 @@ func (a *Authorizer) release(r *requestContext) {
 
 // ownsAll is the quick way for the root user and a resource of its own account that has no policy.
 func ownsAll(caller *auth.Caller, need *auth.Need) bool {
-	return caller.Type == auth.Root && need.Policy == nil && !need.Gate && resourceAccount(caller, need.Resource) == caller.Account
+	return caller.Type == auth.Root && need.Policy == nil && !need.Gate &&
+		resourceAccount(caller, need.Resource) == caller.Account
 }
 
 func (c *requestContext) decide(need *auth.Need) policy.Decision {
 	c.need, c.used = need, 0
 	c.resourceAccount = resourceAccount(c.caller, need.Resource)
-	c.request = policy.Request{Principal: c.principal(), Action: need.Action, Resource: need.Resource, Context: c}
+	c.request = policy.Request{Principal: c.principal(), Action: need.Action, Resource: need.Resource,
+		Context: c}
 	c.policies = policy.Policies{
 		Identity:        c.identity.Policies,
 		Unrestricted:    c.caller.Type == auth.Root,
@@ -124,11 +129,13 @@ func (c *requestContext) principal() policy.Principal {
 	case auth.WebIdentity:
 		return policy.Principal{Federated: c.caller.ARN}
 	}
-	return policy.Principal{Account: c.caller.Account, ARN: c.caller.ARN, UserID: c.caller.UserID, RoleARN: c.identity.RoleARN}
+	return policy.Principal{Account: c.caller.Account, ARN: c.caller.ARN, UserID: c.caller.UserID,
+		RoleARN: c.identity.RoleARN}
 }
 
-// resourceAccount is the account in the resource's ARN. What belongs to no account in particular (an action without a resource, a
-// resource that every account shares, such as AWS's own policies) counts as the caller's. An ARN that is none is nobody's.
+// resourceAccount is the account in the resource's ARN. What belongs to no account in particular (an action
+// without a resource, a resource that every account shares, such as AWS's own policies) counts as the
+// caller's. An ARN that is none is nobody's.
 func resourceAccount(caller *auth.Caller, resource string) string {
 	if !strings.HasPrefix(resource, "arn:") {
 		return caller.Account

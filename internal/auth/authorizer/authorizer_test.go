@@ -84,9 +84,12 @@ func TestWhoMayDoWhat(t *testing.T) {
 	aliceOnly := parse(t, policy.Key, `{"Effect":"Allow","Principal":{"AWS":"`+user("alice").ARN+`"},"Action":"kms:*","Resource":"*"}`)
 	both := parse(t, policy.Key, `{"Effect":"Allow","Principal":{"AWS":["`+here+`","`+there+`"]},"Action":"kms:*","Resource":"*"}`)
 	shut := parse(t, policy.Resource, `{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}`)
-	forDynamoDB := parse(t, policy.Key, `{"Effect":"Allow","Principal":{"Service":"dynamodb.amazonaws.com"},"Action":"kms:Decrypt","Resource":"*"}`)
-	reads := []policy.Attached{{Name: "reads", Policy: parse(t, policy.Identity, `{"Effect":"Allow","Action":["dynamodb:GetItem","kms:Decrypt","iam:GetPolicy"],"Resource":"*"}`)}}
-	a := New(known{user("bob").ARN: {Policies: reads}, session().ARN: {Policies: reads, RoleARN: "arn:aws:iam::" + here + ":role/worker"}}, c)
+	forDynamoDB := parse(t, policy.Key,
+		`{"Effect":"Allow","Principal":{"Service":"dynamodb.amazonaws.com"},"Action":"kms:Decrypt","Resource":"*"}`)
+	reads := []policy.Attached{{Name: "reads",
+		Policy: parse(t, policy.Identity, `{"Effect":"Allow","Action":["dynamodb:GetItem","kms:Decrypt","iam:GetPolicy"],"Resource":"*"}`)}}
+	a := New(known{user("bob").ARN: {Policies: reads}, session().ARN: {Policies: reads, RoleARN: "arn:aws:iam::" + here + ":role/worker"}},
+		c)
 	decrypt := func(p *policy.Policy) auth.Need {
 		return auth.Need{Action: "kms:Decrypt", Resource: key, Policy: p, Gate: true}
 	}
@@ -105,17 +108,20 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{"a key that delegates to the account is open to it", root(here), []auth.Need{decrypt(delegating)}, true},
 		{"the other account's root user is let in by delegation", root(there), []auth.Need{decrypt(both)}, true},
 		{"and only by delegation", root(there), []auth.Need{decrypt(delegating)}, false},
-		{"an ARN that is none is nobody's, not the root user's", root(here), []auth.Need{{Action: "dynamodb:GetItem", Resource: "arn:aws:dynamodb"}}, false},
+		{"an ARN that is none is nobody's, not the root user's", root(here),
+			[]auth.Need{{Action: "dynamodb:GetItem", Resource: "arn:aws:dynamodb"}}, false},
 		{"an action without a resource is the account's own", root(here), []auth.Need{{Action: "kms:ListKeys", Resource: "*"}}, true},
 		{"who is unknown may nothing", user("alice"), []auth.Need{get}, false},
 		{"an identity policy allows", user("bob"), []auth.Need{get}, true},
 		{"all needs must be granted", user("bob"), []auth.Need{get, {Action: "dynamodb:PutItem", Resource: table}}, false},
-		{"what every account shares is the caller's", user("bob"), []auth.Need{{Action: "iam:GetPolicy", Resource: "arn:aws:iam::aws:policy/ReadOnlyAccess"}}, true},
+		{"what every account shares is the caller's", user("bob"),
+			[]auth.Need{{Action: "iam:GetPolicy", Resource: "arn:aws:iam::aws:policy/ReadOnlyAccess"}}, true},
 		{"a key names a user", user("alice"), []auth.Need{decrypt(aliceOnly)}, true},
 		{"a key that delegates leaves it to identity policies: yes", user("bob"), []auth.Need{decrypt(delegating)}, true},
 		{"a key that delegates leaves it to identity policies: no", user("alice"), []auth.Need{decrypt(delegating)}, false},
 		{"a session has its role's policies", session(), []auth.Need{get}, true},
-		{"a grant allows", user("carol"), []auth.Need{{Action: "kms:Decrypt", Resource: key, Policy: aliceOnly, Gate: true, Granted: true}}, true},
+		{"a grant allows", user("carol"), []auth.Need{{Action: "kms:Decrypt", Resource: key, Policy: aliceOnly, Gate: true, Granted: true}},
+			true},
 		{"a service has what names it", service(), []auth.Need{decrypt(forDynamoDB)}, true},
 		{"and nothing else", service(), []auth.Need{decrypt(both)}, false},
 		{"no need, no question", user("carol"), nil, true},
@@ -139,11 +145,18 @@ func TestRefusalsSayWhatAWSSays(t *testing.T) {
 	}
 }
 
+func withMFA(issued time.Time) auth.Caller {
+	caller := *session()
+	caller.MFA = true
+	caller.Issued = issued
+	return caller
+}
+
 func TestConditionKeys(t *testing.T) {
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	via := user("alice").For("dynamodb.eu-west-1.amazonaws.com")
-	mfa, overTLS := *session(), *user("alice")
-	mfa.MFA, overTLS.TLS, mfa.Issued = true, true, time.Date(2026, 5, 4, 5, 0, 0, 0, time.FixedZone("east", 7200))
+	mfa, overTLS := withMFA(time.Date(2026, 5, 4, 5, 0, 0, 0, time.FixedZone("east", 7200))), *user("alice")
+	overTLS.TLS = true
 	role := Identity{RoleARN: "arn:aws:iam::" + here + ":role/worker", Tags: map[string]string{"Team": "red"}}
 	for _, tt := range []struct {
 		caller   *auth.Caller
@@ -194,8 +207,10 @@ func TestConditionKeys(t *testing.T) {
 		{user("alice"), Identity{}, "kms:nosuchkey", "-"},
 	} {
 		need := auth.Need{Resource: key, Context: values{
-			"kms:keyspec": {"SYMMETRIC_DEFAULT"}, "kms:viaservice": {"forged"}, "aws:principaltag/other": {"forged"}, "aws:username": {"forged"},
-			"aws:sourceip": {"forged"}, "aws:sourcearn": {"forged"}, "aws:tokenissuetime": {"forged"}, "aws:multifactorauthpresent": {"true"},
+			"kms:keyspec": {"SYMMETRIC_DEFAULT"}, "kms:viaservice": {"forged"}, "aws:principaltag/other": {"forged"},
+			"aws:username": {"forged"},
+			"aws:sourceip": {"forged"}, "aws:sourcearn": {"forged"}, "aws:tokenissuetime": {"forged"},
+			"aws:multifactorauthpresent": {"true"},
 		}}
 		r := &requestContext{caller: tt.caller, identity: tt.identity, now: now, need: &need, resourceAccount: here}
 		got := "-"
@@ -228,7 +243,8 @@ func walkthroughCase(t testing.TB) (*Authorizer, *auth.Caller, *auth.Needs) {
 		`{"Effect":"Allow","Principal":{"AWS":"*"},"Action":["kms:Encrypt","kms:Decrypt"],"Resource":"*","Condition":{"StringEquals":`+
 			`{"kms:CallerAccount":"`+here+`","kms:ViaService":"dynamodb.us-east-1.amazonaws.com"}}}`)
 	writes := parse(t, policy.Identity, `{"Effect":"Allow","Action":"dynamodb:PutItem","Resource":"`+table+`"}`)
-	a := New(known{session().ARN: {Policies: []policy.Attached{{Name: "writes", Policy: writes}}, RoleARN: "arn:aws:iam::" + here + ":role/worker"}}, c)
+	a := New(known{session().ARN: {Policies: []policy.Attached{{Name: "writes", Policy: writes}},
+		RoleARN: "arn:aws:iam::" + here + ":role/worker"}}, c)
 	var needs auth.Needs
 	needs.Add(auth.Need{Action: "dynamodb:PutItem", Resource: table})
 	needs.Add(auth.Need{Action: "kms:Decrypt", Resource: key, Policy: keyPolicy, Gate: true})

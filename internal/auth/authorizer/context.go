@@ -9,8 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
 
-// requestContext gives the condition keys that every request has ("AWS global condition context keys") and, below them, those of
-// the need. It serves the needs of one call, one after the other.
+// requestContext gives the condition keys that every request has ("AWS global condition context keys") and,
+// below them, those of the need. It serves the needs of one call, one after the other.
 type requestContext struct {
 	caller          *auth.Caller
 	identity        Identity
@@ -20,7 +20,8 @@ type requestContext struct {
 	request         policy.Request
 	policies        policy.Policies
 
-	// single holds the values given out, which must stay as they are until the decision is made; used counts them.
+	// single holds the values given out, which must stay as they are until the decision is made; used counts
+	// them.
 	single [8]string
 	used   int
 }
@@ -61,10 +62,11 @@ func (c *requestContext) tag(name string) ([]string, bool) {
 	return nil, false
 }
 
-// global says whether a key is one of those that only the authorizer gives, so that no service can give it instead, and its value
-// if the request has it.
+// global says whether a key is one of those that only the authorizer gives, so that no service can give it
+// instead, and its value if the request has it.
 func (c *requestContext) global(key string) (value string, known, has bool) {
-	if value, known, has = c.ofCaller(key); known {
+	value, known, has = c.ofCaller(key)
+	if known {
 		return value, known, has
 	}
 	switch key {
@@ -135,7 +137,8 @@ func (c *requestContext) provider() (value string, known, has bool) {
 	return c.identity.Provider, true, c.identity.Provider != ""
 }
 
-// temporary says whether the credentials are those of a session: only then does a request say whether there was a second factor.
+// temporary says whether the credentials are those of a session: only then does a request say whether there
+// was a second factor.
 func temporary(caller *auth.Caller) bool { return strings.HasPrefix(caller.AccessKeyID, "ASIA") }
 
 func principalType(t auth.PrincipalType) string {
@@ -153,7 +156,8 @@ func userName(caller *auth.Caller) string {
 	return caller.ARN[strings.LastIndex(caller.ARN, "/")+1:]
 }
 
-// servicePrincipal drops the region from a service's endpoint: dynamodb.us-east-1.amazonaws.com is dynamodb.amazonaws.com.
+// servicePrincipal drops the region from a service's endpoint: dynamodb.us-east-1.amazonaws.com is
+// dynamodb.amazonaws.com.
 func servicePrincipal(via string) string {
 	name, _, _ := strings.Cut(via, ".")
 	return name + ".amazonaws.com"

@@ -12,7 +12,8 @@ import (
 	"strings"
 )
 
-// accountsDir holds a directory for each further account of the installation, with a file of AWS's format in it.
+// accountsDir holds a directory for each further account of the installation, with a file of AWS's format in
+// it.
 const accountsDir = "accounts"
 
 // aliasSetting is the line that keeps an account's alias; the AWS tools pay no heed to it.
@@ -28,14 +29,15 @@ type Account struct {
 
 // What can be wrong with an account that is added or removed.
 var (
-	ErrAccountID     = errors.New("not an account id of 12 digits")
-	ErrAlias         = errors.New("an alias has 3 to 63 lower-case letters, digits and single hyphens, and is no number")
+	ErrAccountID = errors.New("not an account id of 12 digits")
+	ErrAlias     = errors.New("an alias has 3 to 63 lower-case letters, digits and single hyphens, and " +
+		"is no number")
 	ErrAccountExists = errors.New("there is such an account already")
 	ErrNoAccount     = errors.New("there is no such account")
 )
 
-// Accounts reads all further accounts, by id. What is in their directory and has no account's name is not looked at, so that an
-// addition which was cut short does no harm.
+// Accounts reads all further accounts, by id. What is in their directory and has no account's name is not
+// looked at, so that an addition which was cut short does no harm.
 func Accounts(dir string) ([]Account, error) {
 	entries, err := os.ReadDir(filepath.Join(dir, accountsDir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,14 +85,17 @@ func Find(dir, name string) (Account, error) {
 	if err != nil {
 		return Account{}, err
 	}
-	at := slices.IndexFunc(accounts, func(a Account) bool { return a.ID == name || a.Alias != "" && a.Alias == name })
+	at := slices.IndexFunc(accounts, func(a Account) bool {
+		return a.ID == name || a.Alias != "" && a.Alias == name
+	})
 	if at < 0 {
 		return Account{}, fmt.Errorf("%s: %w", name, ErrNoAccount)
 	}
 	return accounts[at], nil
 }
 
-// AddAccount makes the root access key of another account. It is durable when AddAccount returns, and there whole or not at all.
+// AddAccount makes the root access key of another account. It is durable when AddAccount returns, and there
+// whole or not at all.
 func AddAccount(dir, id, alias string) (Account, error) {
 	if !isAccountID(id) {
 		return Account{}, fmt.Errorf("%q: %w", id, ErrAccountID)
@@ -138,10 +143,11 @@ func RemoveAccount(dir, name string) (Account, error) {
 
 func isAccountID(s string) bool { return len(s) == 12 && strings.Trim(s, "0123456789") == "" }
 
-// isAlias knows what IAM takes for an account's alias ("CreateAccountAlias" in the IAM API reference), but for numbers, which would
-// pass for ids.
+// isAlias knows what IAM takes for an account's alias ("CreateAccountAlias" in the IAM API reference), but
+// for numbers, which would pass for ids.
 func isAlias(s string) bool {
 	const letters = "abcdefghijklmnopqrstuvwxyz0123456789-"
-	return len(s) >= 3 && len(s) <= 63 && strings.Trim(s, letters) == "" && strings.Trim(s, "0123456789") != "" &&
+	return len(s) >= 3 && len(s) <= 63 && strings.Trim(s, letters) == "" &&
+		strings.Trim(s, "0123456789") != "" &&
 		s[0] != '-' && s[len(s)-1] != '-' && !strings.Contains(s, "--")
 }

@@ -49,7 +49,8 @@ func TestAccountsThatCannotBe(t *testing.T) {
 	}{
 		{"", "", ErrAccountID}, {"12345678901", "", ErrAccountID}, {"1234567890123", "", ErrAccountID}, {"12345678901x", "", ErrAccountID},
 		{"../../../../x", "", ErrAccountID}, {"111122223333", "", ErrAccountExists}, {"000000000001", "staging", ErrAccountExists},
-		{"000000000001", "ab", ErrAlias}, {"000000000001", "Ab-c", ErrAlias}, {"000000000001", "-abc", ErrAlias}, {"000000000001", "a--b", ErrAlias},
+		{"000000000001", "ab", ErrAlias}, {"000000000001", "Ab-c", ErrAlias}, {"000000000001", "-abc", ErrAlias},
+		{"000000000001", "a--b", ErrAlias},
 		{"000000000001", "123456789012", ErrAlias}, {"000000000001", strings.Repeat("a", 64), ErrAlias}, {"000000000001", "a\nb", ErrAlias},
 	} {
 		if _, err := AddAccount(dir, c.id, c.alias); !errors.Is(err, c.want) {

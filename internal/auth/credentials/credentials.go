@@ -1,8 +1,8 @@
-// Package credentials keeps the root access key of the installation's account in a file of AWS's own format, so that the AWS CLI
-// and the SDKs can be pointed at it.
+// Package credentials keeps the root access key of the installation's account in a file of AWS's own format,
+// so that the AWS CLI and the SDKs can be pointed at it.
 //
-// Callers may rely on this: the file is readable by its owner alone, a wider one, and somebody else's, is refused, and an existing file is
-// never changed.
+// Callers may rely on this: the file is readable by its owner alone, a wider one, and somebody else's, is
+// refused, and an existing file is never changed.
 package credentials
 
 import (
@@ -42,11 +42,13 @@ func Read(dir string) (Key, error) {
 	return key, err
 }
 
-// readFile gives the key in a file, and the file's content. It is opened once, so that what was checked is what is read.
+// readFile gives the key in a file, and the file's content. It is opened once, so that what was checked is
+// what is read.
 func readFile(path string) (Key, []byte, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrPermission) {
-		return Key{}, nil, fmt.Errorf("reading the root access key: %w: run as the file's owner, or chown it to the user that runs sealtable", err)
+		return Key{}, nil, fmt.Errorf("reading the root access key: %w: run as the file's owner, or chown "+
+			"it to the user that runs sealtable", err)
 	}
 	if err != nil {
 		return Key{}, nil, fmt.Errorf("reading the root access key: %w", err)
@@ -61,7 +63,8 @@ func readFile(path string) (Key, []byte, error) {
 	}
 	key, ok := parse(content)
 	if !ok {
-		return Key{}, nil, fmt.Errorf("%s holds no access key under [default]: restore it, or move it away to have a new key made", path)
+		return Key{}, nil, fmt.Errorf("%s holds no access key under [default]: restore it, or move it away "+
+			"to have a new key made", path)
 	}
 	return key, content, nil
 }
@@ -73,10 +76,12 @@ func checkPrivate(file *os.File) error {
 		return fmt.Errorf("reading the root access key: %w", err)
 	}
 	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to another user: run as its owner, or chown it to the user that runs sealtable", file.Name())
+		return fmt.Errorf("%s belongs to another user: run as its owner, or chown it to the user that runs "+
+			"sealtable", file.Name())
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 on it", file.Name(), info.Mode().Perm())
+		return fmt.Errorf("%s can be read by others (mode %04o): run chmod 600 on it", file.Name(),
+			info.Mode().Perm())
 	}
 	return nil
 }
@@ -114,7 +119,8 @@ func createWith(path, more string) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	content := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret + "\n" + more
+	content := "[default]\naws_access_key_id = " + key.ID + "\naws_secret_access_key = " + key.Secret + "\n" +
+		more
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return Key{}, fmt.Errorf("making the configuration directory: %w", err)
 	}
@@ -154,8 +160,8 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// Generate makes an access key. The id has 20 characters and begins with prefix (AKIA for long-lived keys, ASIA for sessions);
-// the secret has 40 and holds 240 bits of randomness.
+// Generate makes an access key. The id has 20 characters and begins with prefix (AKIA for long-lived keys,
+// ASIA for sessions); the secret has 40 and holds 240 bits of randomness.
 func Generate(prefix string) (Key, error) {
 	var random [40]byte
 	if _, err := rand.Read(random[:]); err != nil {

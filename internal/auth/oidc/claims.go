@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Claims are what an ID token says (OpenID Connect Core 1.0, section 2), and the session tags that it may carry for AWS ("Passing
-// session tags in AWS STS").
+// Claims are what an ID token says (OpenID Connect Core 1.0, section 2), and the session tags that it may
+// carry for AWS ("Passing session tags in AWS STS").
 type Claims struct {
 	Issuer, Subject string
 	Audience        []string
@@ -58,7 +58,8 @@ func readClaims(data []byte) (Claims, error) {
 		return Claims{}, ErrNotToken
 	}
 	c := Claims{
-		Issuer: raw.Issuer, Subject: raw.Subject, Audience: raw.Audience, Party: raw.Party, Methods: raw.Methods,
+		Issuer: raw.Issuer, Subject: raw.Subject, Audience: raw.Audience, Party: raw.Party,
+		Methods: raw.Methods,
 		Expires: moment(raw.Expires), NotBefore: moment(raw.NotBefore), IssuedAt: moment(raw.IssuedAt),
 	}
 	if raw.Tags == nil {

@@ -26,8 +26,8 @@ type rawKey struct {
 	Y         string `json:"y"`
 }
 
-// ReadKeys reads a JSON Web Key Set (RFC 7517), as issuers publish it. Keys for other uses and algorithms are left out; there must be
-// one that is not.
+// ReadKeys reads a JSON Web Key Set (RFC 7517), as issuers publish it. Keys for other uses and algorithms are
+// left out; there must be one that is not.
 func ReadKeys(data []byte) ([]Key, error) {
 	var set struct {
 		Keys []rawKey `json:"keys"`
@@ -81,7 +81,8 @@ func (raw *rawKey) rsa() (*rsa.PublicKey, error) {
 		return nil, err
 	}
 	modulus, exponent := new(big.Int).SetBytes(n), new(big.Int).SetBytes(e)
-	if modulus.BitLen() < minModulus || !exponent.IsInt64() || exponent.Int64() < 3 || exponent.Int64() > 1<<31-1 || exponent.Bit(0) == 0 {
+	if modulus.BitLen() < minModulus || !exponent.IsInt64() || exponent.Int64() < 3 ||
+		exponent.Int64() > 1<<31-1 || exponent.Bit(0) == 0 {
 		return nil, fmt.Errorf("an RSA key needs a modulus of %d bits and an odd exponent", minModulus)
 	}
 	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil

@@ -1,8 +1,9 @@
 // Package oidc verifies the ID tokens of OpenID Connect issuers, whose keys the operator gives as files.
 //
-// Callers may rely on this: a token that Verify accepts was signed by a key of the issuer that it names, with the algorithm of that
-// key, RS256 or ES256, and nothing else ("none", a key of another kind, a header that asks for more than this package knows) is
-// accepted; no key is ever fetched; and no input makes a function here panic or work for long.
+// Callers may rely on this: a token that Verify accepts was signed by a key of the issuer that it names, with
+// the algorithm of that key, RS256 or ES256, and nothing else ("none", a key of another kind, a header that
+// asks for more than this package knows) is accepted; no key is ever fetched; and no input makes a function
+// here panic or work for long.
 package oidc
 
 import (

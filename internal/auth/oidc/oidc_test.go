@@ -133,7 +133,8 @@ func TestEveryByteCounts(t *testing.T) {
 
 func TestClaims(t *testing.T) {
 	k := newKeys(t)
-	token, err := Parse(k.sign(t, "RS256", `{"alg":"RS256"}`, `{"iss":"https://id.example.com","sub":"me","aud":["app","api"],"azp":"web","amr":["pwd"],
+	token, err := Parse(k.sign(t, "RS256", `{"alg":"RS256"}`,
+		`{"iss":"https://id.example.com","sub":"me","aud":["app","api"],"azp":"web","amr":["pwd"],
 		"exp":1893456000.5,"nbf":1e300,"iat":-1e300,"https://aws.amazon.com/tags":{"principal_tags":{"team":["red"]},"transitive_tag_keys":["team"]}}`))
 	if err != nil {
 		t.Fatal(err)
@@ -157,7 +158,8 @@ func TestKeysAreRefused(t *testing.T) {
 	}
 	for _, set := range []string{
 		``, `[]`, `{}`, `{"keys":[]}`, `{"keys":[{"kty":"oct","k":"AQAB"}]}`, `{"keys":[{"kty":"RSA","n":"AQAB","e":"AQAB"}]}`,
-		`{"keys":[{"kty":"RSA","n":"` + encode(small.N.Bytes()) + `","e":"AQAB"}]}`, `{"keys":[{"kty":"EC","crv":"P-256","x":"AQAB","y":"AQAB"}]}`,
+		`{"keys":[{"kty":"RSA","n":"` + encode(small.N.Bytes()) + `","e":"AQAB"}]}`,
+		`{"keys":[{"kty":"EC","crv":"P-256","x":"AQAB","y":"AQAB"}]}`,
 		`{"keys":[{"kty":"EC","crv":"P-256","x":"` + encode(make([]byte, 32)) + `","y":"` + encode(make([]byte, 32)) + `"}]}`,
 		`{"keys":[{"kty":"RSA","n":"!","e":"AQAB"}]}`,
 	} {

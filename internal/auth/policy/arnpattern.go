@@ -8,8 +8,9 @@ import (
 
 const arnParts = 6
 
-// arnPattern matches an ARN part by part, so that a star in one part does not reach into the next; the last part takes the rest.
-// The parts are cut where the policy's author put colons: a colon in the value of a variable cannot move them.
+// arnPattern matches an ARN part by part, so that a star in one part does not reach into the next; the last
+// part takes the rest. The parts are cut where the policy's author put colons: a colon in the value of a
+// variable cannot move them.
 type arnPattern struct {
 	whole glob // used when the pattern is not of six parts
 	parts []glob
@@ -52,7 +53,9 @@ func (p *arnPattern) match(s string, r *Request) (fits, resolved bool) {
 	}
 	fits, resolved = true, true
 	for i := range p.parts {
-		part, rest, more := s, "", true
+		part := s
+		rest := ""
+		more := true
 		if i < arnParts-1 {
 			part, rest, more = strings.Cut(s, ":")
 		}
@@ -60,20 +63,24 @@ func (p *arnPattern) match(s string, r *Request) (fits, resolved bool) {
 			continue
 		}
 		partFits, partResolved := p.parts[i].match(part, r)
-		fits, resolved, s = fits && more && partFits, resolved && partResolved, rest
+		fits = fits && more && partFits
+		resolved = resolved && partResolved
+		s = rest
 	}
 	return fits, resolved
 }
 
-// resourcePattern is one entry of Resource or NotResource. As an ARN condition it goes part by part, but a star that ends a part
-// may reach beyond the colon ("IAM JSON policy elements: Resource: Using wildcards in resource ARNs"): beyond is then set.
+// resourcePattern is one entry of Resource or NotResource. As an ARN condition it goes part by part, but a
+// star that ends a part may reach beyond the colon ("IAM JSON policy elements: Resource: Using wildcards in
+// resource ARNs"): beyond is then set.
 type resourcePattern struct {
 	all    bool // "*"
 	arn    arnPattern
 	beyond *glob
 }
 
-// compileResource refuses what IAM refuses: what is neither an ARN nor *, and variables before the fifth colon.
+// compileResource refuses what IAM refuses: what is neither an ARN nor *, and variables before the fifth
+// colon.
 func compileResource(text string, variables bool) (resourcePattern, error) {
 	if text == "*" {
 		return resourcePattern{all: true}, nil
@@ -101,7 +108,8 @@ func (p *resourcePattern) match(r *Request) (fits, resolved bool) {
 	if p.all {
 		return true, true
 	}
-	if fits, resolved = p.arn.match(r.Resource, r); fits || p.beyond == nil {
+	fits, resolved = p.arn.match(r.Resource, r)
+	if fits || p.beyond == nil {
 		return fits, resolved
 	}
 	return p.beyond.match(r.Resource, r)

@@ -46,7 +46,8 @@ func (s *Statement) compilePrincipals(raw *rawStatement, kind Kind, _ bool) erro
 	s.principals = &principals{}
 	for _, entry := range element.entries {
 		if !s.principals.add(entry[0], entry[1]) {
-			return &ParseError{Problem: InvalidPrincipal, Detail: "no principal looks like " + entry[0] + " " + entry[1]}
+			return &ParseError{Problem: InvalidPrincipal, Detail: "no principal looks like " + entry[0] +
+				" " + entry[1]}
 		}
 	}
 	return nil
@@ -64,7 +65,8 @@ func (s *Statement) compileActions(raw *rawStatement, _ Kind, _ bool) error {
 		return syntaxError("a statement has no action")
 	}
 	for _, name := range names {
-		if service, operation, ok := strings.Cut(name, ":"); name != "*" && (!ok || service == "" || operation == "") {
+		if service, operation, ok := strings.Cut(name, ":"); name != "*" &&
+			(!ok || service == "" || operation == "") {
 			return syntaxError("action %q is not SERVICE:OPERATION", name)
 		}
 		s.actions = append(s.actions, compileWildcard(name))
@@ -121,7 +123,8 @@ func (raw *rawCondition) compile(variables bool) (condition, error) {
 	if !ok {
 		return condition{}, syntaxError("condition operator %q is unknown", raw.operator)
 	}
-	c := condition{key: strings.ToLower(raw.key), quantifier: op.quantifier, ifExists: op.ifExists, negated: op.negated}
+	c := condition{key: strings.ToLower(raw.key), quantifier: op.quantifier, ifExists: op.ifExists,
+		negated: op.negated}
 	if op.base == "Null" {
 		return raw.compileNull(c)
 	}
@@ -145,14 +148,15 @@ func (raw *rawCondition) compileNull(c condition) (condition, error) {
 	return c, nil
 }
 
-// checkSetOperator refuses in key policies what KMS refuses: ForAllValues with a single-valued key also matches requests without
-// that key ("Condition keys for AWS KMS: kms:EncryptionContext").
+// checkSetOperator refuses in key policies what KMS refuses: ForAllValues with a single-valued key also
+// matches requests without that key ("Condition keys for AWS KMS: kms:EncryptionContext").
 func checkSetOperator(kind Kind, effect Effect, c *condition) error {
 	if kind != Key || effect != Allow || c.quantifier != forAll {
 		return nil
 	}
 	if strings.HasPrefix(c.key, "kms:encryptioncontext:") || strings.HasPrefix(c.key, "aws:requesttag/") {
-		return &ParseError{Problem: OverPermissive, Detail: "ForAllValues with the single-valued key " + c.key}
+		return &ParseError{Problem: OverPermissive, Detail: "ForAllValues with the single-valued key " +
+			c.key}
 	}
 	return nil
 }

@@ -2,7 +2,8 @@ package policy
 
 import "strings"
 
-// quantifier is how an operator treats a key of several values ("Set operators for multivalued context keys").
+// quantifier is how an operator treats a key of several values ("Set operators for multivalued context
+// keys").
 type quantifier int
 
 const (
@@ -11,14 +12,16 @@ const (
 	forAll
 )
 
-// condition is one operator with one key and its values. The values are alternatives; conditions of one statement must all hold.
+// condition is one operator with one key and its values. The values are alternatives; conditions of one
+// statement must all hold.
 type condition struct {
 	key        string // in lower case
 	quantifier quantifier
 	ifExists   bool
 	negated    bool // a Not… operator: the value must match none of the operands
 	operands   []operand
-	// null is the Null operator: does it hold for a key that the request does not have, and for one that it has?
+	// null is the Null operator: does it hold for a key that the request does not have, and for one that it
+	// has?
 	null, holdsAbsent, holdsPresent bool
 }
 
@@ -87,7 +90,8 @@ func every(values []string, test func(string) bool) bool {
 	return true
 }
 
-// operator is a condition operator taken apart: ForAnyValue:StringNotEqualsIfExists is {forAny, "StringEquals", negated, ifExists}.
+// operator is a condition operator taken apart: ForAnyValue:StringNotEqualsIfExists is {forAny,
+// "StringEquals", negated, ifExists}.
 type operator struct {
 	quantifier quantifier
 	base       string
@@ -105,7 +109,8 @@ func parseOperator(name string) (operator, bool) {
 		op.quantifier, name = forAll, rest
 	}
 	name, op.ifExists = strings.CutSuffix(name, "ifexists")
-	if op.base = positiveOperator(name); op.base != "" {
+	op.base = positiveOperator(name)
+	if op.base != "" {
 		return op, op.base != "Null" || !op.ifExists && op.quantifier == single
 	}
 	op.base, op.negated = negatedOperator(name), true
@@ -114,8 +119,10 @@ func parseOperator(name string) (operator, bool) {
 
 func positiveOperator(name string) string {
 	for _, base := range []string{
-		"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool", "BinaryEquals", "IpAddress", "Null",
-		"NumericEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals",
+		"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "Bool",
+		"BinaryEquals", "IpAddress", "Null",
+		"NumericEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan",
+		"NumericGreaterThanEquals",
 		"DateEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals",
 	} {
 		if strings.EqualFold(name, base) {

@@ -15,13 +15,15 @@ type Policies struct {
 	// Boundary and Session limit what identity policies allow. Nil and empty do not limit.
 	Boundary *Policy
 	Session  []*Policy
-	// OnResource is the resource's own policy, nil if it has none, and ResourceAccount the account that owns the resource.
+	// OnResource is the resource's own policy, nil if it has none, and ResourceAccount the account that owns
+	// the resource.
 	OnResource      *Policy
 	ResourceAccount string
-	// Gate says that OnResource must allow, by naming the principal or by delegating to its account: the rule of KMS keys.
+	// Gate says that OnResource must allow, by naming the principal or by delegating to its account: the rule
+	// of KMS keys.
 	Gate bool
-	// Granted says that a grant on the resource allows the request. It stands in for what policies do not allow, never against a
-	// deny.
+	// Granted says that a grant on the resource allows the request. It stands in for what policies do not
+	// allow, never against a deny.
 	Granted bool
 }
 
@@ -98,7 +100,8 @@ func byIdentity(r *Request, p *Policies) Decision {
 	return Decision{Allowed: true, Origin: FromIdentity, PolicyName: name, Sid: sid}
 }
 
-// limited returns the refusal by a boundary or session policy that does not allow the request; ok is false when none refuses.
+// limited returns the refusal by a boundary or session policy that does not allow the request; ok is false
+// when none refuses.
 func limited(r *Request, p *Policies) (d Decision, ok bool) {
 	if p.Boundary != nil && firstApplying(r, p.Boundary, Allow) == nil {
 		return Decision{Origin: FromBoundary}, true
@@ -165,7 +168,8 @@ func resourceDeny(r *Request, p *Policies) *Statement {
 		return nil
 	}
 	for i := range p.OnResource.Statements {
-		if s := &p.OnResource.Statements[i]; s.Effect == Deny && s.denies(&r.Principal, p.Boundary != nil) && s.applies(r) {
+		if s := &p.OnResource.Statements[i]; s.Effect == Deny && s.denies(&r.Principal, p.Boundary != nil) &&
+			s.applies(r) {
 			return s
 		}
 	}
@@ -199,7 +203,8 @@ func verdict(allowed bool, origin Origin, sid string) Decision {
 	return Decision{Allowed: allowed, Origin: origin, Sid: sid}
 }
 
-// Explain is the second half of AWS's message for a refusal: why, behind "is not authorized to perform: ACTION on resource: ARN".
+// Explain is the second half of AWS's message for a refusal: why, behind "is not authorized to perform:
+// ACTION on resource: ARN".
 func (d Decision) Explain(action string) string {
 	if d.Explicit {
 		article := "a "

@@ -21,13 +21,14 @@ func positionAt(text string, offset int) Position {
 	return Position{Line: 1 + strings.Count(before, "\n"), Column: 1 + utf8.RuneCountInString(before[line:])}
 }
 
-// Applying are the statements of a principal's policy that have this effect on the request, in the order of the document.
+// Applying are the statements of a principal's policy that have this effect on the request, in the order of
+// the document.
 func (p *Policy) Applying(r *Request, effect Effect) []*Statement {
 	return p.statementsWhere(func(s *Statement) bool { return s.Effect == effect && s.applies(r) })
 }
 
-// ApplyingOnResource is Applying for a resource's policy. bounded is whether the principal has a permissions boundary, and delegated
-// whether a statement counts that only names the principal's account.
+// ApplyingOnResource is Applying for a resource's policy. bounded is whether the principal has a permissions
+// boundary, and delegated whether a statement counts that only names the principal's account.
 func (p *Policy) ApplyingOnResource(r *Request, effect Effect, bounded, delegated bool) []*Statement {
 	return p.statementsWhere(func(s *Statement) bool {
 		if s.Effect != effect || !s.applies(r) {
@@ -51,8 +52,8 @@ func (p *Policy) statementsWhere(fits func(*Statement) bool) []*Statement {
 	return list
 }
 
-// ContextKeys are the condition keys that the policy asks for, in resources, conditions and variables, each once and as it is first
-// written.
+// ContextKeys are the condition keys that the policy asks for, in resources, conditions and variables, each
+// once and as it is first written.
 func (p *Policy) ContextKeys() []string {
 	var keys keySet
 	for i := range p.Statements {

@@ -16,8 +16,10 @@ func TestPositions(t *testing.T) {
 	}{
 		{`{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"dynamodb:*","Resource":"*","Condition":{"DateGreaterThan":` +
 			`{"aws:CurrentTime":"2018-08-16T12:00:00Z"}}}}`, Position{1, 38}, Position{1, 167}},
-		{"{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Effect\": \"Allow\",\n            \"Action\": [\n" +
-			"                \"codecommit:ListRepositories\"\n            ], \"Resource\": \"*\"\n        }\n    ]\n}", Position{3, 19}, Position{9, 10}},
+		{"{\n    \"Version\": \"2012-10-17\",\n    \"Statement\": [\n        {\n            \"Effect\": \"Allow\",\n            " +
+			"\"Action\": [\n" +
+			"                \"codecommit:ListRepositories\"\n            ], \"Resource\": \"*\"\n        }\n    ]\n}", Position{3, 19},
+			Position{9, 10}},
 		{`{"Id":"é","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}`, Position{1, 24}, Position{1, 70}},
 	} {
 		p, err := Parse([]byte(tt.document), Identity)

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// compileOperand makes the test for one value of a condition. ok is false when the value is not one of the operator's kind: such a
-// value never matches, as in AWS, but the policy is legal.
+// compileOperand makes the test for one value of a condition. ok is false when the value is not one of the
+// operator's kind: such a value never matches, as in AWS, but the policy is legal.
 func compileOperand(base, value string, variables bool) (operand, bool) {
 	switch base {
 	case "StringEquals", "StringEqualsIgnoreCase":
@@ -139,7 +139,8 @@ func (o date) match(value string, _ *Request) bool {
 
 // parseDate reads a W3C profile of ISO 8601, or seconds since 1970.
 func parseDate(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", time.DateOnly, "2006-01", "2006"} {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04Z07:00", time.DateOnly, "2006-01",
+		"2006"} {
 		if t, err := time.Parse(layout, s); err == nil && (layout != "2006" || len(s) == 4) {
 			return t, true
 		}

@@ -16,8 +16,9 @@ type Kind int
 const (
 	Identity Kind = iota // attached to a principal: no Principal element
 	Resource             // attached to a resource: with a Principal element, and Resource
-	Key                  // a KMS key policy: as Resource, but a statement without Resource is legal and never matches
-	Trust                // who may assume a role: with a Principal element, no Resource
+	// a KMS key policy: as Resource, but a statement without Resource is legal and never matches
+	Key
+	Trust // who may assume a role: with a Principal element, no Resource
 )
 
 // Problem says what is wrong with a policy document, so that services can answer in their own words.
@@ -29,9 +30,10 @@ const (
 	NoPrincipal                     // a statement lacks the Principal that its kind needs
 	InvalidPrincipal                // a principal that cannot exist
 	NoResource                      // a statement lacks its Resource
-	OverPermissive                  // a condition that also matches requests without the key; see checkSetOperator
-	HasPrincipal                    // a statement has a Principal, which its kind forbids
-	HasResource                     // a statement has a Resource, which its kind forbids
+	// a condition that also matches requests without the key; see checkSetOperator
+	OverPermissive
+	HasPrincipal // a statement has a Principal, which its kind forbids
+	HasResource  // a statement has a Resource, which its kind forbids
 )
 
 // ParseError says why a document is not a policy of its kind.
@@ -51,7 +53,8 @@ const (
 	newVersion = "2012-10-17"
 )
 
-// Parse compiles a policy document. Errors are *ParseError. How long a document may be is for the caller to say.
+// Parse compiles a policy document. Errors are *ParseError. How long a document may be is for the caller to
+// say.
 func Parse(text []byte, kind Kind) (*Policy, error) {
 	r := strictjson.NewReader(text)
 	var raw document
@@ -84,8 +87,8 @@ func Parse(text []byte, kind Kind) (*Policy, error) {
 	return p, nil
 }
 
-// checkSids keeps IAM's rules for policies that IAM stores: letters and digits, and none twice ("IAM JSON policy elements: Sid").
-// Other services allow more.
+// checkSids keeps IAM's rules for policies that IAM stores: letters and digits, and none twice ("IAM JSON
+// policy elements: Sid"). Other services allow more.
 func (d *document) checkSids(kind Kind) error {
 	if kind != Identity && kind != Trust {
 		return nil
@@ -155,8 +158,8 @@ func (d *document) read(r *strictjson.Reader) error {
 	})
 }
 
-// readStatements notes where each statement stands, as the policy simulator counts: a lone one from behind its brace, one in a list
-// from behind what stands before it.
+// readStatements notes where each statement stands, as the policy simulator counts: a lone one from behind
+// its brace, one in a list from behind what stands before it.
 func (d *document) readStatements(r *strictjson.Reader) error {
 	r.Kind() // which leaves white space behind
 	start := r.Offset() + 1

@@ -115,7 +115,8 @@ func FuzzParse(f *testing.F) {
 				}
 				continue
 			}
-			r := &Request{Principal: cast(t, "session"), Action: "kms:Decrypt", Resource: keyARN, Context: mapContext{"aws:username": {"a"}}}
+			r := &Request{Principal: cast(t, "session"), Action: "kms:Decrypt", Resource: keyARN,
+				Context: mapContext{"aws:username": {"a"}}}
 			attached := []Attached{{Policy: p}}
 			if kind != Identity {
 				attached = nil
@@ -157,7 +158,8 @@ func TestALargePolicyParsesAndDecides(t *testing.T) {
 	}
 	who := cast(t, "alice")
 	who.ARN = "arn:aws:iam::123456789012:user/u399"
-	d := Decide(&Request{Principal: who, Action: "kms:Decrypt", Resource: keyARN}, &Policies{OnResource: p, ResourceAccount: account, Gate: true})
+	d := Decide(&Request{Principal: who, Action: "kms:Decrypt", Resource: keyARN},
+		&Policies{OnResource: p, ResourceAccount: account, Gate: true})
 	if !d.Allowed {
 		t.Errorf("the last of 400 statements did not allow: %+v", d)
 	}

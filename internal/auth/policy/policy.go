@@ -1,13 +1,14 @@
 // Package policy decides what policies allow.
 //
-// Callers may rely on this: deciding is pure, the same policies and the same request give the same decision everywhere, so the code
-// that enforces is the code that audits; a decision carries its reason and the statement that it rests on; an explicit deny that
-// applies always wins; matching takes time linear in the length of what is matched for patterns without "?", and never more than
-// the product of the two lengths; and a policy that Parse accepted cannot make Decide fail or panic.
+// Callers may rely on this: deciding is pure, the same policies and the same request give the same decision
+// everywhere, so the code that enforces is the code that audits; a decision carries its reason and the
+// statement that it rests on; an explicit deny that applies always wins; matching takes time linear in the
+// length of what is matched for patterns without "?", and never more than the product of the two lengths; and
+// a policy that Parse accepted cannot make Decide fail or panic.
 //
-// The rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference") with KMS's exception
-// ("Key policies in AWS KMS"): a key's own policy is the gate, and not even the account's root user has an implicit right. DESIGN.md
-// gives the order of a decision.
+// The rules are those of the IAM user guide ("Policy evaluation logic", "IAM JSON policy elements reference")
+// with KMS's exception ("Key policies in AWS KMS"): a key's own policy is the gate, and not even the
+// account's root user has an implicit right. DESIGN.md gives the order of a decision.
 package policy
 
 import "slices"
@@ -46,11 +47,12 @@ type Statement struct {
 	keys       []string // condition keys as they are written
 }
 
-// Context gives the values of condition keys. A key that the request does not have gives ok false; a key that it has with no
-// values gives an empty slice.
+// Context gives the values of condition keys. A key that the request does not have gives ok false; a key that
+// it has with no values gives an empty slice.
 type Context interface {
-	// Values returns the values of a condition key, which is asked for in lower case; so is the last part of a map-like key such
-	// as kms:encryptioncontext:appname or aws:principaltag/team. The slice must stay as it is until the decision is made.
+	// Values returns the values of a condition key, which is asked for in lower case; so is the last part of
+	// a map-like key such as kms:encryptioncontext:appname or aws:principaltag/team. The slice must stay as
+	// it is until the decision is made.
 	Values(key string) (values []string, ok bool)
 }
 
@@ -62,8 +64,8 @@ type Request struct {
 	Context   Context
 }
 
-// Principals returns the ARNs, account ids, unique ids and services that the policy names, each once, in the order of the document.
-// "*" is left out.
+// Principals returns the ARNs, account ids, unique ids and services that the policy names, each once, in the
+// order of the document. "*" is left out.
 func (p *Policy) Principals() []string {
 	var names []string
 	for _, s := range p.Statements {
@@ -79,7 +81,8 @@ func (p *Policy) Principals() []string {
 	return names
 }
 
-// applies says whether the statement's action, resource and conditions fit the request. Principals are matched apart.
+// applies says whether the statement's action, resource and conditions fit the request. Principals are
+// matched apart.
 func (s *Statement) applies(r *Request) bool {
 	return s.matchesAction(r.Action) && s.matchesResource(r) && s.conditionsHold(r)
 }
@@ -93,7 +96,8 @@ func (s *Statement) matchesAction(action string) bool {
 	return s.notActions
 }
 
-// matchesResource does not let a variable without a value widen a statement: NotResource then fits only if that denies.
+// matchesResource does not let a variable without a value widen a statement: NotResource then fits only if
+// that denies.
 func (s *Statement) matchesResource(r *Request) bool {
 	if s.noResource {
 		return false

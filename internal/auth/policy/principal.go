@@ -10,12 +10,13 @@ import (
 // Principal is who asks. The zero value matches only "*".
 type Principal struct {
 	Account string // 12 digits; empty for a service
-	ARN     string // of the user, of the account's root, or of the session (arn:aws:sts::…:assumed-role/ROLE/SESSION)
+	// of the user, of the account's root, or of the session (arn:aws:sts::…:assumed-role/ROLE/SESSION)
+	ARN     string
 	RoleARN string // of a session's role; empty for others
 	UserID  string // AIDA…, AROA…:session
 	Service string // such as dynamodb.amazonaws.com, when a service itself asks
-	// Federated is the ARN of an identity provider, when somebody asks whom only that provider knows. Such a principal has no policies,
-	// and "*" lets it in nowhere.
+	// Federated is the ARN of an identity provider, when somebody asks whom only that provider knows. Such a
+	// principal has no policies, and "*" lets it in nowhere.
 	Federated string
 }
 
@@ -100,9 +101,9 @@ func roleID(userID string) string {
 	return id
 }
 
-// denies says whether a denying statement's principal element fits; bounded is whether the principal has a permissions boundary. A
-// NotPrincipal spares only whom it names in full: the session and its role and their account. It never spares a principal with a
-// boundary ("AWS JSON policy elements: NotPrincipal").
+// denies says whether a denying statement's principal element fits; bounded is whether the principal has a
+// permissions boundary. A NotPrincipal spares only whom it names in full: the session and its role and their
+// account. It never spares a principal with a boundary ("AWS JSON policy elements: NotPrincipal").
 func (s *Statement) denies(who *Principal, bounded bool) bool {
 	if !s.notPrincipals {
 		return s.principals.match(who) != noMatch || who.Federated != "" && s.principals.everyone
@@ -129,7 +130,8 @@ func (p *principals) spares(who *Principal) bool {
 	return slices.Contains(p.arns, who.ARN) || p.hasID(who.UserID)
 }
 
-// add files one entry of an element of the given type (AWS, Service, …). ok is false when no principal can look like that.
+// add files one entry of an element of the given type (AWS, Service, …). ok is false when no principal can
+// look like that.
 func (p *principals) add(kind, name string) (ok bool) {
 	switch kind {
 	case "AWS":
@@ -161,7 +163,8 @@ func (p *principals) addAWS(name string) bool {
 		return true
 	}
 	a, ok := arn.Parse(name)
-	if !ok || a.Partition != arn.Partition || a.Region != "" || !isAccountID(a.Account) || strings.ContainsAny(name, "*?") {
+	if !ok || a.Partition != arn.Partition || a.Region != "" || !isAccountID(a.Account) ||
+		strings.ContainsAny(name, "*?") {
 		return false
 	}
 	if a.Service == "iam" && a.Resource == "root" {
@@ -191,7 +194,8 @@ func isAccountID(s string) bool {
 	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
 }
 
-// isUniqueID says whether s has the form of the unique id of a user or role ("IAM identifiers: Unique identifiers").
+// isUniqueID says whether s has the form of the unique id of a user or role ("IAM identifiers: Unique
+// identifiers").
 func isUniqueID(s string) bool {
 	return len(s) >= 16 && (strings.HasPrefix(s, "AIDA") || strings.HasPrefix(s, "AROA")) &&
 		strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""

@@ -39,7 +39,8 @@ func drawPrincipal(t *rapid.T) any {
 
 func drawValue(t *rapid.T) string {
 	return rapid.SampledFrom([]string{
-		"", "a", "A", "ab", "a*", "*", "a?", "?", "é", "5", "05", "5.0", "-3", "true", "FALSE", "2024-05-01", "2024-05-01T00:00:00Z", "1714521600",
+		"", "a", "A", "ab", "a*", "*", "a?", "?", "é", "5", "05", "5.0", "-3", "true", "FALSE", "2024-05-01", "2024-05-01T00:00:00Z",
+		"1714521600",
 		"10.0.0.0/8", "10.1.2.3", "::1", "QQ==", "${k:one}", "x${k:two}*", "${k:none, 'a'}", "${k:none}", "${*}", "${$}",
 		"arn:aws:s:r:1:a/b", "arn:aws:s:*:1:a/*", "arn:aws:${k:one}:r:1:${k:two}", keyARN,
 	}).Draw(t, "value")
@@ -78,11 +79,13 @@ func drawStatement(t *rapid.T, kind Kind) map[string]any {
 		"*", "kms:*", "kms:Decrypt", "KMS:decrypt", "kms:De*t", "kms:?ecrypt", "kms:Encrypt", "dynamodb:*", "*:Decrypt",
 	}, "action")
 	if kind != Key || rapid.IntRange(0, 9).Draw(t, "resource there") > 0 {
-		s[rapid.SampledFrom([]string{"Resource", "Resource", "Resource", "NotResource"}).Draw(t, "resource element")] = oneOrList(t, []string{
-			"*", keyARN, "arn:aws:kms:us-east-1:" + account + ":key/*", "arn:aws:kms:*:key/1234*", "arn:aws:kms:*:*:key/?234*ab",
-			"arn:*:kms:us-*-1:*:*", "arn:aws:kms:*", "arn:aws:kms:us-east-1:" + account + ":key/${k:one}", "arn:aws:dynamodb:*:*:table/*",
-			"arn:aws:kms:*:" + account + ":*/${k:none}*", "arn:aws:kms:us-east-?:*:key/${k:none, '1234'}*",
-		}, "resource")
+		s[rapid.SampledFrom([]string{"Resource", "Resource", "Resource", "NotResource"}).Draw(t, "resource element")] = oneOrList(t,
+			[]string{
+				"*", keyARN, "arn:aws:kms:us-east-1:" + account + ":key/*", "arn:aws:kms:*:key/1234*", "arn:aws:kms:*:*:key/?234*ab",
+				"arn:*:kms:us-*-1:*:*", "arn:aws:kms:*", "arn:aws:kms:us-east-1:" + account + ":key/${k:one}",
+				"arn:aws:dynamodb:*:*:table/*",
+				"arn:aws:kms:*:" + account + ":*/${k:none}*", "arn:aws:kms:us-east-?:*:key/${k:none, '1234'}*",
+			}, "resource")
 	}
 	if rapid.Bool().Draw(t, "conditional") {
 		s["Condition"] = drawCondition(t)
@@ -113,10 +116,11 @@ func TestDecideAsTheReferenceDoes(t *testing.T) {
 	names := []string{"alice", "bob", "root", "session", "stranger", "strangerroot", "service", "web"}
 	rapid.Check(t, func(rt *rapid.T) {
 		c := &referenceCase{
-			who:      cast(t, rapid.SampledFrom(names).Draw(rt, "who")),
-			action:   rapid.SampledFrom([]string{"kms:Decrypt", "kms:Encrypt", "dynamodb:GetItem"}).Draw(rt, "action"),
-			resource: rapid.SampledFrom([]string{keyARN, keyARN, "*", tableARN, "arn:aws:kms:us-east-1:" + account + ":key/a:b"}).Draw(rt, "resource"),
-			account:  account, gate: rapid.Bool().Draw(rt, "gate"), granted: rapid.IntRange(0, 9).Draw(rt, "granted") == 0,
+			who:    cast(t, rapid.SampledFrom(names).Draw(rt, "who")),
+			action: rapid.SampledFrom([]string{"kms:Decrypt", "kms:Encrypt", "dynamodb:GetItem"}).Draw(rt, "action"),
+			resource: rapid.SampledFrom([]string{keyARN, keyARN, "*", tableARN, "arn:aws:kms:us-east-1:" + account + ":key/a:b"}).Draw(rt,
+				"resource"),
+			account: account, gate: rapid.Bool().Draw(rt, "gate"), granted: rapid.IntRange(0, 9).Draw(rt, "granted") == 0,
 			context: map[string][]string{},
 		}
 		c.root = strings.HasSuffix(c.who.ARN, ":root")

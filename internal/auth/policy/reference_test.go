@@ -120,7 +120,8 @@ func (c *referenceCase) myAccountIn(kind, name string) bool {
 func (c *referenceCase) deniedAsPrincipal(s map[string]any) bool {
 	everybody := func(kind, name string) bool { return kind == "AWS" && name == "*" }
 	if element, ok := s["Principal"]; ok {
-		return c.who.Federated != "" && c.names(element, everybody) || c.names(element, c.myselfIn) || c.names(element, c.myRoleIn) || c.names(element, c.myAccountIn)
+		return c.who.Federated != "" && c.names(element, everybody) || c.names(element, c.myselfIn) || c.names(element, c.myRoleIn) ||
+			c.names(element, c.myAccountIn)
 	}
 	element := s["NotPrincipal"]
 	all := c.names(element, everybody)

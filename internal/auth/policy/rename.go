@@ -2,9 +2,10 @@ package policy
 
 import "github.com/sealtable/sealtable/internal/strictjson"
 
-// RenamePrincipals is a document in which users, roles and sessions have the names that rename gives them in Principal and
-// NotPrincipal elements. All else stays as it is, to the byte: the same name in a condition or a resource is no principal. rename
-// gives back the names that are to stay. A text that is no policy stays as it is.
+// RenamePrincipals is a document in which users, roles and sessions have the names that rename gives them in
+// Principal and NotPrincipal elements. All else stays as it is, to the byte: the same name in a condition or
+// a resource is no principal. rename gives back the names that are to stay. A text that is no policy stays as
+// it is.
 func RenamePrincipals(text string, rename func(name string) string) string {
 	w := renamer{text: text, reader: strictjson.NewReader([]byte(text)), rename: rename}
 	if err := w.document(); err != nil {

@@ -13,7 +13,8 @@ func TestRenamePrincipals(t *testing.T) {
 		{"one name, and no other place that has it",
 			`{"Id":"a","Statement":{"Principal":{"AWS":"a"},"Condition":{"ArnEquals":{"aws:PrincipalArn":"a"}},"Resource":"a"}}`,
 			`{"Id":"a","Statement":{"Principal":{"AWS":"A"},"Condition":{"ArnEquals":{"aws:PrincipalArn":"a"}},"Resource":"a"}}`},
-		{"lists, several statements, white space", "{ \"Statement\" : [ {\"Principal\":{ \"AWS\" : [ \"a\" ,\"B\"] }},\n{\"NotPrincipal\":{\"AWS\":\"c\"}}]}\n",
+		{"lists, several statements, white space", "{ \"Statement\" : [ {\"Principal\":{ \"AWS\" : [ \"a\" ,\"B\"] " +
+			"}},\n{\"NotPrincipal\":{\"AWS\":\"c\"}}]}\n",
 			"{ \"Statement\" : [ {\"Principal\":{ \"AWS\" : [ \"A\" ,\"B\"] }},\n{\"NotPrincipal\":{\"AWS\":\"C\"}}]}\n"},
 		{"an escape is read", `{"Statement":{"Principal":{"AWS":"\u0061"}}}`, `{"Statement":{"Principal":{"AWS":"A"}}}`},
 		{"services stay", `{"Statement":{"Principal":{"Service":"a","AWS":"a"}}}`, `{"Statement":{"Principal":{"Service":"a","AWS":"A"}}}`},

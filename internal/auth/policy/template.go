@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// template is a text with policy variables, as ${aws:username}. Version 2012-10-17 policies have them in resources and in the values
-// of string, ARN and Bool conditions ("IAM policy elements: Variables and tags").
+// template is a text with policy variables, as ${aws:username}. Version 2012-10-17 policies have them in
+// resources and in the values of string, ARN and Bool conditions ("IAM policy elements: Variables and tags").
 type template []templatePart
 
 type templatePart struct {
@@ -59,8 +59,8 @@ func unquote(s string) (string, bool) {
 	return s[1 : len(s)-1], true
 }
 
-// escapeSpecial makes a text match as it stands. ok is false for one that holds a byte with a meaning in patterns, which no text
-// can hold.
+// escapeSpecial makes a text match as it stands. ok is false for one that holds a byte with a meaning in
+// patterns, which no text can hold.
 func escapeSpecial(s string) (escaped string, ok bool) {
 	if !hasSpecial(s) {
 		return s, true
@@ -79,8 +79,8 @@ func escapeSpecial(s string) (escaped string, ok bool) {
 	return string(b), true
 }
 
-// value is what a part that is a variable stands for. Only keys with exactly one value count; a default stands in for a key that
-// the request does not have.
+// value is what a part that is a variable stands for. Only keys with exactly one value count; a default
+// stands in for a key that the request does not have.
 func (part *templatePart) value(r *Request) (string, bool) {
 	values, present := lookup(r, part.variable)
 	switch {

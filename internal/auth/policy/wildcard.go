@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// wildcard is a pattern in which * stands for any characters and ? for one, compiled into the pieces between the stars.
+// wildcard is a pattern in which * stands for any characters and ? for one, compiled into the pieces between
+// the stars.
 type wildcard struct {
 	text   string
 	pieces []string // nil when the pattern has no special byte
@@ -18,14 +19,15 @@ func compileWildcard(text string) wildcard {
 	return wildcard{text: text, pieces: strings.Split(text, "*")}
 }
 
-// Stars and question marks that come from ${*}, ${?} or from the value of a variable must not act as wildcards. In patterns these
-// bytes, which no valid UTF-8 text holds, stand for them.
+// Stars and question marks that come from ${*}, ${?} or from the value of a variable must not act as
+// wildcards. In patterns these bytes, which no valid UTF-8 text holds, stand for them.
 const (
 	literalStar     = 0xfe
 	literalQuestion = 0xff
 )
 
-// hasSpecial says whether a pattern holds a wildcard, or one of the bytes that stand for a literal star or question mark.
+// hasSpecial says whether a pattern holds a wildcard, or one of the bytes that stand for a literal star or
+// question mark.
 func hasSpecial(s string) bool {
 	for i := range len(s) {
 		switch s[i] {
@@ -36,8 +38,9 @@ func hasSpecial(s string) bool {
 	return false
 }
 
-// match says whether all of s fits. The first piece is anchored at the start, the last at the end, and each piece between takes
-// the leftmost place where it fits, which leaves the most for those behind it: no way needs to be tried twice.
+// match says whether all of s fits. The first piece is anchored at the start, the last at the end, and each
+// piece between takes the leftmost place where it fits, which leaves the most for those behind it: no way
+// needs to be tried twice.
 func (w *wildcard) match(s string, foldCase bool) bool {
 	if w.pieces == nil {
 		return len(s) == len(w.text) && fitsStart(s, w.text, foldCase) == len(s)
@@ -48,12 +51,14 @@ func (w *wildcard) match(s string, foldCase bool) bool {
 		return at == len(s)
 	}
 	s = s[at:]
-	if at = fitsEnd(s, last, foldCase); at < 0 {
+	at = fitsEnd(s, last, foldCase)
+	if at < 0 {
 		return false
 	}
 	s = s[:at]
 	for _, piece := range w.pieces[1 : len(w.pieces)-1] {
-		if at = beyondPiece(s, piece, foldCase); at < 0 {
+		at = beyondPiece(s, piece, foldCase)
+		if at < 0 {
 			return false
 		}
 		s = s[at:]
@@ -81,7 +86,8 @@ func beyondPiece(s, piece string, foldCase bool) int {
 	}
 }
 
-// fitsStart says how many bytes at the start of s a pattern without stars takes, or -1 if it does not fit; ? takes one character.
+// fitsStart says how many bytes at the start of s a pattern without stars takes, or -1 if it does not fit; ?
+// takes one character.
 func fitsStart(s, pattern string, foldCase bool) int {
 	at := 0
 	for i := range len(pattern) {
@@ -101,7 +107,8 @@ func fitsStart(s, pattern string, foldCase bool) int {
 	return at
 }
 
-// fitsEnd says at which offset a pattern without stars that takes the end of s begins, or -1 if it does not fit.
+// fitsEnd says at which offset a pattern without stars that takes the end of s begins, or -1 if it does not
+// fit.
 func fitsEnd(s, pattern string, foldCase bool) int {
 	at := len(s)
 	for i := len(pattern) - 1; i >= 0; i-- {

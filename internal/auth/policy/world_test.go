@@ -13,7 +13,8 @@ func cast(t testing.TB, name string) Principal {
 	t.Helper()
 	switch name {
 	case "alice", "bob":
-		return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + name, UserID: "AIDAAAAAAAAAAA" + strings.ToUpper(name)}
+		return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":user/" + name,
+			UserID: "AIDAAAAAAAAAAA" + strings.ToUpper(name)}
 	case "root":
 		return Principal{Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
 	case "session":
@@ -81,7 +82,8 @@ func bothDecide(t interface {
 	d := Decide(&Request{Principal: c.who, Action: c.action, Resource: c.resource, Context: mapContext(c.context)}, policies)
 	allowed, explicit := c.decide()
 	if d.Allowed != allowed || d.Explicit != explicit {
-		t.Fatalf("Decide says allowed=%t explicit=%t, the reference allowed=%t explicit=%t\n%+v", d.Allowed, d.Explicit, allowed, explicit, *c)
+		t.Fatalf("Decide says allowed=%t explicit=%t, the reference allowed=%t explicit=%t\n%+v", d.Allowed, d.Explicit, allowed, explicit,
+			*c)
 	}
 	return d
 }

@@ -30,7 +30,8 @@ func TestPagesAreNotAdmittedWithoutAKey(t *testing.T) {
 			t.Errorf("%s: %s: %v", test.field[0], test.field[1], err)
 		}
 	}
-	page := signed(t, request{method: "POST", target: "/", host: "localhost", fields: [][2]string{{"Origin", "null"}}}, exampleID, "", "sts")
+	page := signed(t, request{method: "POST", target: "/", host: "localhost", fields: [][2]string{{"Origin", "null"}}}, exampleID, "",
+		"sts")
 	v, _ := exampleVerifier(Open("123456789012"))
 	if _, _, err := v.Verify(page); err != nil {
 		t.Errorf("a page with a key that is known: %v", err)

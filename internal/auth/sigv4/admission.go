@@ -2,8 +2,8 @@ package sigv4
 
 import "github.com/sealtable/sealtable/internal/auth"
 
-// Admission says what becomes of a request whose access key nobody knows. A key that is known is always checked, whatever the
-// admission, and so is that a request carries an authorization at all.
+// Admission says what becomes of a request whose access key nobody knows. A key that is known is always
+// checked, whatever the admission, and so is that a request carries an authorization at all.
 type Admission struct {
 	// Account is whose root a request with an unknown key is; empty to refuse it, as `serve` does.
 	Account string
@@ -12,12 +12,14 @@ type Admission struct {
 // Strict refuses unknown keys.
 func Strict() Admission { return Admission{} }
 
-// Open accepts unknown keys without checking the signature, for `dev`: an access key id of twelve digits is root of the account
-// with that number, any other is root of account. Requests of web pages are refused unless their key is known.
+// Open accepts unknown keys without checking the signature, for `dev`: an access key id of twelve digits is
+// root of the account with that number, any other is root of account. Requests of web pages are refused
+// unless their key is known.
 func Open(account string) Admission { return Admission{Account: account} }
 
-// fromPage says whether a browser sent the request for a web page. Open admits none of those: a signature in the query needs no
-// header that would make the browser ask first, so any page that somebody looks at beside `dev` could call as root.
+// fromPage says whether a browser sent the request for a web page. Open admits none of those: a signature in
+// the query needs no header that would make the browser ask first, so any page that somebody looks at beside
+// `dev` could call as root.
 func fromPage(req Request) bool {
 	_, origin := fieldOf(req, "origin")
 	site, sent := fieldOf(req, "sec-fetch-site")
@@ -36,7 +38,8 @@ func (a Admission) admit(req Request, k *key) (*key, bool) {
 	if isAccountID(k.scope.AccessKeyID) {
 		account = k.scope.AccessKeyID
 	}
-	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root", UserID: account}
+	root := &auth.Caller{Type: auth.Root, Account: account, ARN: "arn:aws:iam::" + account + ":root",
+		UserID: account}
 	return &key{credential: k.credential, scope: k.scope, root: root}, true
 }
 

@@ -14,8 +14,8 @@ const (
 	maxCredential = 256
 )
 
-// signature is what a request says about its own signature, in the header or in the query. Its bytes belong to the request,
-// those of the query form to decoded.
+// signature is what a request says about its own signature, in the header or in the query. Its bytes belong
+// to the request, those of the query form to decoded.
 type signature struct {
 	credential, signedHeaders, signature []byte
 	date, token                          []byte
@@ -35,7 +35,9 @@ func (g *signature) read(req Request) error {
 	presigned := bytes.Contains(req.Query(), []byte("X-Amz-Algorithm"))
 	switch {
 	case inHeader && presigned:
-		return invalid(`Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.`)
+		return invalid(
+			`Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.`,
+		)
 	case presigned:
 		return g.readQuery(req.Query())
 	case inHeader && bytes.HasPrefix(header, []byte("AWS4-")):
@@ -58,11 +60,13 @@ func fieldOf(req Request, want string) (value []byte, ok bool) {
 	return nil, false
 }
 
-// readHeader reads AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…, whose parts commas or spaces divide.
+// readHeader reads AWS4-HMAC-SHA256 Credential=…, SignedHeaders=…, Signature=…, whose parts commas or spaces
+// divide.
 func (g *signature) readHeader(header []byte) error {
 	scheme, rest, _ := bytes.Cut(header, []byte(" "))
 	if string(scheme) != algorithm {
-		return incomplete("Unsupported AWS 'algorithm': '", string(scheme), "' (only AWS4-HMAC-SHA256 for now). ")
+		return incomplete("Unsupported AWS 'algorithm': '", string(scheme),
+			"' (only AWS4-HMAC-SHA256 for now). ")
 	}
 	for len(rest) > 0 {
 		end := bytes.IndexAny(rest, ", ")
@@ -76,11 +80,13 @@ func (g *signature) readHeader(header []byte) error {
 		}
 		name, value, ok := bytes.Cut(part, []byte("="))
 		if !ok {
-			return incomplete("'", string(part), "' not a valid key=value pair (missing equal-sign) in Authorization header: '",
+			return incomplete("'", string(part), "' not a valid key=value pair (missing equal-sign) in "+
+				"Authorization header: '",
 				string(header), "'.")
 		}
 		if place := g.place(name); place != nil && *place != nil {
-			return incomplete("Authorization header must not have '", string(name), "' twice. Authorization=", string(header))
+			return incomplete("Authorization header must not have '", string(name), "' twice. Authorization=",
+				string(header))
 		} else if place != nil {
 			*place = value
 		}
@@ -116,18 +122,21 @@ func (g *signature) complete(header []byte) error {
 		}
 	}
 	if len(g.date) == 0 {
-		message.WriteString("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ")
+		message.WriteString("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' " +
+			"header. ")
 	}
 	return incomplete(message.String(), "Authorization=", string(header))
 }
 
-// splitCredential checks the form of the scope. Region and service become parts of ARNs, so only letters that these may hold pass.
+// splitCredential checks the form of the scope. Region and service become parts of ARNs, so only letters that
+// these may hold pass.
 func (g *signature) splitCredential() error {
 	rest := g.credential
 	for i := range g.parts {
 		part, after, more := bytes.Cut(rest, []byte("/"))
 		if len(part) == 0 || more == (i == len(g.parts)-1) || len(g.credential) > maxCredential {
-			return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '",
+			return incomplete("Credential must have exactly 5 slash-delimited elements, e.g. "+
+				"keyid/date/region/service/term, got '",
 				string(g.credential), "'")
 		}
 		g.parts[i], rest = part, after
@@ -143,10 +152,12 @@ func (g *signature) splitCredential() error {
 		message += "Credential should be scoped to a valid service, not '" + string(g.parts[3]) + "'. "
 	}
 	if string(g.parts[4]) != terminator {
-		message += "Credential should be scoped with a valid terminator: 'aws4_request', not '" + string(g.parts[4]) + "'. "
+		message += "Credential should be scoped with a valid terminator: 'aws4_request', not '" +
+			string(g.parts[4]) + "'. "
 	}
 	if !isDate(g.parts[1]) {
-		message += "Credential should be scoped to a date of the form YYYYMMDD, not '" + string(g.parts[1]) + "'. "
+		message += "Credential should be scoped to a date of the form YYYYMMDD, not '" + string(g.parts[1]) +
+			"'. "
 	}
 	if message != "" {
 		return invalid(message)
@@ -176,6 +187,7 @@ func isDate(b []byte) bool {
 
 func (g *signature) newKey() *key {
 	return &key{credential: string(g.credential), scope: Scope{
-		AccessKeyID: string(g.parts[0]), Date: string(g.parts[1]), Region: string(g.parts[2]), Service: string(g.parts[3]),
+		AccessKeyID: string(g.parts[0]), Date: string(g.parts[1]), Region: string(g.parts[2]),
+		Service: string(g.parts[3]),
 	}}
 }

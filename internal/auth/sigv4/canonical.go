@@ -11,8 +11,8 @@ const (
 	unsignedPayload = "UNSIGNED-PAYLOAD"
 	hexUpper        = "0123456789ABCDEF"
 
-	// maxSigned bounds the list of signed headers, and so what a request without a valid signature can cost: each name is looked
-	// for among all fields. Clients sign a dozen.
+	// maxSigned bounds the list of signed headers, and so what a request without a valid signature can cost:
+	// each name is looked for among all fields. Clients sign a dozen.
 	maxSigned = 64
 )
 
@@ -36,9 +36,9 @@ func (s *scratch) release() {
 	s.signature = signature{decoded: decoded}
 }
 
-// checkSigned checks that the list of signed headers is in order, names only headers that are there, and holds the host and every
-// x-amz- header, except those that are bound in another way: the date is in the string to sign, the payload hash is compared with
-// the body, and the session token with the credential's.
+// checkSigned checks that the list of signed headers is in order, names only headers that are there, and
+// holds the host and every x-amz- header, except those that are bound in another way: the date is in the
+// string to sign, the payload hash is compared with the body, and the session token with the credential's.
 func checkSigned(req Request, g *signature) error {
 	if bytes.Count(g.signedHeaders, []byte(";")) >= maxSigned {
 		return invalid("At most 64 headers may be signed.")
@@ -52,7 +52,8 @@ func checkSigned(req Request, g *signature) error {
 		if string(name) == "host" {
 			host = true
 		} else if _, ok := fieldOf(req, string(name)); !ok {
-			return incomplete("'", string(name), "' is named as a SignedHeader, but it does not exist in the HTTP request.")
+			return incomplete("'", string(name), "' is named as a SignedHeader, but it does not exist in "+
+				"the HTTP request.")
 		}
 	}
 	if !host {
@@ -134,7 +135,8 @@ func (s *scratch) appendCanonicalRequest(req Request, service string) error {
 	return s.appendPayloadHash(req, service)
 }
 
-// appendHeader writes name:value, and all values of a name that occurs several times, in their order, with commas.
+// appendHeader writes name:value, and all values of a name that occurs several times, in their order, with
+// commas.
 func appendHeader(dst []byte, req Request, name []byte) []byte {
 	dst = append(dst, name...)
 	dst = append(dst, ':')
@@ -171,8 +173,8 @@ func appendFolded(dst, value []byte) []byte {
 	return dst
 }
 
-// appendPayloadHash writes the hash of the body. A request may give it itself, but only correctly; only S3 may leave the body
-// unsigned.
+// appendPayloadHash writes the hash of the body. A request may give it itself, but only correctly; only S3
+// may leave the body unsigned.
 func (s *scratch) appendPayloadHash(req Request, service string) error {
 	claimed, ok := fieldOf(req, "x-amz-content-sha256")
 	if service == "s3" && (string(claimed) == unsignedPayload || !ok && s.signature.presigned) {
@@ -188,8 +190,8 @@ func (s *scratch) appendPayloadHash(req Request, service string) error {
 	return nil
 }
 
-// appendPath writes the canonical URI for every service but S3: without empty and relative segments, and encoded once more than
-// it was on the wire.
+// appendPath writes the canonical URI for every service but S3: without empty and relative segments, and
+// encoded once more than it was on the wire.
 func appendPath(dst, path []byte) []byte {
 	start, slash := len(dst), bytes.HasSuffix(path, []byte("/"))
 	for len(path) > 0 {
@@ -230,8 +232,8 @@ func appendPathS3(dst, path []byte) []byte {
 	return dst
 }
 
-// appendQuery writes the canonical query: names and values encoded alike, sorted by name, then by value. The signature of a
-// presigned request is not part of it.
+// appendQuery writes the canonical query: names and values encoded alike, sorted by name, then by value. The
+// signature of a presigned request is not part of it.
 func appendQuery(dst, query []byte, presigned bool) []byte {
 	if len(query) == 0 {
 		return dst
@@ -264,7 +266,8 @@ func appendEncoded(dst, b []byte, decode bool) []byte {
 	for len(b) > 0 {
 		c, n := b[0], 1
 		if decode {
-			if c, n = decodeByte(b); n == 1 && c == '+' {
+			c, n = decodeByte(b)
+			if n == 1 && c == '+' {
 				c = ' '
 			}
 		}
@@ -276,13 +279,15 @@ func appendEncoded(dst, b []byte, decode bool) []byte {
 
 // appendEncodedByte leaves the unreserved characters of RFC 3986 as they are.
 func appendEncodedByte(dst []byte, c byte) []byte {
-	if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' || c == '.' || c == '~' {
+	if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' ||
+		c == '.' || c == '~' {
 		return append(dst, c)
 	}
 	return append(dst, '%', hexUpper[c>>4], hexUpper[c&15])
 }
 
-// decodeByte takes one byte from b, which is not empty: a percent sign that starts no escape stands for itself.
+// decodeByte takes one byte from b, which is not empty: a percent sign that starts no escape stands for
+// itself.
 func decodeByte(b []byte) (c byte, n int) {
 	if b[0] == '%' && len(b) >= 3 {
 		var out [1]byte

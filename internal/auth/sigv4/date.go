@@ -9,20 +9,22 @@ import (
 const (
 	basicFormat = "20060102T150405Z"
 
-	// skew is how far the clocks of client and server may differ: "a request must reach AWS within five minutes of the time
-	// stamp in the request" (Elements of an AWS API request signature).
+	// skew is how far the clocks of client and server may differ: "a request must reach AWS within five
+	// minutes of the time stamp in the request" (Elements of an AWS API request signature).
 	skew = 5 * time.Minute
 
 	maxExpires = 604800 // seconds: the longest life of a presigned request, seven days
 )
 
-// checkTime checks that the request was signed around now, or for longer if it is presigned, and on the day of its scope.
+// checkTime checks that the request was signed around now, or for longer if it is presigned, and on the day
+// of its scope.
 func (g *signature) checkTime(now time.Time) error {
 	if err := g.readTime(); err != nil {
 		return err
 	}
 	if string(g.stamp[:8]) != string(g.parts[1]) {
-		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '",
+		return invalid("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date "+
+			"from HTTP: '",
 			string(g.parts[1]), "' != '", string(g.stamp[:8]), "', from '", string(g.stamp[:]), "'.")
 	}
 	lifetime, err := g.lifetime()
@@ -31,11 +33,13 @@ func (g *signature) checkTime(now time.Time) error {
 	}
 	at := now.UTC()
 	if earliest := at.Add(-lifetime); g.time.Before(earliest.Truncate(time.Second)) {
-		return invalid("Signature expired: ", string(g.stamp[:]), " is now earlier than ", earliest.Format(basicFormat), " (",
+		return invalid("Signature expired: ", string(g.stamp[:]), " is now earlier than ",
+			earliest.Format(basicFormat), " (",
 			at.Format(basicFormat), " - ", inMinutes(lifetime), ")")
 	}
 	if latest := at.Add(skew); g.time.After(latest) {
-		return invalid("Signature not yet current: ", string(g.stamp[:]), " is still later than ", latest.Format(basicFormat), " (",
+		return invalid("Signature not yet current: ", string(g.stamp[:]), " is still later than ",
+			latest.Format(basicFormat), " (",
 			at.Format(basicFormat), " + ", inMinutes(skew), ")")
 	}
 	return nil
@@ -55,7 +59,8 @@ func (g *signature) lifetime() (time.Duration, error) {
 	}
 	seconds, ok := digits(g.expires)
 	if !ok || seconds < 1 || seconds > maxExpires {
-		return 0, incomplete("X-Amz-Expires must be a number of seconds between 1 and 604800, got '", string(g.expires), "'")
+		return 0, incomplete("X-Amz-Expires must be a number of seconds between 1 and 604800, got '",
+			string(g.expires), "'")
 	}
 	return time.Duration(seconds) * time.Second, nil
 }
@@ -86,7 +91,8 @@ func parseBasic(b []byte) (time.Time, bool) {
 	if !ok1 || !ok2 || date < 1000_00_00 || clock/10000 > 23 || clock/100%100 > 59 || clock%100 > 59 {
 		return time.Time{}, false
 	}
-	t := time.Date(date/10000, time.Month(date/100%100), date%100, clock/10000, clock/100%100, clock%100, 0, time.UTC)
+	t := time.Date(date/10000, time.Month(date/100%100), date%100, clock/10000, clock/100%100, clock%100, 0,
+		time.UTC)
 	return t, t.Day() == date%100 && int(t.Month()) == date/100%100
 }
 

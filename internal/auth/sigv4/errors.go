@@ -54,7 +54,8 @@ func (e *Error) QueryCode() (code string, status int) {
 
 // WrongService is the refusal of a request whose scope names another service than the one it is for.
 func WrongService(service string) *Error {
-	return &Error{Reason: Mismatch, Message: "Credential should be scoped to correct service: '" + service + "'. "}
+	return &Error{Reason: Mismatch, Message: "Credential should be scoped to correct service: '" + service +
+		"'. "}
 }
 
 func unknownKey() *Error {
@@ -62,7 +63,8 @@ func unknownKey() *Error {
 }
 
 func mismatch() *Error {
-	return &Error{Reason: Mismatch, Message: "The request signature we calculated does not match the signature you provided. " +
+	return &Error{Reason: Mismatch, Message: "The request signature we calculated does not match the " +
+		"signature you provided. " +
 		"Check your AWS Secret Access Key and signing method. Consult the service documentation for details."}
 }
 

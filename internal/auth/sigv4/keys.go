@@ -12,7 +12,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 )
 
-// key is a signing key: what a secret becomes for one day, region and service. It is immutable once it is in the cache.
+// key is a signing key: what a secret becomes for one day, region and service. It is immutable once it is in
+// the cache.
 type key struct {
 	credential string // as in the request: id/date/region/service/aws4_request
 	scope      Scope
@@ -44,8 +45,8 @@ func signingKey(secret string, scope Scope) []byte {
 	return mac
 }
 
-// signed says whether the string to sign in s has the signature that the request gives, without telling by its time how much of
-// it was right.
+// signed says whether the string to sign in s has the signature that the request gives, without telling by
+// its time how much of it was right.
 func (k *key) signed(s *scratch) bool {
 	mac := k.macs.Get().(hash.Hash)
 	mac.Reset()

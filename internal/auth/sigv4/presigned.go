@@ -40,7 +40,8 @@ func (g *signature) readQuery(query []byte) error {
 		return err
 	}
 	if string(method) != algorithm {
-		return incomplete("Unsupported AWS 'algorithm': '", string(method), "' (only AWS4-HMAC-SHA256 for now). ")
+		return incomplete("Unsupported AWS 'algorithm': '", string(method),
+			"' (only AWS4-HMAC-SHA256 for now). ")
 	}
 	return nil
 }
@@ -65,8 +66,8 @@ func (g *signature) completeQuery(method []byte) error {
 	return incomplete(message.String(), "Re-examine the query-string parameters.")
 }
 
-// decode percent-decodes into g.decoded, which has the capacity for all of the query, so that earlier results stay valid. The
-// result is never nil.
+// decode percent-decodes into g.decoded, which has the capacity for all of the query, so that earlier results
+// stay valid. The result is never nil.
 func (g *signature) decode(value []byte) []byte {
 	from := len(g.decoded)
 	for len(value) > 0 {

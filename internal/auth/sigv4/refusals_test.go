@@ -137,11 +137,13 @@ func TestMalformed(t *testing.T) {
 		{"long scope", scheme + "Credential=" + strings.Repeat("a", 300) + "/20150830/c/d/aws4_request, SignedHeaders=host, Signature=x",
 			"20150830T123600Z", "/", Incomplete, "Credential must have exactly 5"},
 		{"bad scope", scheme + "Credential=a/20150830/C/d/e, SignedHeaders=host, Signature=x", "20150830T123600Z", "/", Mismatch,
-			"Credential should be scoped to a valid region, not 'C'. Credential should be scoped with a valid terminator: 'aws4_request', not 'e'. "},
+			"Credential should be scoped to a valid region, not 'C'. Credential should be scoped with a valid terminator: " +
+				"'aws4_request', not 'e'. "},
 		{"bad date", scheme + "Credential=AKIDEXAMPLE/20150830/c/d/aws4_request, SignedHeaders=host, Signature=x", "20150230T123600Z", "/",
 			Incomplete, "Date must be in ISO-8601 'basic format'. Got '20150230T123600Z'. See http://en.wikipedia.org/wiki/ISO_8601"},
 		{"scope of another day", scheme + "Credential=AKIDEXAMPLE/20150831/c/d/aws4_request, SignedHeaders=host, Signature=x",
-			"20150830T123600Z", "/", Mismatch, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: " +
+			"20150830T123600Z", "/", Mismatch, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date " +
+				"from HTTP: " +
 				"'20150831' != '20150830', from '20150830T123600Z'."},
 		{"both forms", scheme, "", "/?X-Amz-Algorithm=x", Mismatch, "Found both 'X-Amz-Algorithm' as a query-string param"},
 		{"empty query form", "", "", "/?X-Amz-Algorithm=", Incomplete, "AWS query-string parameters must include 'X-Amz-Algorithm'. " +
@@ -180,7 +182,8 @@ func TestTime(t *testing.T) {
 	clock.at = exampleTime.Add(14 * time.Minute)
 	refused(t, v, r, Mismatch, "Signature expired: 20150830T123600Z is now earlier than 20150830T124500Z (20150830T125000Z - 5 min.)")
 	clock.at = exampleTime.Add(-6 * time.Minute)
-	refused(t, v, r, Mismatch, "Signature not yet current: 20150830T123600Z is still later than 20150830T123500Z (20150830T123000Z + 5 min.)")
+	refused(t, v, r, Mismatch, "Signature not yet current: 20150830T123600Z is still later than 20150830T123500Z (20150830T123000Z + "+
+		"5 min.)")
 
 	clock.at, clock.ahead = exampleTime, 26*time.Hour
 	if _, _, err := v.Verify(r); err != nil {
@@ -218,7 +221,8 @@ func TestAdmission(t *testing.T) {
 		if err != nil || scope.AccessKeyID != id || scope.Region != "eu-west-1" {
 			t.Fatalf("%s: %+v %v", id, scope, err)
 		}
-		if c := credential.Caller; c.Type != "Root" || c.Account != account || c.ARN != "arn:aws:iam::"+account+":root" || c.UserID != account {
+		if c := credential.Caller; c.Type != "Root" || c.Account != account || c.ARN != "arn:aws:iam::"+account+":root" ||
+			c.UserID != account {
 			t.Errorf("%s: %+v", id, c)
 		}
 	}

@@ -1,14 +1,15 @@
 // Package sigv4 verifies AWS Signature Version 4 and says whose request it is.
 //
-// Callers may rely on this: Verify returns a scope and a credential without an error only for a request that was signed, within
-// five minutes, with the secret of an access key that Secrets knows and that has not expired, over exactly the headers that its
-// SignedHeaders list names, the host, every X-Amz- header, its path, its query and its whole body (but for the scope of S3, which
-// no service here has); or, where Admission says so, for
-// a request of an access key that Secrets does not know, but never for one that a browser sent for a web page. Nothing but these
-// requests changes the state of a Verifier. What a request costs before its signature is known to be right is bounded.
+// Callers may rely on this: Verify returns a scope and a credential without an error only for a request that
+// was signed, within five minutes, with the secret of an access key that Secrets knows and that has not
+// expired, over exactly the headers that its SignedHeaders list names, the host, every X-Amz- header, its
+// path, its query and its whole body (but for the scope of S3, which no service here has); or, where
+// Admission says so, for a request of an access key that Secrets does not know, but never for one that a
+// browser sent for a web page. Nothing but these requests changes the state of a Verifier. What a request
+// costs before its signature is known to be right is bounded.
 //
-// The method is described in "Create a signed AWS API request" and "Elements of an AWS API request signature" of the AWS
-// Identity and Access Management User Guide.
+// The method is described in "Create a signed AWS API request" and "Elements of an AWS API request signature"
+// of the AWS Identity and Access Management User Guide.
 package sigv4
 
 import (
@@ -34,8 +35,8 @@ type Request interface {
 // Credential is what a store knows of an access key.
 type Credential struct {
 	Secret string
-	// SessionToken is what the request must carry as X-Amz-Security-Token. It is empty for a long-term key, which must not
-	// carry any.
+	// SessionToken is what the request must carry as X-Amz-Security-Token. It is empty for a long-term key,
+	// which must not carry any.
 	SessionToken string
 	// Expires is when a session ends; zero for never.
 	Expires time.Time
@@ -43,14 +44,15 @@ type Credential struct {
 	Caller *auth.Caller
 }
 
-// Secrets finds credentials. It is asked for every request, so that a deleted key ends at once; it must be fast and safe for
-// concurrent use.
+// Secrets finds credentials. It is asked for every request, so that a deleted key ends at once; it must be
+// fast and safe for concurrent use.
 type Secrets interface {
 	Secret(accessKeyID string) (Credential, bool)
 }
 
-// Clock tells the time. Offset is how far it was moved ahead of the machine's: sessions expire by the moved clock, signatures
-// grow stale by the machine's, because the clients that sign do not know that the clock was moved.
+// Clock tells the time. Offset is how far it was moved ahead of the machine's: sessions expire by the moved
+// clock, signatures grow stale by the machine's, because the clients that sign do not know that the clock was
+// moved.
 type Clock interface {
 	Now() time.Time
 	Offset() time.Duration
@@ -70,9 +72,11 @@ type Verifier struct {
 	scratch   sync.Pool
 }
 
-// New returns a Verifier that asks secrets for credentials. admission says what becomes of keys that secrets does not know.
+// New returns a Verifier that asks secrets for credentials. admission says what becomes of keys that secrets
+// does not know.
 func New(secrets Secrets, clock Clock, admission Admission) *Verifier {
-	return &Verifier{secrets: secrets, clock: clock, admission: admission, keys: keyCache{seed: maphash.MakeSeed()}}
+	return &Verifier{secrets: secrets, clock: clock, admission: admission,
+		keys: keyCache{seed: maphash.MakeSeed()}}
 }
 
 // Verify says who signed the request. The error is an *Error.

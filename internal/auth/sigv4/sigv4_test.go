@@ -126,10 +126,11 @@ func itoa(n int) string {
 }
 
 func putItem() request {
-	return request{method: "POST", target: "/", host: "127.0.0.1:8000", body: `{"TableName":"t","Item":{"a":{"S":"1"}}}`, fields: [][2]string{
-		{"content-type", "application/x-amz-json-1.0"}, {"x-amz-target", "DynamoDB_20120810.PutItem"},
-		{"amz-sdk-request", "attempt=1; max=3"}, {"accept-encoding", "identity"},
-	}}
+	return request{method: "POST", target: "/", host: "127.0.0.1:8000", body: `{"TableName":"t","Item":{"a":{"S":"1"}}}`,
+		fields: [][2]string{
+			{"content-type", "application/x-amz-json-1.0"}, {"x-amz-target", "DynamoDB_20120810.PutItem"},
+			{"amz-sdk-request", "attempt=1; max=3"}, {"accept-encoding", "identity"},
+		}}
 }
 
 // TestPublishedVectors checks the worked example of the documentation and cases of the signature test suite.

@@ -1,8 +1,8 @@
 // Package rewrap wraps what lies in a data directory under the root key anew, after the root key was rotated.
 //
-// Callers may rely on this: it works only while no server has the directory, and holds the directory's lock until Close; each
-// file of key material is the one from before or the one from after, whatever happens, and both open with the keyring. A call
-// that failed can be repeated. It opens no table.
+// Callers may rely on this: it works only while no server has the directory, and holds the directory's lock
+// until Close; each file of key material is the one from before or the one from after, whatever happens, and
+// both open with the keyring. A call that failed can be repeated. It opens no table.
 package rewrap
 
 import (
@@ -38,9 +38,11 @@ type Directory struct {
 	closers []func() error // in the order of opening
 }
 
-// Open locks a data directory and loads its keys, as a server does when it starts: what fell due meanwhile, such as the
-// deletion of a key, is done.
-func Open(ctx context.Context, dir string, root *seal.Root, arena *lockedmem.Arena, log *slog.Logger) (d *Directory, err error) {
+// Open locks a data directory and loads its keys, as a server does when it starts: what fell due meanwhile,
+// such as the deletion of a key, is done.
+func Open(
+	ctx context.Context, dir string, root *seal.Root, arena *lockedmem.Arena, log *slog.Logger,
+) (d *Directory, err error) {
 	d = &Directory{}
 	defer func() {
 		if err != nil {
@@ -64,7 +66,8 @@ func Open(ctx context.Context, dir string, root *seal.Root, arena *lockedmem.Are
 	now := clock.New()
 	d.closers = append(d.closers, func() error { now.Close(); return nil })
 	d.keys, err = keyring.Open(ctx, keyring.Config{
-		FS: vfs.Default, Dir: filepath.Join(dir, materialDir), Root: rootKey{root}, Records: keyRecords{records}, Clock: now, Arena: arena, Log: log,
+		FS: vfs.Default, Dir: filepath.Join(dir, materialDir), Root: rootKey{root},
+		Records: keyRecords{records}, Clock: now, Arena: arena, Log: log,
 	})
 	if err != nil {
 		return d, err

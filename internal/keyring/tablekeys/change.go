@@ -16,9 +16,11 @@ import (
 //
 // After a crash Describe tells of a prepared key: if the catalog has its number, commit, and otherwise abort.
 
-// PrepareRewrap wraps the data keys of an unlocked table under a new table key as well, durably, and gives the number of that
-// key. tableKey is wiped, whatever happens.
-func (r *Ring) PrepareRewrap(ctx context.Context, id storage.TableID, chain Chain, tableKey []byte) (number uint32, err error) {
+// PrepareRewrap wraps the data keys of an unlocked table under a new table key as well, durably, and gives
+// the number of that key. tableKey is wiped, whatever happens.
+func (r *Ring) PrepareRewrap(
+	ctx context.Context, id storage.TableID, chain Chain, tableKey []byte,
+) (number uint32, err error) {
 	defer lockedmem.Wipe(tableKey)
 	if err := chain.validate(); err != nil {
 		return 0, fail(id, ErrInvalid, err)
@@ -64,8 +66,8 @@ func (r *Ring) loadIdle(t *table, id storage.TableID) (*keysFile, error) {
 	return f, nil
 }
 
-// rewrapAll wraps the data keys of the current table key under another one. It reads them from the file, not from memory, so
-// that what a write that failed half-way has left there is not lost.
+// rewrapAll wraps the data keys of the current table key under another one. It reads them from the file, not
+// from memory, so that what a write that failed half-way has left there is not lost.
 func (r *Ring) rewrapAll(id storage.TableID, from *link, tableKey *lockedmem.Key) ([]wrappedKey, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -89,7 +91,8 @@ func (r *Ring) rewrapAll(id storage.TableID, from *link, tableKey *lockedmem.Key
 	return all, nil
 }
 
-// keysOf gives the keys of an unlocked table, if they are those of the table key that l is. The caller holds mu.
+// keysOf gives the keys of an unlocked table, if they are those of the table key that l is. The caller holds
+// mu.
 func (r *Ring) keysOf(id storage.TableID, l *link) (*openKeys, error) {
 	keys := r.openKeys(id)
 	if keys == nil {
@@ -112,8 +115,9 @@ func (r *Ring) adopt(t *table, key *lockedmem.Key, put func(*openKeys)) {
 	put(t.keys)
 }
 
-// CommitRewrap makes the prepared table key of this number the only one. It needs no key. When the ring does not have the new
-// table key in memory, because it was started since, it locks the table. Committing again is no error.
+// CommitRewrap makes the prepared table key of this number the only one. It needs no key. When the ring does
+// not have the new table key in memory, because it was started since, it locks the table. Committing again is
+// no error.
 func (r *Ring) CommitRewrap(ctx context.Context, id storage.TableID, number uint32) error {
 	t, leave, err := r.enter(ctx, id)
 	if err != nil {
@@ -149,7 +153,9 @@ func (r *Ring) switchTo(t *table, number uint32) {
 		t.lock()
 	default:
 		keys.tableKey.Destroy()
-		keys.tableKey, keys.prepared, keys.number = keys.prepared, nil, number
+		keys.tableKey = keys.prepared
+		keys.prepared = nil
+		keys.number = number
 	}
 }
 
@@ -182,8 +188,8 @@ func (r *Ring) AbortRewrap(ctx context.Context, id storage.TableID) error {
 	return nil
 }
 
-// NewEpoch makes another data key, which new files are sealed under from now on, and gives its epoch. The table must be
-// unlocked, and no change of its key pending.
+// NewEpoch makes another data key, which new files are sealed under from now on, and gives its epoch. The
+// table must be unlocked, and no change of its key pending.
 func (r *Ring) NewEpoch(ctx context.Context, id storage.TableID) (storage.Epoch, error) {
 	t, leave, err := r.enter(ctx, id)
 	if err != nil {
@@ -195,7 +201,8 @@ func (r *Ring) NewEpoch(ctx context.Context, id storage.TableID) (storage.Epoch,
 		return 0, err
 	}
 	if len(f.current.keys) == maxEpochs {
-		return 0, fail(id, ErrNoEpoch, errors.New("the table has 1024 data keys: retire those that no file needs"))
+		return 0, fail(id, ErrNoEpoch, errors.New("the table has 1024 data keys: retire those that no "+
+			"file needs"))
 	}
 	epoch := f.current.epoch() + 1
 	key, err := r.newKey()
@@ -216,7 +223,9 @@ func (r *Ring) NewEpoch(ctx context.Context, id storage.TableID) (storage.Epoch,
 }
 
 // wrapCurrent wraps a data key under the table key in memory.
-func (r *Ring) wrapCurrent(id storage.TableID, current *link, epoch storage.Epoch, key *lockedmem.Key) (wrappedKey, error) {
+func (r *Ring) wrapCurrent(
+	id storage.TableID, current *link, epoch storage.Epoch, key *lockedmem.Key,
+) (wrappedKey, error) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	keys, err := r.keysOf(id, current)
@@ -226,8 +235,8 @@ func (r *Ring) wrapCurrent(id storage.TableID, current *link, epoch storage.Epoc
 	return wrapKey(r.random, id, epoch, keys.tableKey, key)
 }
 
-// RetireEpochs drops the data keys of the epochs that keep refuses, for good: what is still sealed under them is lost. The
-// current epoch always stays. It needs no key.
+// RetireEpochs drops the data keys of the epochs that keep refuses, for good: what is still sealed under them
+// is lost. The current epoch always stays. It needs no key.
 func (r *Ring) RetireEpochs(ctx context.Context, id storage.TableID, keep func(storage.Epoch) bool) error {
 	t, leave, err := r.enter(ctx, id)
 	if err != nil {
@@ -252,8 +261,8 @@ func (r *Ring) RetireEpochs(ctx context.Context, id storage.TableID, keep func(s
 	return err
 }
 
-// currentInUse is the epoch that files are sealed under now, 0 when the table is locked. It is older than that of the file when
-// the last NewEpoch failed half-way.
+// currentInUse is the epoch that files are sealed under now, 0 when the table is locked. It is older than
+// that of the file when the last NewEpoch failed half-way.
 func (r *Ring) currentInUse(id storage.TableID) storage.Epoch {
 	r.mu.RLock()
 	defer r.mu.RUnlock()

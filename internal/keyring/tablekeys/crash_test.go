@@ -165,12 +165,15 @@ func TestFailureAtEveryStep(t *testing.T) {
 func failsAt(t *testing.T, o operation, failing int) (done bool) {
 	t.Helper()
 	disk := newDisk(t)
-	count, watching, hit := 0, false, false
+	count := 0
+	watching := false
+	hit := false
 	r := newRing(t, hooked(disk, func(op errorfs.Op) error {
 		if !watching {
 			return nil
 		}
-		if count++; count-1 == failing {
+		count++
+		if count-1 == failing {
 			hit = true
 			return errPower
 		}

@@ -43,8 +43,8 @@ func (r *Ring) load(t *table, id storage.TableID) (*keysFile, error) {
 	return f, err
 }
 
-// settle makes the name of the keys file durable before anything is sealed under its keys: a process that was killed between
-// renaming and syncing may have left a name that power loss would undo.
+// settle makes the name of the keys file durable before anything is sealed under its keys: a process that was
+// killed between renaming and syncing may have left a name that power loss would undo.
 func (r *Ring) settle(t *table, id storage.TableID) error {
 	t.file.Lock()
 	defer t.file.Unlock()
@@ -58,7 +58,8 @@ func (r *Ring) settle(t *table, id storage.TableID) error {
 	return nil
 }
 
-// store puts f in the place of the table's keys file; a crash leaves the old one or the new one. f's generation goes up.
+// store puts f in the place of the table's keys file; a crash leaves the old one or the new one. f's
+// generation goes up.
 func (r *Ring) store(t *table, id storage.TableID, f *keysFile) error {
 	f.generation++
 	content, err := f.encode(r.random, r.catalog, id)
@@ -75,8 +76,9 @@ func (r *Ring) store(t *table, id storage.TableID, f *keysFile) error {
 	return nil
 }
 
-// replace writes a new file, renames it over the old one, and overwrites the old content once the new one is durable: it may
-// hold a table key or data keys that were given up. So may what a write left that was cut short, which is overwritten first.
+// replace writes a new file, renames it over the old one, and overwrites the old content once the new one is
+// durable: it may hold a table key or data keys that were given up. So may what a write left that was cut
+// short, which is overwritten first.
 func (r *Ring) replace(id storage.TableID, content []byte) error {
 	if err := r.erase(r.path(id, tempName)); err != nil {
 		return err
@@ -98,7 +100,8 @@ func (r *Ring) replace(id storage.TableID, content []byte) error {
 		return errors.Join(err, old.Close())
 	}
 	if err := r.scrub(old); err != nil {
-		r.logger.Warn("the replaced keys of a table could not be overwritten and may still be found on the disk",
+		r.logger.Warn("the replaced keys of a table could not be overwritten and may still be found on "+
+			"the disk",
 			"table", id.String(), "error", err)
 	}
 	return nil

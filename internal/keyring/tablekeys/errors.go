@@ -10,14 +10,15 @@ import (
 
 // What can be wrong, for errors.Is. All of them come inside an *Error that names the table.
 var (
-	// ErrLocked says that the keys of the table are not in memory: nobody unlocked it, unwrapping its table key failed, or it was
-	// locked.
+	// ErrLocked says that the keys of the table are not in memory: nobody unlocked it, unwrapping its table
+	// key failed, or it was locked.
 	ErrLocked = errors.New("the keys of the table are locked")
 	// ErrNotFound says that there are no keys of such a table, or not any more.
 	ErrNotFound = errors.New("there are no keys of this table")
 	// ErrExists says that the table has keys already.
 	ErrExists = errors.New("the table has keys already")
-	// ErrDamaged says that the keys file is torn or was changed. A *storage.CorruptError that names the file is its cause.
+	// ErrDamaged says that the keys file is torn or was changed. A *storage.CorruptError that names the file
+	// is its cause.
 	ErrDamaged = errors.New("the keys of the table are damaged")
 	// ErrVersion says that the keys file is of a format that this program does not know.
 	ErrVersion = errors.New("the keys of the table are of an unknown version")
@@ -33,7 +34,8 @@ var (
 	ErrSystem = errors.New("system tables have no keys of their own")
 	// ErrInvalid says that a chain is incomplete or too large.
 	ErrInvalid = errors.New("not a chain of keys")
-	// ErrDisk says that the file system refused. What was asked for may be found done after a crash, but is not in use.
+	// ErrDisk says that the file system refused. What was asked for may be found done after a crash, but is
+	// not in use.
 	ErrDisk = errors.New("cannot use the disk")
 	// ErrClosed says that the ring was closed.
 	ErrClosed = errors.New("the ring is closed")
@@ -66,6 +68,8 @@ func fail(id storage.TableID, kind, cause error) error {
 
 // damaged names the file and what to do about it.
 func damaged(id storage.TableID, what string) error {
-	return fail(id, ErrDamaged, &storage.CorruptError{Table: id, File: filepath.Join(tablesDir, id.String(), keysName),
-		Cause: fmt.Errorf("%s: restore it from a backup of the data directory; without it the table cannot be read", what)})
+	return fail(id, ErrDamaged, &storage.CorruptError{Table: id,
+		File: filepath.Join(tablesDir, id.String(), keysName),
+		Cause: fmt.Errorf("%s: restore it from a backup of the data directory; without it the table cannot "+
+			"be read", what)})
 }

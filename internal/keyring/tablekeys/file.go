@@ -18,7 +18,8 @@ import (
 //
 //	magic 8 │ version 1 │ table id 16 │ generation 8 │ length 4, body
 //
-// The body is an envelope under the installation's catalog key, with all that stands before it as associated data.
+// The body is an envelope under the installation's catalog key, with all that stands before it as associated
+// data.
 const (
 	magic       = "STTABKEY"
 	fileVersion = 1
@@ -39,7 +40,8 @@ const (
 	maxFile       = 1 << 20
 )
 
-// Chain is how a table key is wrapped by the key service: under which key, with which encryption context, into which bytes.
+// Chain is how a table key is wrapped by the key service: under which key, with which encryption context,
+// into which bytes.
 type Chain struct {
 	KeyARN             string
 	Context            map[string]string
@@ -47,7 +49,8 @@ type Chain struct {
 }
 
 func (c Chain) clone() Chain {
-	return Chain{KeyARN: c.KeyARN, Context: maps.Clone(c.Context), TableKeyCiphertext: bytes.Clone(c.TableKeyCiphertext)}
+	return Chain{KeyARN: c.KeyARN, Context: maps.Clone(c.Context),
+		TableKeyCiphertext: bytes.Clone(c.TableKeyCiphertext)}
 }
 
 func (c Chain) validate() error {
@@ -105,7 +108,9 @@ func keyContext(id storage.TableID, epoch storage.Epoch) envelope.Context {
 }
 
 // wrapKey seals a data key under a table key.
-func wrapKey(random io.Reader, id storage.TableID, epoch storage.Epoch, tableKey, dataKey *lockedmem.Key) (wrappedKey, error) {
+func wrapKey(
+	random io.Reader, id storage.TableID, epoch storage.Epoch, tableKey, dataKey *lockedmem.Key,
+) (wrappedKey, error) {
 	wrapped := wrappedKey{epoch: epoch}
 	err := dataKey.With(func(bare []byte) error {
 		_, err := envelope.Seal(wrapped.box[:0], random, tableKey, keyContext(id, epoch), bare)
@@ -115,7 +120,9 @@ func wrapKey(random io.Reader, id storage.TableID, epoch storage.Epoch, tableKey
 }
 
 // unwrapKey opens a data key straight into locked memory.
-func unwrapKey(arena *lockedmem.Arena, id storage.TableID, w *wrappedKey, tableKey *lockedmem.Key) (*lockedmem.Key, error) {
+func unwrapKey(
+	arena *lockedmem.Arena, id storage.TableID, w *wrappedKey, tableKey *lockedmem.Key,
+) (*lockedmem.Key, error) {
 	return arena.New(storage.KeySize, func(dst []byte) error {
 		return envelope.Open(dst, tableKey, keyContext(id, w.epoch), w.box[:])
 	})
@@ -137,7 +144,8 @@ func (f *keysFile) encode(random io.Reader, catalog *lockedmem.Key, id storage.T
 	file = append(file, id[:]...)
 	file = binary.BigEndian.AppendUint64(file, f.generation)
 	file = binary.BigEndian.AppendUint32(file, uint32(len(body)+envelope.Overhead))
-	return envelope.Seal(file, random, catalog, envelope.Context{Label: fileLabel, Bound: bytes.Clone(file)}, body)
+	return envelope.Seal(file, random, catalog, envelope.Context{Label: fileLabel, Bound: bytes.Clone(file)},
+		body)
 }
 
 func (l *link) append(dst []byte) []byte {
@@ -163,7 +171,8 @@ func decode(file []byte, catalog *lockedmem.Key, id storage.TableID) (*keysFile,
 		return nil, damaged(id, "it is cut, or does not begin as a keys file does")
 	}
 	if file[8] != fileVersion {
-		return nil, fail(id, ErrVersion, fmt.Errorf("version %d: use the version of sealtable that wrote it, or a newer one", file[8]))
+		return nil, fail(id, ErrVersion,
+			fmt.Errorf("version %d: use the version of sealtable that wrote it, or a newer one", file[8]))
 	}
 	if owner := storage.TableID(file[9:25]); owner != id {
 		return nil, damaged(id, "it is the keys file of table "+owner.String())

@@ -72,13 +72,17 @@ func (k *openKeys) destroy() {
 	}
 }
 
-// New returns a ring over the keys files in dataDir, with all tables locked. Keys lie in arena, which outlives the ring.
-func New(fs vfs.FS, dataDir string, installation Installation, arena *lockedmem.Arena, logger *slog.Logger) (*Ring, error) {
+// New returns a ring over the keys files in dataDir, with all tables locked. Keys lie in arena, which
+// outlives the ring.
+func New(
+	fs vfs.FS, dataDir string, installation Installation, arena *lockedmem.Arena, logger *slog.Logger,
+) (*Ring, error) {
 	catalog, err := installation.InstallationKey(seal.Catalog)
 	if err != nil {
 		return nil, err
 	}
-	return &Ring{fs: fs, dataDir: dataDir, arena: arena, catalog: catalog, logger: logger, random: rand.Reader,
+	return &Ring{fs: fs, dataDir: dataDir, arena: arena, catalog: catalog, logger: logger,
+		random: rand.Reader,
 		tables: make(map[storage.TableID]*table)}, nil
 }
 
@@ -153,10 +157,10 @@ func (r *Ring) Unlocked(id storage.TableID) bool {
 	return r.openKeys(id) != nil
 }
 
-// Lock overwrites the table's keys in memory. An Unlock that is under way then fails: what it asked the key service is no
-// longer an answer. The store keeps its own copies until its SealTable, which the caller calls afterwards: from Lock on nothing
-// can wake the table, while what is awake can still be made durable. wasOpen says whether there was anything to lock. Locking a
-// system table does nothing.
+// Lock overwrites the table's keys in memory. An Unlock that is under way then fails: what it asked the key
+// service is no longer an answer. The store keeps its own copies until its SealTable, which the caller calls
+// afterwards: from Lock on nothing can wake the table, while what is awake can still be made durable. wasOpen
+// says whether there was anything to lock. Locking a system table does nothing.
 func (r *Ring) Lock(id storage.TableID) (wasOpen bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,7 +15,9 @@ import (
 )
 
 func TestLifeOfATable(t *testing.T) {
-	ctx, disk, kms := t.Context(), newDisk(t), &fakeKMS{disabled: map[string]bool{}}
+	ctx := t.Context()
+	disk := newDisk(t)
+	kms := &fakeKMS{disabled: map[string]bool{}}
 	r := newRing(t, disk)
 	create(t, r, tableA, oldARN)
 	if !r.Unlocked(tableA) {
@@ -145,7 +147,9 @@ func TestInvalidCalls(t *testing.T) {
 }
 
 func TestPendingChange(t *testing.T) {
-	ctx, disk, kms := t.Context(), newDisk(t), &fakeKMS{}
+	ctx := t.Context()
+	disk := newDisk(t)
+	kms := &fakeKMS{}
 	r := newRing(t, disk)
 	create(t, r, tableA, oldARN)
 	want := dataKeys(t, r, tableA)
@@ -216,7 +220,9 @@ func TestSystemTables(t *testing.T) {
 }
 
 func TestDestroy(t *testing.T) {
-	ctx, disk, kms := t.Context(), newDisk(t), &fakeKMS{}
+	ctx := t.Context()
+	disk := newDisk(t)
+	kms := &fakeKMS{}
 	r := newRing(t, disk)
 	create(t, r, tableA, oldARN)
 	file, err := disk.Open(r.path(tableA, keysName)) // stays open behind the removal
@@ -288,7 +294,9 @@ func TestUnlockOneAtATime(t *testing.T) {
 	r.Lock(tableA)
 	var mu sync.Mutex
 	var group sync.WaitGroup
-	running, calls, refused := 0, 0, 0
+	running := 0
+	calls := 0
+	refused := 0
 	unwrap := func(ctx context.Context, arn string, encryption map[string]string, blob []byte) ([]byte, string, error) {
 		mu.Lock()
 		calls++
@@ -342,10 +350,11 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		release, done := make(chan struct{}), make(chan error, 1)
 		go func() {
-			done <- r.Unlock(t.Context(), tableA, func(ctx context.Context, arn string, e map[string]string, b []byte) ([]byte, string, error) {
-				<-release
-				return (&fakeKMS{}).unwrap(ctx, arn, e, b)
-			})
+			done <- r.Unlock(t.Context(), tableA,
+				func(ctx context.Context, arn string, e map[string]string, b []byte) ([]byte, string, error) {
+					<-release
+					return (&fakeKMS{}).unwrap(ctx, arn, e, b)
+				})
 		}()
 		synctest.Wait()
 		second := make(chan error, 1)

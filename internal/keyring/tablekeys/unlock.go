@@ -10,14 +10,15 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Unwrap asks the key service for a table key: it decrypts ciphertext with the encryption context, and says which key did it.
-// The ring wipes tableKey.
+// Unwrap asks the key service for a table key: it decrypts ciphertext with the encryption context, and says
+// which key did it. The ring wipes tableKey.
 type Unwrap func(ctx context.Context, keyARN string, encryption map[string]string, ciphertext []byte) (
 	tableKey []byte, keyARNUsed string, err error)
 
-// Unlock brings the keys of a table into memory. At most one caller at a time unwraps for a table; the others wait, and find it
-// unlocked or try for themselves, since what the key service refuses to one caller it may grant to another. When unwrapping
-// fails the error is that of unwrap inside one that is ErrLocked. While a change of key is pending the old key is the one asked.
+// Unlock brings the keys of a table into memory. At most one caller at a time unwraps for a table; the others
+// wait, and find it unlocked or try for themselves, since what the key service refuses to one caller it may
+// grant to another. When unwrapping fails the error is that of unwrap inside one that is ErrLocked. While a
+// change of key is pending the old key is the one asked.
 func (r *Ring) Unlock(ctx context.Context, id storage.TableID, unwrap Unwrap) error {
 	if r.Unlocked(id) {
 		return nil
@@ -50,7 +51,9 @@ func (r *Ring) Unlock(ctx context.Context, id storage.TableID, unwrap Unwrap) er
 }
 
 // unwrapTableKey asks for the table key and checks that the key on record gave it.
-func (r *Ring) unwrapTableKey(ctx context.Context, id storage.TableID, c Chain, unwrap Unwrap) (*lockedmem.Key, error) {
+func (r *Ring) unwrapTableKey(
+	ctx context.Context, id storage.TableID, c Chain, unwrap Unwrap,
+) (*lockedmem.Key, error) {
 	bare, used, err := unwrap(ctx, c.KeyARN, c.Context, c.TableKeyCiphertext)
 	if err != nil {
 		lockedmem.Wipe(bare)
@@ -65,7 +68,8 @@ func (r *Ring) unwrapTableKey(ctx context.Context, id storage.TableID, c Chain, 
 
 // openLink unwraps all data keys of a table key, which it takes over.
 func (r *Ring) openLink(id storage.TableID, l *link, tableKey *lockedmem.Key) (*openKeys, error) {
-	keys := &openKeys{number: l.number, tableKey: tableKey, current: l.epoch(), data: make(map[storage.Epoch]*lockedmem.Key, len(l.keys))}
+	keys := &openKeys{number: l.number, tableKey: tableKey, current: l.epoch(),
+		data: make(map[storage.Epoch]*lockedmem.Key, len(l.keys))}
 	for i := range l.keys {
 		key, err := unwrapKey(r.arena, id, &l.keys[i], tableKey)
 		if err != nil {
@@ -80,8 +84,8 @@ func (r *Ring) openLink(id storage.TableID, l *link, tableKey *lockedmem.Key) (*
 	return keys, nil
 }
 
-// Create makes the keys file of a new table, with a data key of epoch 1 under tableKey, and leaves the table unlocked. It is
-// durable when Create returns. tableKey is wiped, whatever happens.
+// Create makes the keys file of a new table, with a data key of epoch 1 under tableKey, and leaves the table
+// unlocked. It is durable when Create returns. tableKey is wiped, whatever happens.
 func (r *Ring) Create(ctx context.Context, id storage.TableID, chain Chain, tableKey []byte) error {
 	defer lockedmem.Wipe(tableKey)
 	if err := chain.validate(); err != nil {
@@ -126,11 +130,13 @@ func (r *Ring) newTable(id storage.TableID, chain Chain, bare []byte) (*openKeys
 		keys.destroy()
 		return nil, nil, err
 	}
-	return keys, &keysFile{last: 1, current: link{number: 1, chain: chain.clone(), keys: []wrappedKey{wrapped}}}, nil
+	return keys, &keysFile{last: 1, current: link{number: 1, chain: chain.clone(),
+		keys: []wrappedKey{wrapped}}}, nil
 }
 
-// Destroy erases the keys of a table for good: in memory, and on the disk, where they are overwritten before their name is
-// removed. It needs no key, and can be repeated. Destroying the keys of a table that has none is no error.
+// Destroy erases the keys of a table for good: in memory, and on the disk, where they are overwritten before
+// their name is removed. It needs no key, and can be repeated. Destroying the keys of a table that has none
+// is no error.
 func (r *Ring) Destroy(ctx context.Context, id storage.TableID) error {
 	t, leave, err := r.enter(ctx, id)
 	if err != nil {

@@ -1,10 +1,11 @@
 // Package awskms wraps the sealing key of a keyring with a key of AWS KMS, or of another Sealtable.
 //
-// Callers may rely on this: what was wrapped for one installation opens for no other, because the encryption context names the
-// installation; an error says whether the service could not be reached (seal.ErrUnavailable) or refused; and the sealing key leaves
-// this machine under TLS only.
+// Callers may rely on this: what was wrapped for one installation opens for no other, because the encryption
+// context names the installation; an error says whether the service could not be reached
+// (seal.ErrUnavailable) or refused; and the sealing key leaves this machine under TLS only.
 //
-// The parameters in the keyring are: version 1 │ length of the key's ARN 2 │ ARN │ ciphertext blob of Encrypt.
+// The parameters in the keyring are: version 1 │ length of the key's ARN 2 │ ARN │ ciphertext blob of
+// Encrypt.
 package awskms
 
 import (
@@ -79,7 +80,8 @@ func (w *Wrapper) Unwrap(params []byte, installation seal.ID) ([]byte, error) {
 		return nil, err
 	}
 	out, err := client.Decrypt(ctx, &kms.DecryptInput{
-		KeyId: &arn, CiphertextBlob: blob, EncryptionContext: map[string]string{contextName: installation.String()},
+		KeyId: &arn, CiphertextBlob: blob,
+		EncryptionContext: map[string]string{contextName: installation.String()},
 	})
 	if err != nil {
 		return nil, explain(arn, err)
@@ -101,7 +103,8 @@ func parse(params []byte) (arn string, blob []byte, err error) {
 // client is for the region that the key's ARN names.
 func (w *Wrapper) client(ctx context.Context, arn string) (*kms.Client, error) {
 	parts := strings.SplitN(arn, ":", 6)
-	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "kms" || parts[3] == "" || !strings.HasPrefix(parts[5], "key/") {
+	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "kms" || parts[3] == "" ||
+		!strings.HasPrefix(parts[5], "key/") {
 		return nil, fmt.Errorf("%q is not the ARN of a KMS key", arn)
 	}
 	settings, err := config.LoadDefaultConfig(ctx, config.WithRegion(parts[3]))
@@ -116,8 +119,8 @@ func (w *Wrapper) client(ctx context.Context, arn string) (*kms.Client, error) {
 	return client, checkEndpoint(aws.ToString(client.Options().BaseEndpoint))
 }
 
-// checkEndpoint refuses a place to which the sealing key would travel in the clear, whether a flag, the environment or a profile
-// names it: requests are signed, not encrypted. Empty is AWS.
+// checkEndpoint refuses a place to which the sealing key would travel in the clear, whether a flag, the
+// environment or a profile names it: requests are signed, not encrypted. Empty is AWS.
 func checkEndpoint(given string) error {
 	if given == "" {
 		return nil
@@ -127,14 +130,16 @@ func checkEndpoint(given string) error {
 		return fmt.Errorf("%q is not the URL of a KMS", given)
 	}
 	ip := net.ParseIP(u.Hostname())
-	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()) {
+	if u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" ||
+		ip != nil && ip.IsLoopback()) {
 		return nil
 	}
 	return fmt.Errorf("the sealing key would travel to %s in the clear: give an https endpoint", u.Host)
 }
 
-// explain tells what may pass from what will not: an answer that blames the caller, such as InvalidCiphertextException, is final,
-// except where somebody can make it go away without touching the keyring.
+// explain tells what may pass from what will not: an answer that blames the caller, such as
+// InvalidCiphertextException, is final, except where somebody can make it go away without touching the
+// keyring.
 func explain(arn string, err error) error {
 	var answer smithy.APIError
 	if errors.As(err, &answer) && answer.ErrorFault() == smithy.FaultClient && !passing(answer.ErrorCode()) {
@@ -143,11 +148,12 @@ func explain(arn string, err error) error {
 	return fmt.Errorf("%w: %s: %w", seal.ErrUnavailable, arn, err)
 }
 
-// passing are the codes of refusals that may end: the owner enables the key or allows its use, credentials are renewed, the rate of
-// calls falls.
+// passing are the codes of refusals that may end: the owner enables the key or allows its use, credentials
+// are renewed, the rate of calls falls.
 func passing(code string) bool {
 	switch code {
-	case "DisabledException", "KMSInvalidStateException", "ThrottlingException", "LimitExceededException", "ExpiredTokenException",
+	case "DisabledException", "KMSInvalidStateException", "ThrottlingException", "LimitExceededException",
+		"ExpiredTokenException",
 		"AccessDeniedException", "KeyUnavailableException", "ServiceUnavailable", "RequestTimeTooSkewed":
 		return true
 	}

@@ -29,8 +29,9 @@ func newVault(t *testing.T) *vault {
 	t.Helper()
 	dir := t.TempDir()
 	s, err := server.Open(context.Background(), server.Config{
-		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"}, Account: "123456789012",
-		Region: "eu-central-1", KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour, Open: true,
+		DataDir: filepath.Join(dir, "data"), ConfigDir: filepath.Join(dir, "config"), Listen: []string{"127.0.0.1:0"},
+		Account: "123456789012",
+		Region:  "eu-central-1", KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour, Open: true,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

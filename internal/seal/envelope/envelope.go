@@ -1,8 +1,9 @@
 // Package envelope seals short secrets, one key for each seal.
 //
-// Callers may rely on this: what Open gives is what Seal was given under the same key, label and associated data, byte for byte;
-// everything else is ErrNotAuthentic. A key may seal any number of times: each seal has a random salt of 32 bytes, from which
-// HKDF-SHA-256 (RFC 5869) makes an AES-256-GCM key (NIST SP 800-38D) and nonce that are used once.
+// Callers may rely on this: what Open gives is what Seal was given under the same key, label and associated
+// data, byte for byte; everything else is ErrNotAuthentic. A key may seal any number of times: each seal has
+// a random salt of 32 bytes, from which HKDF-SHA-256 (RFC 5869) makes an AES-256-GCM key (NIST SP 800-38D)
+// and nonce that are used once.
 package envelope
 
 import (
@@ -29,16 +30,19 @@ const (
 	tagSize   = 16
 )
 
-// ErrNotAuthentic says that the bytes were not sealed under this key, label and associated data, or were changed since.
+// ErrNotAuthentic says that the bytes were not sealed under this key, label and associated data, or were
+// changed since.
 var ErrNotAuthentic = errors.New("not authentic")
 
-// Context says what a sealed text is for, whose it is, and anything else that must be the same when it is opened.
+// Context says what a sealed text is for, whose it is, and anything else that must be the same when it is
+// opened.
 type Context struct {
 	Label string // a constant of the format: separates the keys of different uses
 	Bound []byte // fields joined by AppendField
 }
 
-// AppendField appends a length of four bytes and then the field, so that joined fields cannot run into each other.
+// AppendField appends a length of four bytes and then the field, so that joined fields cannot run into each
+// other.
 func AppendField[F ~string | ~[]byte](dst []byte, field F) []byte {
 	dst = binary.BigEndian.AppendUint32(dst, uint32(len(field)))
 	return append(dst, field...)
@@ -57,8 +61,8 @@ func Seal(dst []byte, random io.Reader, key *lockedmem.Key, c Context, plaintext
 	return aead.Seal(append(dst, salt[:]...), nonce[:], plaintext, c.Bound), nil
 }
 
-// Open writes the plaintext into dst, which must have the length that PlainSize gives: memory of the caller's choice, so that
-// a key never lies anywhere else.
+// Open writes the plaintext into dst, which must have the length that PlainSize gives: memory of the caller's
+// choice, so that a key never lies anywhere else.
 func Open(dst []byte, key *lockedmem.Key, c Context, sealed []byte) error {
 	if len(sealed) < Overhead || len(dst) != PlainSize(sealed) {
 		return ErrNotAuthentic

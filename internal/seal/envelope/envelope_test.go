@@ -42,7 +42,9 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestAnyChangeIsFound(t *testing.T) {
-	k, c, plain := key(t, 1), Context{"label", []byte("bound")}, []byte("a secret of some length")
+	k := key(t, 1)
+	c := Context{"label", []byte("bound")}
+	plain := []byte("a secret of some length")
 	sealed, err := Seal(nil, rand.Reader, k, c, plain)
 	if err != nil {
 		t.Fatal(err)

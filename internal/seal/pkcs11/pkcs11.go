@@ -2,13 +2,16 @@
 
 // Package pkcs11 wraps the sealing key of a keyring with an AES key that does not leave an HSM, by PKCS #11.
 //
-// Callers may rely on this: what was wrapped for one installation opens for no other; the HSM's key is only used, never read; and
-// an error says whether the token could not be reached (seal.ErrUnavailable) or the PIN is wrong (seal.ErrPassphrase). A PIN is
-// given to the token once for each call: a wrong one is not tried again here, since tokens lock themselves.
+// Callers may rely on this: what was wrapped for one installation opens for no other; the HSM's key is only
+// used, never read; and an error says whether the token could not be reached (seal.ErrUnavailable) or the PIN
+// is wrong (seal.ErrPassphrase). A PIN is given to the token once for each call: a wrong one is not tried
+// again here, since tokens lock themselves.
 //
-// It needs cgo, and is in programs that were built with the tag pkcs11 only. The parameters in the keyring are:
+// It needs cgo, and is in programs that were built with the tag pkcs11 only. The parameters in the keyring
+// are:
 //
-//	version 1 │ length of the token's label 1 │ label │ length of the key's label 1 │ label │ nonce 12 │ ciphertext and tag
+//	version 1 │ length of the token's label 1 │ label │ length of the key's label 1 │ label
+//	│ nonce 12 │ ciphertext and tag
 package pkcs11
 
 import (
@@ -169,7 +172,8 @@ func findToken(ctx *pkcs11.Ctx, label string) (uint, error) {
 
 func findKey(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, label string) (pkcs11.ObjectHandle, error) {
 	template := []*pkcs11.Attribute{
-		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY), pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
+		pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_SECRET_KEY),
+		pkcs11.NewAttribute(pkcs11.CKA_LABEL, label),
 	}
 	if err := ctx.FindObjectsInit(handle, template); err != nil {
 		return 0, explain(err)
@@ -179,7 +183,8 @@ func findKey(ctx *pkcs11.Ctx, handle pkcs11.SessionHandle, label string) (pkcs11
 		return 0, explain(err)
 	}
 	if len(found) != 1 {
-		return 0, fmt.Errorf("the token has %d secret keys with the label %q, and must have one", len(found), label)
+		return 0, fmt.Errorf("the token has %d secret keys with the label %q, and must have one", len(found),
+			label)
 	}
 	return found[0], nil
 }
@@ -195,9 +200,11 @@ func explain(err error) error {
 		return err
 	}
 	switch code {
-	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_LOCKED, pkcs11.CKR_PIN_EXPIRED:
+	case pkcs11.CKR_PIN_INCORRECT, pkcs11.CKR_PIN_INVALID, pkcs11.CKR_PIN_LEN_RANGE, pkcs11.CKR_PIN_LOCKED,
+		pkcs11.CKR_PIN_EXPIRED:
 		return fmt.Errorf("%w: %w", seal.ErrPassphrase, err)
-	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_DEVICE_MEMORY, pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_HANDLE_INVALID,
+	case pkcs11.CKR_DEVICE_ERROR, pkcs11.CKR_DEVICE_REMOVED, pkcs11.CKR_DEVICE_MEMORY,
+		pkcs11.CKR_TOKEN_NOT_PRESENT, pkcs11.CKR_SESSION_HANDLE_INVALID,
 		pkcs11.CKR_HOST_MEMORY, pkcs11.CKR_GENERAL_ERROR:
 		return unavailable("the token does not work", err)
 	}

@@ -26,11 +26,13 @@ func softToken(t *testing.T) {
 	}
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "softhsm2.conf")
-	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600); err != nil {
+	if err := os.WriteFile(conf, []byte("directories.tokendir = "+dir+"\nobjectstore.backend = file\nlog.level = ERROR\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("SOFTHSM2_CONF", conf)
-	out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "vault", "--pin", "123456", "--so-pin", "654321").CombinedOutput()
+	out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "vault", "--pin", "123456", "--so-pin",
+		"654321").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%s %v", out, err)
 	}
@@ -45,7 +47,8 @@ func softToken(t *testing.T) {
 	check(t, ctx.Login(handle, pkcs11.CKU_USER, "123456"))
 	for _, label := range []string{"root", "other"} {
 		_, err := ctx.GenerateKey(handle, []*pkcs11.Mechanism{pkcs11.NewMechanism(pkcs11.CKM_AES_KEY_GEN, nil)}, []*pkcs11.Attribute{
-			pkcs11.NewAttribute(pkcs11.CKA_LABEL, label), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true), pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32),
+			pkcs11.NewAttribute(pkcs11.CKA_LABEL, label), pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+			pkcs11.NewAttribute(pkcs11.CKA_VALUE_LEN, 32),
 			pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, true), pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, true),
 			pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true), pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
 		})
@@ -109,7 +112,8 @@ func TestSoftHSM(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for _, o := range []Options{{Token: "vault", Key: "missing", PIN: at.PIN}, {Token: "missing", Key: "root", PIN: at.PIN}, {PIN: at.PIN}} {
+	for _, o := range []Options{{Token: "vault", Key: "missing", PIN: at.PIN}, {Token: "missing", Key: "root", PIN: at.PIN},
+		{PIN: at.PIN}} {
 		if _, err := wrapper(t, o).Wrap(key, id); err == nil {
 			t.Errorf("%q %q wraps", o.Token, o.Key)
 		}

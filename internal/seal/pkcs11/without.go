@@ -1,6 +1,7 @@
 //go:build !pkcs11
 
-// Package pkcs11 stands for the seal by an HSM in programs that were built without it: the tag pkcs11 and cgo bring it.
+// Package pkcs11 stands for the seal by an HSM in programs that were built without it: the tag pkcs11 and cgo
+// bring it.
 //
 // Callers may rely on this: New always refuses.
 package pkcs11
@@ -17,7 +18,8 @@ const Available = false
 // Wrapper has no methods that do anything.
 type Wrapper struct{}
 
-var errWithout = errors.New("this program was built without it: build with CGO_ENABLED=1 go build -tags pkcs11")
+var errWithout = errors.New("this program was built without it: build with CGO_ENABLED=1 go build " +
+	"-tags pkcs11")
 
 // New refuses.
 func New(Options) (*Wrapper, error) { return nil, errWithout }

@@ -51,10 +51,12 @@ func TestAccess(t *testing.T) {
 		want []auth.Need
 	}{
 		{"BatchGetItem", func(n *auth.Needs) error {
-			return s.batchGetItemAccess(ctx, caller, &dynamodbapi.BatchGetItemInput{RequestItems: map[string]dynamodbapi.KeysAndAttributes{"one": {}, two: {}}}, n)
+			return s.batchGetItemAccess(ctx, caller,
+				&dynamodbapi.BatchGetItemInput{RequestItems: map[string]dynamodbapi.KeysAndAttributes{"one": {}, two: {}}}, n)
 		}, []auth.Need{{Action: "dynamodb:BatchGetItem", Resource: two}, {Action: "dynamodb:BatchGetItem", Resource: one}}},
 		{"BatchWriteItem", func(n *auth.Needs) error {
-			return s.batchWriteItemAccess(ctx, caller, &dynamodbapi.BatchWriteItemInput{RequestItems: map[string][]dynamodbapi.WriteRequest{"one": {}, "two": {}}}, n)
+			return s.batchWriteItemAccess(ctx, caller,
+				&dynamodbapi.BatchWriteItemInput{RequestItems: map[string][]dynamodbapi.WriteRequest{"one": {}, "two": {}}}, n)
 		}, []auth.Need{{Action: "dynamodb:BatchWriteItem", Resource: one}, {Action: "dynamodb:BatchWriteItem", Resource: two}}},
 		{"Query of an index", func(n *auth.Needs) error {
 			return s.queryAccess(ctx, caller, &dynamodbapi.QueryInput{TableName: name("one"), IndexName: name("idx")}, n)
@@ -64,14 +66,18 @@ func TestAccess(t *testing.T) {
 		}, []auth.Need{{Action: "dynamodb:Scan", Resource: two + "/index/idx"}}},
 		{"TransactGetItems", func(n *auth.Needs) error {
 			return s.transactGetItemsAccess(ctx, caller, &dynamodbapi.TransactGetItemsInput{TransactItems: []dynamodbapi.TransactGetItem{
-				{Get: &dynamodbapi.Get{TableName: name("two")}}, {Get: &dynamodbapi.Get{TableName: name("one")}}, {Get: &dynamodbapi.Get{TableName: name("two")}},
+				{Get: &dynamodbapi.Get{TableName: name("two")}}, {Get: &dynamodbapi.Get{TableName: name("one")}},
+				{Get: &dynamodbapi.Get{TableName: name("two")}},
 			}}, n)
 		}, []auth.Need{{Action: "dynamodb:GetItem", Resource: one}, {Action: "dynamodb:GetItem", Resource: two}}},
 		{"TransactWriteItems", func(n *auth.Needs) error {
-			return s.transactWriteItemsAccess(ctx, caller, &dynamodbapi.TransactWriteItemsInput{TransactItems: []dynamodbapi.TransactWriteItem{
-				{Put: &dynamodbapi.Put{TableName: name("one")}}, {Put: &dynamodbapi.Put{TableName: name(one)}}, {Update: &dynamodbapi.Update{TableName: name("one")}},
-				{Delete: &dynamodbapi.Delete{TableName: name("two")}}, {ConditionCheck: &dynamodbapi.ConditionCheck{TableName: name("two")}},
-			}}, n)
+			return s.transactWriteItemsAccess(ctx, caller,
+				&dynamodbapi.TransactWriteItemsInput{TransactItems: []dynamodbapi.TransactWriteItem{
+					{Put: &dynamodbapi.Put{TableName: name("one")}}, {Put: &dynamodbapi.Put{TableName: name(one)}},
+					{Update: &dynamodbapi.Update{TableName: name("one")}},
+					{Delete: &dynamodbapi.Delete{TableName: name("two")}},
+					{ConditionCheck: &dynamodbapi.ConditionCheck{TableName: name("two")}},
+				}}, n)
 		}, []auth.Need{
 			{Action: "dynamodb:PutItem", Resource: one}, {Action: "dynamodb:UpdateItem", Resource: one},
 			{Action: "dynamodb:DeleteItem", Resource: two}, {Action: "dynamodb:ConditionCheckItem", Resource: two},

@@ -36,7 +36,9 @@ func (r *batchRead) leave(from int, out *dynamodbapi.BatchGetItemOutput) {
 	out.UnprocessedKeys[r.name] = left
 }
 
-func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput) (*dynamodbapi.BatchGetItemOutput, error) {
+func (s *Service) batchGetItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput,
+) (*dynamodbapi.BatchGetItemOutput, error) {
 	reads, err := checkBatchGet(in)
 	if err != nil {
 		return nil, err
@@ -45,7 +47,8 @@ func (s *Service) batchGetItem(ctx context.Context, caller *auth.Caller, in *dyn
 		return nil, err
 	}
 	out := &dynamodbapi.BatchGetItemOutput{
-		Responses: make(map[string][]attribute.Item, len(reads)), UnprocessedKeys: map[string]dynamodbapi.KeysAndAttributes{},
+		Responses:       make(map[string][]attribute.Item, len(reads)),
+		UnprocessedKeys: map[string]dynamodbapi.KeysAndAttributes{},
 	}
 	cost, room := &tally{}, maxBatchReadBytes
 	for i := range reads {
@@ -70,7 +73,8 @@ func checkBatchGet(in *dynamodbapi.BatchGetItemInput) ([]batchRead, error) {
 	keys := 0
 	for _, name := range names {
 		r := batchRead{name: name, request: in.RequestItems[name]}
-		selected := projected{r.request.ProjectionExpression, r.request.ExpressionAttributeNames, r.request.AttributesToGet}
+		selected := projected{r.request.ProjectionExpression, r.request.ExpressionAttributeNames,
+			r.request.AttributesToGet}
 		var err error
 		if r.projection, err = selected.compile(); err != nil {
 			return nil, err
@@ -133,11 +137,15 @@ func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []bat
 	return nil
 }
 
-// readBatch reads the items of one table. When there is no more room in the answer, the keys that are left are given back.
-func (s *Service) readBatch(ctx context.Context, r *batchRead, out *dynamodbapi.BatchGetItemOutput, cost *tally, room int) (int, error) {
+// readBatch reads the items of one table. When there is no more room in the answer, the keys that are left
+// are given back.
+func (s *Service) readBatch(
+	ctx context.Context, r *batchRead, out *dynamodbapi.BatchGetItemOutput, cost *tally, room int,
+) (int, error) {
 	found := []attribute.Item{}
 	for i, key := range r.request.Keys {
-		if r.throttled = s.limits.admit(r.table, nil, reading); r.throttled != nil {
+		r.throttled = s.limits.admit(r.table, nil, reading)
+		if r.throttled != nil {
 			r.leave(i, out)
 			break
 		}
@@ -206,7 +214,8 @@ func (s *Service) batchWriteItem(
 	}, nil
 }
 
-// writeBatch is the writes of a BatchWriteItem, each with its table and what the request calls that, and those that are left.
+// writeBatch is the writes of a BatchWriteItem, each with its table and what the request calls that, and
+// those that are left.
 type writeBatch struct {
 	writes []engine.Write
 	tables []*engine.Table
@@ -214,8 +223,11 @@ type writeBatch struct {
 	left   leftWrites
 }
 
-// gatherWrites checks a batch, table by table in the order of their names, so that what is refused does not depend on chance.
-func (s *Service) gatherWrites(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput) (b writeBatch, err error) {
+// gatherWrites checks a batch, table by table in the order of their names, so that what is refused does not
+// depend on chance.
+func (s *Service) gatherWrites(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput,
+) (b writeBatch, err error) {
 	names := slices.Sorted(maps.Keys(in.RequestItems))
 	if err := checkBatchWrite(in, names); err != nil {
 		return b, err
@@ -237,7 +249,9 @@ func (s *Service) gatherWrites(ctx context.Context, caller *auth.Caller, in *dyn
 			if !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
 				w = w.Blindly()
 			}
-			b.writes, b.tables, b.called = append(b.writes, w), append(b.tables, t), append(b.called, name)
+			b.writes = append(b.writes, w)
+			b.tables = append(b.tables, t)
+			b.called = append(b.called, name)
 		}
 	}
 	return b, nil
@@ -258,7 +272,8 @@ func requireReads(in *dynamodbapi.BatchGetItemInput) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(in.RequestItems)) {
 		if len(in.RequestItems[name].Keys) > maxBatchReads {
-			return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to satisfy constraint: "+
+			return invalid("1 validation error detected: Value at 'RequestItems.%s.member.Keys' failed to "+
+				"satisfy constraint: "+
 				"Member must have length less than or equal to %d", name, maxBatchReads)
 		}
 	}
@@ -272,9 +287,11 @@ func checkBatchWrite(in *dynamodbapi.BatchWriteItemInput, names []string) error 
 		for _, r := range in.RequestItems[name] {
 			switch {
 			case r.PutRequest != nil && r.DeleteRequest != nil:
-				return invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes")
+				return invalid("Supplied AttributeValue has more than one datatypes set, must contain " +
+					"exactly one of the supported datatypes")
 			case r.PutRequest == nil && r.DeleteRequest == nil:
-				return invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes")
+				return invalid("Supplied AttributeValue is empty, must contain exactly one of the " +
+					"supported datatypes")
 			case r.PutRequest != nil:
 				if err := checkItemSize(r.PutRequest.Item); err != nil {
 					return err

@@ -96,7 +96,8 @@ func TestABatchThatIsTooLong(t *testing.T) {
 		for _, item := range answer.Responses["plain"] {
 			seen[item.PK.S] = true
 		}
-		if request = string(answer.UnprocessedKeys); calls == 0 && len(seen) != 41 {
+		request = string(answer.UnprocessedKeys)
+		if calls == 0 && len(seen) != 41 {
 			t.Errorf("the first answer holds %d items", len(seen))
 		}
 	}

@@ -10,7 +10,9 @@ import (
 )
 
 // needEach adds the permission for an action on each of the tables, and notes their names for the trail.
-func (s *Service) needEach(caller *auth.Caller, action string, tables []string, request any, needs *auth.Needs) error {
+func (s *Service) needEach(
+	caller *auth.Caller, action string, tables []string, request any, needs *auth.Needs,
+) error {
 	for _, name := range tables {
 		if err := s.needOnce(caller, action, &name, request, needs); err != nil {
 			return err
@@ -21,7 +23,9 @@ func (s *Service) needEach(caller *auth.Caller, action string, tables []string, 
 }
 
 // needOnce adds a permission that is not there yet.
-func (s *Service) needOnce(caller *auth.Caller, action string, table *string, request any, needs *auth.Needs) error {
+func (s *Service) needOnce(
+	caller *auth.Caller, action string, table *string, request any, needs *auth.Needs,
+) error {
 	resource, err := s.resource(caller, table)
 	if err != nil {
 		return err
@@ -33,16 +37,22 @@ func (s *Service) needOnce(caller *auth.Caller, action string, table *string, re
 	return nil
 }
 
-func (s *Service) batchGetItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput, needs *auth.Needs) error {
+func (s *Service) batchGetItemAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput, needs *auth.Needs,
+) error {
 	return s.needEach(caller, "dynamodb:BatchGetItem", slices.Sorted(maps.Keys(in.RequestItems)), in, needs)
 }
 
-func (s *Service) batchWriteItemAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput, needs *auth.Needs) error {
+func (s *Service) batchWriteItemAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput, needs *auth.Needs,
+) error {
 	return s.needEach(caller, "dynamodb:BatchWriteItem", slices.Sorted(maps.Keys(in.RequestItems)), in, needs)
 }
 
 // transactWriteItemsAccess needs the permissions of the writes that the transaction is made of.
-func (s *Service) transactWriteItemsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput, needs *auth.Needs) error {
+func (s *Service) transactWriteItemsAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput, needs *auth.Needs,
+) error {
 	var tables []string
 	for i := range in.TransactItems {
 		action, table, err := writeAction(&in.TransactItems[i])
@@ -58,7 +68,8 @@ func (s *Service) transactWriteItemsAccess(_ context.Context, caller *auth.Calle
 	return nil
 }
 
-// writeAction is the permission that one write of a transaction needs, and its table. A write is exactly one of four things.
+// writeAction is the permission that one write of a transaction needs, and its table. A write is exactly one
+// of four things.
 func writeAction(item *dynamodbapi.TransactWriteItem) (action string, table *string, err error) {
 	actions := 0
 	if item.Put != nil {
@@ -79,7 +90,9 @@ func writeAction(item *dynamodbapi.TransactWriteItem) (action string, table *str
 	return action, table, nil
 }
 
-func (s *Service) transactGetItemsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput, needs *auth.Needs) error {
+func (s *Service) transactGetItemsAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput, needs *auth.Needs,
+) error {
 	var tables []string
 	for _, item := range in.TransactItems {
 		tables = append(tables, *item.Get.TableName)

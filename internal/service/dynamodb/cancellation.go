@@ -19,7 +19,8 @@ func transactionRefusal(err error) error {
 	case errors.Is(err, engine.ErrTransactionTooLarge):
 		return invalid("The aggregate size of the items in the transaction cannot exceed 4 MB")
 	case errors.Is(err, engine.ErrTokenReused):
-		return dynamodbapi.IdempotentParameterMismatchException("The request uses the same client token as a previous, but non-identical request.")
+		return dynamodbapi.IdempotentParameterMismatchException("The request uses the same client token as " +
+			"a previous, but non-identical request.")
 	}
 	return refusal(err)
 }
@@ -39,18 +40,20 @@ func cancelFor(reasons []dynamodbapi.CancellationReason) error {
 	for i := range reasons {
 		codes[i] = *reasons[i].Code
 	}
-	return dynamodbapi.TransactionCanceledException("Transaction cancelled, please refer cancellation reasons for specific reasons ["+
+	return dynamodbapi.TransactionCanceledException("Transaction cancelled, please refer cancellation "+
+		"reasons for specific reasons ["+
 		strings.Join(codes, ", ")+"]", reasons)
 }
 
-// isFault says whether a key is wrong by itself, whatever the table: that is refused like any other wrong request. What does not
-// fit the table, and a key that is too long, cancels the transaction.
+// isFault says whether a key is wrong by itself, whatever the table: that is refused like any other wrong
+// request. What does not fit the table, and a key that is too long, cancels the transaction.
 func isFault(err error) bool {
 	var key *engine.KeyError
 	return errors.As(err, &key) && key.Problem == engine.KeyEmpty
 }
 
-// cancelMisfits cancels a transaction some of whose items do not fit their tables. misfits are worded, nil where an item fits.
+// cancelMisfits cancels a transaction some of whose items do not fit their tables. misfits are worded, nil
+// where an item fits.
 func cancelMisfits(misfits []error) error {
 	reasons, cancelled := make([]dynamodbapi.CancellationReason, len(misfits)), false
 	for i, misfit := range misfits {
@@ -59,7 +62,8 @@ func cancelMisfits(misfits []error) error {
 		case misfit == nil:
 			reasons[i].Code = pointer(noReason)
 		case errors.As(misfit, &worded):
-			reasons[i] = dynamodbapi.CancellationReason{Code: pointer(validationReason), Message: &worded.Message}
+			reasons[i] = dynamodbapi.CancellationReason{Code: pointer(validationReason),
+				Message: &worded.Message}
 			cancelled = true
 		default:
 			return misfit

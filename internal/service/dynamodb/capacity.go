@@ -58,8 +58,8 @@ func addUnits(to, from map[string]float64) map[string]float64 {
 	return to
 }
 
-// costOfWrite is what a change of one item costs: in the table factor times over, with its entries in the table's indexes, which
-// cost the same in a transaction as outside of one.
+// costOfWrite is what a change of one item costs: in the table factor times over, with its entries in the
+// table's indexes, which cost the same in a transaction as outside of one.
 func costOfWrite(t *engine.Table, change engine.Change, factor float64) *cost {
 	c := &cost{table: factor * writeUnits(change)}
 	for i := range t.Indexes {
@@ -78,13 +78,15 @@ func writeCapacity(mode, table *string, t *engine.Table, change engine.Change) *
 	return costOfWrite(t, change, 1).consumed(mode, table)
 }
 
-// writeUnits is what a write costs in the table: by the larger of the item before and after, at least one unit.
+// writeUnits is what a write costs in the table: by the larger of the item before and after, at least one
+// unit.
 func writeUnits(change engine.Change) float64 {
 	size := max(change.Old.Size(), change.New.Size(), 1)
 	return float64(roundUp(size, writeUnitBytes))
 }
 
-// readUnits is what reading so many bytes in one operation costs: half as much when eventual consistency is enough.
+// readUnits is what reading so many bytes in one operation costs: half as much when eventual consistency is
+// enough.
 func readUnits(size int, consistent bool) float64 {
 	units := float64(roundUp(max(size, 1), readUnitBytes))
 	if consistent {
@@ -93,8 +95,11 @@ func readUnits(size int, consistent bool) float64 {
 	return units / 2
 }
 
-// pageCapacity is what a page of a table costs or, if x is not nil, of an index, and the items that were fetched for it one by one.
-func pageCapacity(mode, table *string, x *engine.Index, page *engine.Page, consistent bool) *dynamodbapi.ConsumedCapacity {
+// pageCapacity is what a page of a table costs or, if x is not nil, of an index, and the items that were
+// fetched for it one by one.
+func pageCapacity(
+	mode, table *string, x *engine.Index, page *engine.Page, consistent bool,
+) *dynamodbapi.ConsumedCapacity {
 	if !wantsCapacity(mode) {
 		return nil
 	}
@@ -103,7 +108,8 @@ func pageCapacity(mode, table *string, x *engine.Index, page *engine.Page, consi
 	return c.consumed(mode, table)
 }
 
-// addPage adds what a page of a table costs or, if x is not nil, of an index, and the items that were fetched for it.
+// addPage adds what a page of a table costs or, if x is not nil, of an index, and the items that were fetched
+// for it.
 func (c *cost) addPage(x *engine.Index, page *engine.Page, consistent bool) {
 	units := readUnits(page.Size, consistent)
 	if x == nil {
@@ -144,7 +150,8 @@ func capacities(units map[string]float64) map[string]dynamodbapi.Capacity {
 	return out
 }
 
-// tally adds up what a request to several tables costs, by the names that the request gives them, in the order of their first use.
+// tally adds up what a request to several tables costs, by the names that the request gives them, in the
+// order of their first use.
 type tally struct {
 	names []string
 	costs map[string]*cost
@@ -197,7 +204,8 @@ func tellApart(c *dynamodbapi.ConsumedCapacity, mark func(*dynamodbapi.Capacity)
 	if c.Table != nil {
 		mark(c.Table)
 	}
-	for _, indexes := range []map[string]dynamodbapi.Capacity{c.LocalSecondaryIndexes, c.GlobalSecondaryIndexes} {
+	for _, indexes := range []map[string]dynamodbapi.Capacity{c.LocalSecondaryIndexes,
+		c.GlobalSecondaryIndexes} {
 		for name, units := range indexes {
 			mark(&units)
 			indexes[name] = units

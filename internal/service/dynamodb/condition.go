@@ -10,8 +10,8 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// parameter is a member of a request that belongs to one of the two forms in which DynamoDB takes conditions, projections and
-// updates: expressions, and the legacy parameters that came before them.
+// parameter is a member of a request that belongs to one of the two forms in which DynamoDB takes conditions,
+// projections and updates: expressions, and the legacy parameters that came before them.
 type parameter struct {
 	name  string
 	given bool
@@ -22,7 +22,8 @@ func checkForms(expressions, legacy []parameter) error {
 	if !anyGiven(expressions) || !anyGiven(legacy) {
 		return nil
 	}
-	return invalid("Can not use both expression and non-expression parameters in the same request: Non-expression parameters: {%s} Expression parameters: {%s}",
+	return invalid("Can not use both expression and non-expression parameters in the same request: "+
+		"Non-expression parameters: {%s} Expression parameters: {%s}",
 		givenNames(legacy), givenNames(expressions))
 }
 
@@ -102,7 +103,8 @@ func (c *conditioned) legacy() (engine.Condition, error) {
 	expected := make(map[string]expression.LegacyExpectation, len(c.expected))
 	for name, e := range c.expected {
 		expected[name] = expression.LegacyExpectation{
-			Operator: text(e.ComparisonOperator), Values: e.AttributeValueList, Value: e.Value, Exists: e.Exists,
+			Operator: text(e.ComparisonOperator), Values: e.AttributeValueList, Value: e.Value,
+			Exists: e.Exists,
 		}
 	}
 	compiled, err := expression.Expected(expected, text(c.operator))
@@ -116,7 +118,8 @@ func (c *conditioned) legacy() (engine.Condition, error) {
 func legacyConditions(given map[string]dynamodbapi.Condition) map[string]expression.LegacyCondition {
 	out := make(map[string]expression.LegacyCondition, len(given))
 	for name, c := range given {
-		out[name] = expression.LegacyCondition{Operator: text(c.ComparisonOperator), Values: c.AttributeValueList}
+		out[name] = expression.LegacyCondition{Operator: text(c.ComparisonOperator),
+			Values: c.AttributeValueList}
 	}
 	return out
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// conditionKeys gives DynamoDB's condition keys for one need ("Using IAM policy conditions for fine-grained access control",
-// "Actions, resources, and condition keys for Amazon DynamoDB"). Nothing is worked out before a policy asks for it.
+// conditionKeys gives DynamoDB's condition keys for one need ("Using IAM policy conditions for fine-grained
+// access control", "Actions, resources, and condition keys for Amazon DynamoDB"). Nothing is worked out
+// before a policy asks for it.
 type conditionKeys struct {
 	service *Service
 	caller  *auth.Caller
@@ -25,7 +26,8 @@ type conditionKeys struct {
 	tagKeys []string
 }
 
-// keptKeys is where the conditionKeys of a call lie: in the Needs of calls that are over, so that they cost no memory.
+// keptKeys is where the conditionKeys of a call lie: in the Needs of calls that are over, so that they cost
+// no memory.
 type keptKeys struct {
 	list []*conditionKeys
 	used int
@@ -52,8 +54,8 @@ func keysIn(needs *auth.Needs) *conditionKeys {
 	return kept.list[kept.used-1]
 }
 
-// touch is what a request does with one item, or with what it searches. A kind of request that is not among the inputs of
-// touches.go gives its touches as a toucher.
+// touch is what a request does with one item, or with what it searches. A kind of request that is not among
+// the inputs of touches.go gives its touches as a toucher.
 type touch struct {
 	key         attribute.Item // what Key is; of a search nil
 	item        attribute.Item // what Item is
@@ -87,9 +89,11 @@ func (c *conditionKeys) Values(key string) ([]string, bool) {
 	case "attributes":
 		return some(c.attributes())
 	case "select":
-		return some(c.widest(func(t *touch) string { return t.selects }, "COUNT", specific, "ALL_PROJECTED_ATTRIBUTES", everything))
+		return some(c.widest(func(t *touch) string { return t.selects }, "COUNT", specific,
+			"ALL_PROJECTED_ATTRIBUTES", everything))
 	case "returnvalues":
-		return some(c.widest(func(t *touch) string { return t.returns }, "NONE", "UPDATED_NEW", "UPDATED_OLD", "ALL_NEW", "ALL_OLD"))
+		return some(c.widest(func(t *touch) string { return t.returns }, "NONE", "UPDATED_NEW", "UPDATED_OLD",
+			"ALL_NEW", "ALL_OLD"))
 	case "enclosingoperation":
 		return some(c.widest(func(t *touch) string { return t.enclosing }))
 	case "returnconsumedcapacity":
@@ -120,8 +124,8 @@ func (c *conditionKeys) schema() *engine.Table {
 	return t
 }
 
-// leadingKeys are the partition keys of all items, each once. Where the table is not there, so that nobody knows which attribute it
-// is, all scalar values count.
+// leadingKeys are the partition keys of all items, each once. Where the table is not there, so that nobody
+// knows which attribute it is, all scalar values count.
 func (c *conditionKeys) leadingKeys() []string {
 	t := c.schema()
 	var keys collected
@@ -147,7 +151,8 @@ func (c *conditionKeys) leadingKeys() []string {
 	return keys.texts
 }
 
-// collected are texts, each once, in time that grows with their number alone: an item may have very many attributes.
+// collected are texts, each once, in time that grows with their number alone: an item may have very many
+// attributes.
 type collected struct {
 	texts []string
 	known map[string]bool
@@ -207,7 +212,8 @@ func (c *conditionKeys) attributes() []string {
 	return names.texts
 }
 
-// widest is the one value that a single-valued key has where the parts of a request differ: the one that gives away the most.
+// widest is the one value that a single-valued key has where the parts of a request differ: the one that
+// gives away the most.
 func (c *conditionKeys) widest(of func(*touch) string, order ...string) (values []string) {
 	c.each(func(t *touch) {
 		value := of(t)

@@ -30,7 +30,8 @@ func (a *asker) Authorize(_ context.Context, caller *auth.Caller, needs *auth.Ne
 		fmt.Fprintf(&a.asked, "%s on %s\n", need.Action, table)
 		for _, key := range []string{
 			"dynamodb:LeadingKeys", "dynamodb:Attributes", "dynamodb:Select", "dynamodb:ReturnValues", "dynamodb:ReturnConsumedCapacity",
-			"dynamodb:EnclosingOperation", "dynamodb:FullTableScan", "aws:ResourceTag/Team", "aws:RequestTag/Team", "aws:TagKeys", "dynamodb:Other",
+			"dynamodb:EnclosingOperation", "dynamodb:FullTableScan", "aws:ResourceTag/Team", "aws:RequestTag/Team", "aws:TagKeys",
+			"dynamodb:Other",
 			"aws:PrincipalArn",
 		} {
 			if values, ok := need.Context.Values(strings.ToLower(key)); ok {
@@ -65,7 +66,8 @@ func addTable(t testing.TB, s *Service, name string, id byte, hash, sort attribu
 	}
 }
 
-// TestConditionKeys runs testdata/conditionkeys and, for PartiQL, testdata/statementkeys: a request, and the condition keys of each need that it has.
+// TestConditionKeys runs testdata/conditionkeys and, for PartiQL, testdata/statementkeys: a request, and the condition keys of each need
+// that it has.
 func TestConditionKeys(t *testing.T) {
 	s := emptyService(t)
 	addTable(t, s, "orders", 1, attribute.S, attribute.N)
@@ -99,7 +101,8 @@ func TestConditionKeysAreForFree(t *testing.T) {
 	get, put := &dynamodbapi.GetItemInput{TableName: pointer("orders")}, &dynamodbapi.PutItemInput{TableName: pointer("orders")}
 	var needs auth.Needs
 	n := testing.AllocsPerRun(100, func() {
-		if err := errors.Join(s.getItemAccess(t.Context(), caller, get, &needs), s.putItemAccess(t.Context(), caller, put, &needs)); err != nil {
+		if err := errors.Join(s.getItemAccess(t.Context(), caller, get, &needs),
+			s.putItemAccess(t.Context(), caller, put, &needs)); err != nil {
 			t.Fatal(err)
 		}
 		needs.Reset()
@@ -121,7 +124,8 @@ func TestConditionKeysForgetRequests(t *testing.T) {
 	if kept.list[0].request != in {
 		t.Fatal("the request is not there")
 	}
-	if needs.Reset(); kept.list[0].request != nil || kept.list[0].caller != nil {
+	needs.Reset()
+	if kept.list[0].request != nil || kept.list[0].caller != nil {
 		t.Error("the request is kept")
 	}
 }
@@ -140,7 +144,8 @@ func TestManyAttributesTakeNoLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &conditionKeys{
-		service: s, caller: &auth.Caller{Account: "123456789012", Region: "eu-west-1"}, table: "arn:aws:dynamodb:eu-west-1:123456789012:table/missing",
+		service: s, caller: &auth.Caller{Account: "123456789012", Region: "eu-west-1"},
+		table:   "arn:aws:dynamodb:eu-west-1:123456789012:table/missing",
 		request: in,
 	}
 	start := time.Now()

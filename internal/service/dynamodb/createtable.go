@@ -14,7 +14,9 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput) (*dynamodbapi.CreateTableOutput, error) {
+func (s *Service) createTable(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput,
+) (*dynamodbapi.CreateTableOutput, error) {
 	t, wanted, err := s.newTable(caller, in)
 	if err != nil {
 		return nil, err
@@ -37,8 +39,8 @@ func (s *Service) createTable(ctx context.Context, caller *auth.Caller, in *dyna
 	return &dynamodbapi.CreateTableOutput{TableDescription: describeCreated(t)}, nil
 }
 
-// undoKeys destroys the keys of a table that did not come to be, and says why it did not. When that is not known before the next
-// start, the keys stay: the table may be there then.
+// undoKeys destroys the keys of a table that did not come to be, and says why it did not. When that is not
+// known before the next start, the keys stay: the table may be there then.
 func (s *Service) undoKeys(ctx context.Context, t *engine.Table, cause error) error {
 	if errors.Is(cause, engine.ErrUncertain) {
 		return cause
@@ -65,7 +67,9 @@ func (s *Service) nameTaken(name engine.Name) error {
 }
 
 // newTable checks the request and describes the table that it asks for, all but its key.
-func (s *Service) newTable(caller *auth.Caller, in *dynamodbapi.CreateTableInput) (*engine.Table, wantedKey, error) {
+func (s *Service) newTable(
+	caller *auth.Caller, in *dynamodbapi.CreateTableInput,
+) (*engine.Table, wantedKey, error) {
 	var wanted wantedKey
 	name, err := tableName(caller, in.TableName)
 	if err != nil {
@@ -116,7 +120,8 @@ func (s *Service) readExtras(t *engine.Table, in *dynamodbapi.CreateTableInput, 
 	if err := setOnDemand(t, in.OnDemandThroughput, true); err != nil {
 		return err
 	}
-	if err := warmedTable(t).set(in.WarmThroughput, true, time.Time{}); err != nil || in.ResourcePolicy == nil {
+	if err := warmedTable(t).set(in.WarmThroughput, true, time.Time{}); err != nil ||
+		in.ResourcePolicy == nil {
 		return err
 	}
 	document, err := s.readPolicy(*in.ResourcePolicy, policyActions)
@@ -126,20 +131,22 @@ func (s *Service) readExtras(t *engine.Table, in *dynamodbapi.CreateTableInput, 
 	return err
 }
 
-// checkRequired refuses a request that lacks what every table of its own has, or has too much of it. The model is wider: requests
-// for replicas of a table elsewhere go without, and keys of indexes may be longer.
+// checkRequired refuses a request that lacks what every table of its own has, or has too much of it. The
+// model is wider: requests for replicas of a table elsewhere go without, and keys of indexes may be longer.
 func checkRequired(in *dynamodbapi.CreateTableInput) error {
 	const required = "Member must not be null"
 	switch {
 	case in.AttributeDefinitions == nil && in.KeySchema == nil:
-		return invalid("2 validation errors detected: Value null at 'attributeDefinitions' failed to satisfy constraint: %s; "+
+		return invalid("2 validation errors detected: Value null at 'attributeDefinitions' failed to "+
+			"satisfy constraint: %s; "+
 			"Value null at 'keySchema' failed to satisfy constraint: %s", required, required)
 	case in.AttributeDefinitions == nil:
 		return brokenConstraint("null", "attributeDefinitions", required)
 	case in.KeySchema == nil:
 		return brokenConstraint("null", "keySchema", required)
 	case len(in.KeySchema) > 2:
-		return brokenConstraint("'"+showKeySchema(in.KeySchema)+"'", "keySchema", "Member must have length less than or equal to 2")
+		return brokenConstraint("'"+showKeySchema(in.KeySchema)+"'", "keySchema",
+			"Member must have length less than or equal to 2")
 	}
 	return nil
 }
@@ -150,7 +157,9 @@ func (s *Service) checkRoomFor(name engine.Name) error {
 		return s.nameTaken(name)
 	}
 	if len(s.engine.TableNames(name.Account, name.Region, "")) >= s.tableQuota {
-		return &api.Error{Code: "LimitExceededException", Message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables per subscriber", s.tableQuota)}
+		return &api.Error{Code: "LimitExceededException",
+			Message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables per subscriber",
+				s.tableQuota)}
 	}
 	return nil
 }

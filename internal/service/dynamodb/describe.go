@@ -29,7 +29,8 @@ func status(t *engine.Table, now time.Time) string {
 	return "ACTIVE"
 }
 
-// takesItems says whether a table has items to read and write, as far as its life goes. An archived table is refused by its key.
+// takesItems says whether a table has items to read and write, as far as its life goes. An archived table is
+// refused by its key.
 func (s *Service) takesItems(t *engine.Table) bool {
 	switch status(t, s.clock.Now()) {
 	case "CREATING", "DELETING":
@@ -83,7 +84,8 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 		if t.PayPerRequest {
 			mode = "PAY_PER_REQUEST"
 		}
-		d.BillingModeSummary = &dynamodbapi.BillingModeSummary{BillingMode: &mode, LastUpdateToPayPerRequestDateTime: &t.LastPayPerRequest}
+		d.BillingModeSummary = &dynamodbapi.BillingModeSummary{BillingMode: &mode,
+			LastUpdateToPayPerRequestDateTime: &t.LastPayPerRequest}
 	}
 	if t.Class != "" {
 		d.TableClassSummary = &dynamodbapi.TableClassSummary{TableClass: &t.Class}
@@ -95,7 +97,8 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 	return d
 }
 
-// describeCreated is what CreateTable answers. DynamoDB says there which mode a table is in, but not since when.
+// describeCreated is what CreateTable answers. DynamoDB says there which mode a table is in, but not since
+// when.
 func describeCreated(t *engine.Table) *dynamodbapi.TableDescription {
 	d := describe(t, t.Created)
 	if d.BillingModeSummary != nil {
@@ -109,15 +112,19 @@ func describeArchival(e *engine.Encryption) *dynamodbapi.ArchivalSummary {
 	if e.ArchivedAt.IsZero() {
 		return nil
 	}
-	return &dynamodbapi.ArchivalSummary{ArchivalDateTime: &e.ArchivedAt, ArchivalReason: pointer("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
+	return &dynamodbapi.ArchivalSummary{ArchivalDateTime: &e.ArchivedAt,
+		ArchivalReason: pointer("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
 }
 
-// describeDefinitions gives the attributes in the order of their names, as DynamoDB does, whatever order they were given in.
+// describeDefinitions gives the attributes in the order of their names, as DynamoDB does, whatever order they
+// were given in.
 func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.AttributeDefinition {
-	attributes = slices.SortedFunc(slices.Values(attributes), func(a, b engine.KeyAttribute) int { return strings.Compare(a.Name, b.Name) })
+	attributes = slices.SortedFunc(slices.Values(attributes),
+		func(a, b engine.KeyAttribute) int { return strings.Compare(a.Name, b.Name) })
 	out := make([]dynamodbapi.AttributeDefinition, len(attributes))
 	for i := range attributes {
-		out[i] = dynamodbapi.AttributeDefinition{AttributeName: &attributes[i].Name, AttributeType: pointer(attributes[i].Kind.String())}
+		out[i] = dynamodbapi.AttributeDefinition{AttributeName: &attributes[i].Name,
+			AttributeType: pointer(attributes[i].Kind.String())}
 	}
 	return out
 }
@@ -125,14 +132,16 @@ func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.Attribu
 func describeKeySchema(k *engine.KeySchema) []dynamodbapi.KeySchemaElement {
 	out := []dynamodbapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: pointer("HASH")}}
 	if k.Range != nil {
-		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &k.Range.Name, KeyType: pointer("RANGE")})
+		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &k.Range.Name,
+			KeyType: pointer("RANGE")})
 	}
 	return out
 }
 
 func describeThroughput(t *engine.Throughput, now time.Time) *dynamodbapi.ProvisionedThroughputDescription {
 	d := &dynamodbapi.ProvisionedThroughputDescription{
-		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write, NumberOfDecreasesToday: pointer(decreasesOn(t, now)),
+		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write,
+		NumberOfDecreasesToday: pointer(decreasesOn(t, now)),
 	}
 	if !t.LastIncrease.IsZero() {
 		d.LastIncreaseDateTime = &t.LastIncrease
@@ -154,7 +163,9 @@ func decreasesOn(t *engine.Throughput, now time.Time) int64 {
 // maxListed is how many names one ListTables gives at most.
 const maxListed = 100
 
-func (s *Service) listTables(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTablesInput) (*dynamodbapi.ListTablesOutput, error) {
+func (s *Service) listTables(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTablesInput,
+) (*dynamodbapi.ListTablesOutput, error) {
 	limit, after := maxListed, ""
 	if in.Limit != nil {
 		limit = int(*in.Limit)

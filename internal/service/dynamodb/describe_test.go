@@ -18,7 +18,8 @@ func TestDescribedAsDocumented(t *testing.T) {
 		table := c.table.(map[string]any)
 		definitions := table["AttributeDefinitions"].([]any)
 		first, second := definitions[0].(map[string]any), definitions[1].(map[string]any)
-		if first["AttributeName"] != "GameTitle" || first["AttributeType"] != "N" || second["AttributeName"] != "UserId" || second["AttributeType"] != "S" {
+		if first["AttributeName"] != "GameTitle" || first["AttributeType"] != "N" || second["AttributeName"] != "UserId" ||
+			second["AttributeType"] != "S" {
 			t.Errorf("%s: the attributes are %v", c.name, definitions)
 		}
 		mode := table["BillingModeSummary"].(map[string]any)

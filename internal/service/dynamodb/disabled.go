@@ -18,7 +18,8 @@ func (s *Service) describeContinuousBackupsAccess(
 	return s.need(caller, "dynamodb:DescribeContinuousBackups", in.TableName, needs)
 }
 
-// describeContinuousBackups says what is so: there are none. This operation has an error of its own for a table that is not there.
+// describeContinuousBackups says what is so: there are none. This operation has an error of its own for a
+// table that is not there.
 func (s *Service) describeContinuousBackups(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeContinuousBackupsInput,
 ) (*dynamodbapi.DescribeContinuousBackupsOutput, error) {
@@ -26,8 +27,11 @@ func (s *Service) describeContinuousBackups(
 		name, _ := tableName(caller, in.TableName)
 		return nil, dynamodbapi.TableNotFoundException("Table not found: " + name.Table)
 	}
-	return &dynamodbapi.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: &dynamodbapi.ContinuousBackupsDescription{
-		ContinuousBackupsStatus:        pointer(disabled),
-		PointInTimeRecoveryDescription: &dynamodbapi.PointInTimeRecoveryDescription{PointInTimeRecoveryStatus: pointer(disabled)},
-	}}, nil
+	description := &dynamodbapi.ContinuousBackupsDescription{
+		ContinuousBackupsStatus: pointer(disabled),
+		PointInTimeRecoveryDescription: &dynamodbapi.PointInTimeRecoveryDescription{
+			PointInTimeRecoveryStatus: pointer(disabled),
+		},
+	}
+	return &dynamodbapi.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: description}, nil
 }

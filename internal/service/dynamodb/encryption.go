@@ -14,7 +14,8 @@ type wantedKey struct {
 	keyID string // empty unless the request names a key
 }
 
-// readEncryption says which key an SSESpecification asks for. Absent, empty and disabled ones ask for the AWS owned key.
+// readEncryption says which key an SSESpecification asks for. Absent, empty and disabled ones ask for the AWS
+// owned key.
 func readEncryption(spec *dynamodbapi.SSESpecification) (wantedKey, error) {
 	owned := wantedKey{kind: engine.AWSOwned}
 	if spec == nil {
@@ -42,8 +43,8 @@ func readEncryption(spec *dynamodbapi.SSESpecification) (wantedKey, error) {
 	return wantedKey{kind: engine.AWSManaged}, nil
 }
 
-// describeEncryption is the SSEDescription at a moment. Under the AWS owned key there is none. A change shows the phases that
-// waiters rely on: first the old key, then the new one, then ENABLED.
+// describeEncryption is the SSEDescription at a moment. Under the AWS owned key there is none. A change shows
+// the phases that waiters rely on: first the old key, then the new one, then ENABLED.
 func describeEncryption(e *engine.Encryption, now time.Time) *dynamodbapi.SSEDescription {
 	if now.Before(e.SettlesAt) {
 		shown := e.Key
@@ -72,14 +73,15 @@ func describeKey(key engine.Key, status string) *dynamodbapi.SSEDescription {
 	return d
 }
 
-// checkSameKey refuses a change that changes nothing, where the service recognises it: the AWS owned key again, or the current key
-// by its very ARN. The current key by alias or id is a change like any other.
+// checkSameKey refuses a change that changes nothing, where the service recognises it: the AWS owned key
+// again, or the current key by its very ARN. The current key by alias or id is a change like any other.
 func checkSameKey(current engine.Key, wanted wantedKey) error {
 	if wanted.kind == engine.AWSOwned && current.Kind == engine.AWSOwned {
 		return invalidParameter("Table is already encrypted by default")
 	}
 	if current.Kind != engine.AWSOwned && wanted.keyID == current.ARN {
-		return invalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key")
+		return invalidParameter("Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId " +
+			"parameter if you want to change Master Key")
 	}
 	return nil
 }
@@ -99,7 +101,8 @@ func countedChanges(changes []time.Time, now time.Time) []time.Time {
 	return changes
 }
 
-// checkChangeQuota says whether another change of key is allowed now. Going back to the AWS owned key always is.
+// checkChangeQuota says whether another change of key is allowed now. Going back to the AWS owned key always
+// is.
 func checkChangeQuota(e *engine.Encryption, wanted wantedKey, now time.Time) error {
 	changes := countedChanges(e.Changes, now)
 	if wanted.kind == engine.AWSOwned || len(changes) < freeChanges {
@@ -109,9 +112,12 @@ func checkChangeQuota(e *engine.Encryption, wanted wantedKey, now time.Time) err
 	if !now.Before(last.Add(changeInterval)) {
 		return nil
 	}
-	return &api.Error{Code: "LimitExceededException", Message: "Subscriber limit exceeded: Encryption mode changes are limited in the 24h " +
-		"window ending at " + iso(changes[0].Add(changeWindow)) + ". After the first 4 change, each subsequent change in the same window " +
-		"can be performed at most once every 21600 seconds. Number of updates today: " + decimal(len(changes)) + ". Last change at " + iso(last)}
+	return &api.Error{Code: "LimitExceededException", Message: "Subscriber limit exceeded: Encryption mode " +
+		"changes are limited in the 24h " +
+		"window ending at " + iso(changes[0].Add(changeWindow)) +
+		". After the first 4 change, each subsequent change in the same window " +
+		"can be performed at most once every 21600 seconds. Number of updates today: " +
+		decimal(len(changes)) + ". Last change at " + iso(last)}
 }
 
 // recordChange puts a table's description under a new key.

@@ -10,7 +10,9 @@ import (
 // endpointLifetime is for how many minutes clients keep what DescribeEndpoints answers.
 const endpointLifetime = 1440
 
-func describeEndpointsAccess(_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeEndpointsRequest, needs *auth.Needs) error {
+func describeEndpointsAccess(
+	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeEndpointsRequest, needs *auth.Needs,
+) error {
 	needs.Add(auth.Need{Action: "dynamodb:DescribeEndpoints", Resource: "*"})
 	return nil
 }
@@ -20,6 +22,7 @@ func describeEndpoints(
 	_ context.Context, caller *auth.Caller, _ *dynamodbapi.DescribeEndpointsRequest,
 ) (*dynamodbapi.DescribeEndpointsResponse, error) {
 	return &dynamodbapi.DescribeEndpointsResponse{
-		Endpoints: []dynamodbapi.Endpoint{{Address: &caller.Host, CachePeriodInMinutes: pointer(int64(endpointLifetime))}},
+		Endpoints: []dynamodbapi.Endpoint{{Address: &caller.Host,
+			CachePeriodInMinutes: pointer(int64(endpointLifetime))}},
 	}, nil
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// readToken is the ClientRequestToken of a transaction; nil when there is none. It counts for one account in one region.
+// readToken is the ClientRequestToken of a transaction; nil when there is none. It counts for one account in
+// one region.
 func readToken(caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput) *engine.Token {
 	if in.ClientRequestToken == nil {
 		return nil
@@ -23,33 +24,39 @@ func readToken(caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput) *en
 		f.write(&in.TransactItems[i])
 	}
 	return &engine.Token{
-		Owner: caller.Account + "/" + caller.Region, Name: *in.ClientRequestToken, Fingerprint: [sha256.Size]byte(f.h.Sum(nil)),
+		Owner: caller.Account + "/" + caller.Region, Name: *in.ClientRequestToken,
+		Fingerprint: [sha256.Size]byte(f.h.Sum(nil)),
 	}
 }
 
-// fingerprint tells transactions apart by what they do, not by how the request spells it: members in another order are the same.
-// What only changes the answer, such as ReturnConsumedCapacity, is left out.
+// fingerprint tells transactions apart by what they do, not by how the request spells it: members in another
+// order are the same. What only changes the answer, such as ReturnConsumedCapacity, is left out.
 type fingerprint struct{ h hash.Hash }
 
 func (f fingerprint) write(item *dynamodbapi.TransactWriteItem) {
 	switch {
 	case item.Put != nil:
 		p := item.Put
-		f.parts("Put", p.TableName, p.Item, nil, p.ConditionExpression, p.ExpressionAttributeNames, p.ExpressionAttributeValues)
+		f.parts("Put", p.TableName, p.Item, nil, p.ConditionExpression, p.ExpressionAttributeNames,
+			p.ExpressionAttributeValues)
 	case item.Update != nil:
 		u := item.Update
-		f.parts("Update", u.TableName, u.Key, u.UpdateExpression, u.ConditionExpression, u.ExpressionAttributeNames, u.ExpressionAttributeValues)
+		f.parts("Update", u.TableName, u.Key, u.UpdateExpression, u.ConditionExpression,
+			u.ExpressionAttributeNames, u.ExpressionAttributeValues)
 	case item.Delete != nil:
 		d := item.Delete
-		f.parts("Delete", d.TableName, d.Key, nil, d.ConditionExpression, d.ExpressionAttributeNames, d.ExpressionAttributeValues)
+		f.parts("Delete", d.TableName, d.Key, nil, d.ConditionExpression, d.ExpressionAttributeNames,
+			d.ExpressionAttributeValues)
 	case item.ConditionCheck != nil:
 		c := item.ConditionCheck
-		f.parts("ConditionCheck", c.TableName, c.Key, nil, c.ConditionExpression, c.ExpressionAttributeNames, c.ExpressionAttributeValues)
+		f.parts("ConditionCheck", c.TableName, c.Key, nil, c.ConditionExpression, c.ExpressionAttributeNames,
+			c.ExpressionAttributeValues)
 	}
 }
 
 func (f fingerprint) parts(
-	kind string, table *string, item attribute.Item, update, condition *string, names map[string]string, values attribute.Item,
+	kind string, table *string, item attribute.Item, update, condition *string, names map[string]string,
+	values attribute.Item,
 ) {
 	f.part([]byte(kind))
 	f.part([]byte(text(table)))

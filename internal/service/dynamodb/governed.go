@@ -77,7 +77,8 @@ func streamNotFound(stream string) error {
 	return notFound("Requested resource not found: Stream: %s not found", stream)
 }
 
-// policyTarget reads the ResourceArn of a request about a policy: that of a table, or of a stream, whose label is then not empty.
+// policyTarget reads the ResourceArn of a request about a policy: that of a table, or of a stream, whose
+// label is then not empty.
 func policyTarget(caller *auth.Caller, given *string) (name engine.Name, label string, err error) {
 	table, label, isStream := strings.Cut(*given, "/stream/")
 	if !isStream || label == "" || strings.Contains(label, "/") {

@@ -46,14 +46,16 @@ func found(scanned int, more string, items ...string) string {
 		user, game, _ := strings.Cut(item, "/")
 		shown[i] = `{"user":{"S":"` + user + `"},"game":{"S":"` + game + `"}}`
 	}
-	return `{"Items":[` + strings.Join(shown, ",") + `],"Count":` + strconv.Itoa(len(items)) + `,"ScannedCount":` + strconv.Itoa(scanned) + more + `}`
+	return `{"Items":[` + strings.Join(shown, ",") + `],"Count":` + strconv.Itoa(len(items)) + `,"ScannedCount":` + strconv.Itoa(scanned) +
+		more + `}`
 }
 
 func queryIndex(index, condition, values, more string) string {
 	if more == "" || !strings.Contains(more, "ProjectionExpression") && !strings.Contains(more, "Select") {
 		more += `,"ProjectionExpression":"#u,game"`
 	}
-	return `{"TableName":"scores","IndexName":"` + index + `","KeyConditionExpression":"` + condition + `","ExpressionAttributeNames":{"#u":"user"},"ExpressionAttributeValues":{` + values + `}` + more + `}`
+	return `{"TableName":"scores","IndexName":"` + index + `","KeyConditionExpression":"` + condition +
+		`","ExpressionAttributeNames":{"#u":"user"},"ExpressionAttributeValues":{` + values + `}` + more + `}`
 }
 
 // TestIndexQueries: an index is read in its own order, by its own key, and gives what it holds.
@@ -66,33 +68,52 @@ func TestIndexQueries(t *testing.T) {
 	w.answers([]answered{
 		{"local", "Query", queryIndex("byTop", "#u = :u", ann, ""), found(2, "", "ann/go", "ann/chess")},
 		{"local backwards", "Query", queryIndex("byTop", "#u = :u", ann, `,"ScanIndexForward":false`), found(2, "", "ann/chess", "ann/go")},
-		{"local, consistent", "Query", queryIndex("byTop", "#u = :u AND top > :n", ann+`,":n":{"N":"5"}`, `,"ConsistentRead":true`), found(1, "", "ann/chess")},
-		{"local gives what it holds", "Query", queryIndex("byTop", "#u = :u AND top = :n", ann+`,":n":{"N":"30"}`, `,"Select":"ALL_PROJECTED_ATTRIBUTES"`),
+		{"local, consistent", "Query", queryIndex("byTop", "#u = :u AND top > :n", ann+`,":n":{"N":"5"}`, `,"ConsistentRead":true`),
+			found(1, "", "ann/chess")},
+		{"local gives what it holds", "Query",
+			queryIndex("byTop", "#u = :u AND top = :n", ann+`,":n":{"N":"30"}`, `,"Select":"ALL_PROJECTED_ATTRIBUTES"`),
 			`{"Items":[{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"30"},"note":{"S":"n1"}}],"Count":1,"ScannedCount":1}`},
-		{"local fetches the rest", "Query", queryIndex("byTop", "#u = :u AND top = :n", ann+`,":n":{"N":"30"}`, `,"ProjectionExpression":"extra,game","ReturnConsumedCapacity":"INDEXES"`),
+		{"local fetches the rest", "Query",
+			queryIndex("byTop", "#u = :u AND top = :n", ann+`,":n":{"N":"30"}`,
+				`,"ProjectionExpression":"extra,game","ReturnConsumedCapacity":"INDEXES"`),
 			`{"Items":[{"extra":{"S":"o1"},"game":{"S":"chess"}}],"Count":1,"ScannedCount":1,"ConsumedCapacity":{"TableName":"scores","CapacityUnits":1,
 				"Table":{"CapacityUnits":0.5},"LocalSecondaryIndexes":{"byTop":{"CapacityUnits":0.5}}}}`},
 		{"local fetches everything", "Query", queryIndex("byWon", "#u = :u AND won = :w", ann+`,`+yes, `,"Select":"ALL_ATTRIBUTES"`),
 			`{"Items":[{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"30"},"won":{"S":"yes"},"note":{"S":"n1"},"extra":{"S":"o1"}}],"Count":1,"ScannedCount":1}`},
-		{"global", "Query", queryIndex("games", "game = :g", chess, `,"ReturnConsumedCapacity":"INDEXES"`), found(3, `,"ConsumedCapacity":{"TableName":"scores",
-			"CapacityUnits":0.5,"Table":{"CapacityUnits":0},"GlobalSecondaryIndexes":{"games":{"CapacityUnits":0.5}}}`, "cid/chess", "ann/chess", "bob/chess")},
-		{"equal keys stay apart", "Query", queryIndex("games", "game = :g AND top = :n", chess+`,":n":{"N":"30"}`, ""), found(2, "", "ann/chess", "bob/chess")},
-		{"page", "Query", queryIndex("games", "game = :g", chess, `,"Limit":2`), found(2, keys("ann", "chess", `,"top":{"N":"30"}`), "cid/chess", "ann/chess")},
-		{"next page, between equal keys", "Query", queryIndex("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"30"}}`),
+		{"global", "Query", queryIndex("games", "game = :g", chess, `,"ReturnConsumedCapacity":"INDEXES"`),
+			found(3, `,"ConsumedCapacity":{"TableName":"scores",
+			"CapacityUnits":0.5,"Table":{"CapacityUnits":0},"GlobalSecondaryIndexes":{"games":{"CapacityUnits":0.5}}}`, "cid/chess",
+				"ann/chess", "bob/chess")},
+		{"equal keys stay apart", "Query", queryIndex("games", "game = :g AND top = :n", chess+`,":n":{"N":"30"}`, ""),
+			found(2, "", "ann/chess", "bob/chess")},
+		{"page", "Query", queryIndex("games", "game = :g", chess, `,"Limit":2`),
+			found(2, keys("ann", "chess", `,"top":{"N":"30"}`), "cid/chess", "ann/chess")},
+		{"next page, between equal keys", "Query",
+			queryIndex("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"30"}}`),
 			found(1, "", "bob/chess")},
-		{"filter on the table's key", "Query", queryIndex("winners", "won = :w", yes+`,`+chess+`,":u":{"S":"bob"}`, `,"FilterExpression":"#u = :u AND game = :g"`), found(3, "", "bob/chess")},
-		{"filter sees what the index holds", "Query", queryIndex("winners", "won = :w", yes, `,"FilterExpression":"attribute_exists(note)"`), found(3, "")},
-		{"several attributes, hash alone", "Query", queryIndex("wide", "game = :g AND won = :w", chess+`,`+yes, ""), found(3, "", "ann/chess", "bob/chess", "cid/chess")},
-		{"and a range", "Query", queryIndex("wide", "game = :g AND won = :w AND #u > :u", chess+`,`+yes+`,`+ann, ""), found(2, "", "bob/chess", "cid/chess")},
-		{"and two", "Query", queryIndex("wide", "game = :g AND won = :w AND #u = :u AND top BETWEEN :a AND :b", chess+`,`+yes+`,`+ann+`,":a":{"N":"0"},":b":{"N":"30"}`, ""),
+		{"filter on the table's key", "Query",
+			queryIndex("winners", "won = :w", yes+`,`+chess+`,":u":{"S":"bob"}`, `,"FilterExpression":"#u = :u AND game = :g"`),
+			found(3, "", "bob/chess")},
+		{"filter sees what the index holds", "Query",
+			queryIndex("winners", "won = :w", yes, `,"FilterExpression":"attribute_exists(note)"`), found(3, "")},
+		{"several attributes, hash alone", "Query", queryIndex("wide", "game = :g AND won = :w", chess+`,`+yes, ""),
+			found(3, "", "ann/chess", "bob/chess", "cid/chess")},
+		{"and a range", "Query", queryIndex("wide", "game = :g AND won = :w AND #u > :u", chess+`,`+yes+`,`+ann, ""),
+			found(2, "", "bob/chess", "cid/chess")},
+		{"and two", "Query", queryIndex("wide", "game = :g AND won = :w AND #u = :u AND top BETWEEN :a AND :b",
+			chess+`,`+yes+`,`+ann+`,":a":{"N":"0"},":b":{"N":"30"}`, ""),
 			found(1, "", "ann/chess")},
-		{"legacy", "Query", `{"TableName":"scores","IndexName":"games","AttributesToGet":["user","game"],"KeyConditions":{"game":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"chess"}]},
+		{"legacy", "Query",
+			`{"TableName":"scores","IndexName":"games","AttributesToGet":["user","game"],"KeyConditions":{"game":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"chess"}]},
 			"top":{"ComparisonOperator":"LT","AttributeValueList":[{"N":"0"}]}}}`, found(1, "", "cid/chess")},
 		{"scan", "Scan", `{"TableName":"scores","IndexName":"winners","Select":"COUNT"}`, `{"Count":4,"ScannedCount":4}`},
-		{"scan is sparse", "Scan", `{"TableName":"scores","IndexName":"byTop","Select":"COUNT","ConsistentRead":true}`, `{"Count":4,"ScannedCount":4}`},
-		{"scan fetches", "Scan", `{"TableName":"scores","IndexName":"byTop","ProjectionExpression":"extra","FilterExpression":"attribute_exists(extra)"}`,
+		{"scan is sparse", "Scan", `{"TableName":"scores","IndexName":"byTop","Select":"COUNT","ConsistentRead":true}`,
+			`{"Count":4,"ScannedCount":4}`},
+		{"scan fetches", "Scan",
+			`{"TableName":"scores","IndexName":"byTop","ProjectionExpression":"extra","FilterExpression":"attribute_exists(extra)"}`,
 			`{"Items":[{"extra":{"S":"o2"}},{"extra":{"S":"o1"}}],"Count":2,"ScannedCount":4}`},
-		{"default is what is projected", "Scan", `{"TableName":"scores","IndexName":"winners","FilterExpression":"won = :w","ExpressionAttributeValues":{":w":{"S":"no"}}}`,
+		{"default is what is projected", "Scan",
+			`{"TableName":"scores","IndexName":"winners","FilterExpression":"won = :w","ExpressionAttributeValues":{":w":{"S":"no"}}}`,
 			`{"Items":[{"user":{"S":"ann"},"game":{"S":"go"},"won":{"S":"no"}}],"Count":1,"ScannedCount":4}`},
 	})
 }
@@ -104,7 +125,8 @@ func TestIndexScansInSegments(t *testing.T) {
 	for segment := range 3 {
 		start := ""
 		for {
-			answer := w.must("Scan", `{"TableName":"scores","IndexName":"games","Limit":1,"Segment":`+strconv.Itoa(segment)+`,"TotalSegments":3`+start+`}`)
+			answer := w.must("Scan", `{"TableName":"scores","IndexName":"games","Limit":1,"Segment":`+strconv.Itoa(segment)+
+				`,"TotalSegments":3`+start+`}`)
 			page := decode(t, answer).(map[string]any)
 			for _, item := range page["Items"].([]any) {
 				of := item.(map[string]any)
@@ -113,7 +135,8 @@ func TestIndexScansInSegments(t *testing.T) {
 			if page["LastEvaluatedKey"] == nil {
 				break
 			}
-			start = `,"ExclusiveStartKey":` + string(answer[strings.Index(string(answer), `"LastEvaluatedKey":`)+len(`"LastEvaluatedKey":`):])
+			start = `,"ExclusiveStartKey":` +
+				string(answer[strings.Index(string(answer), `"LastEvaluatedKey":`)+len(`"LastEvaluatedKey":`):])
 			start = start[:strings.Index(start, "}}")+2]
 		}
 	}
@@ -127,36 +150,55 @@ func TestRefusedIndexReads(t *testing.T) {
 	w := newScores(t)
 	const chess, yes = `":g":{"S":"chess"}`, `":w":{"S":"yes"}`
 	query := func(index, condition, values, more string) string {
-		return `{"TableName":"scores","IndexName":"` + index + `","KeyConditionExpression":"` + condition + `","ExpressionAttributeValues":{` + values + `}` + more + `}`
+		return `{"TableName":"scores","IndexName":"` + index + `","KeyConditionExpression":"` + condition +
+			`","ExpressionAttributeValues":{` + values + `}` + more + `}`
 	}
 	w.refusals([]refused{
 		{"no such index", "Query", query("none", "game = :g", chess, ""), validation, "The table does not have the specified index: none"},
-		{"no such index to scan", "Scan", `{"TableName":"scores","IndexName":"none"}`, validation, "The table does not have the specified index: none"},
-		{"consistent", "Query", query("games", "game = :g", chess, `,"ConsistentRead":true`), validation, "Consistent reads are not supported on global secondary indexes"},
-		{"consistent scan", "Scan", `{"TableName":"scores","IndexName":"games","ConsistentRead":true}`, validation, "Consistent reads are not supported on global secondary indexes"},
+		{"no such index to scan", "Scan", `{"TableName":"scores","IndexName":"none"}`, validation,
+			"The table does not have the specified index: none"},
+		{"consistent", "Query", query("games", "game = :g", chess, `,"ConsistentRead":true`), validation,
+			"Consistent reads are not supported on global secondary indexes"},
+		{"consistent scan", "Scan", `{"TableName":"scores","IndexName":"games","ConsistentRead":true}`, validation,
+			"Consistent reads are not supported on global secondary indexes"},
 		{"all of what is not there", "Query", query("winners", "won = :w", yes, `,"Select":"ALL_ATTRIBUTES"`), validation,
-			"One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index winners because its projection type is not ALL"},
+			"One or more parameter values were invalid: Select type ALL_ATTRIBUTES is not supported for global secondary index winners " +
+				"because its projection type is not ALL"},
 		{"some of it", "Query", query("winners", "won = :w", yes, `,"ProjectionExpression":"note,extra,won"`), validation,
 			"One or more parameter values were invalid: Global secondary index winners does not project [extra, note]"},
 		{"the table's key", "Query", query("games", "won = :w", yes, ""), validation, "Query condition missed key schema element: game"},
-		{"another attribute", "Query", query("games", "game = :g AND won = :w", chess+","+yes, ""), validation, "Query condition missed key schema element: top"},
+		{"another attribute", "Query", query("games", "game = :g AND won = :w", chess+","+yes, ""), validation,
+			"Query condition missed key schema element: top"},
 		{"no range", "Query", query("winners", "won = :w AND top = :w", yes, ""), validation, "Query key condition not supported"},
 		{"hash compared", "Query", query("games", "game > :g", chess, ""), validation, "Query key condition not supported"},
-		{"wrong type", "Query", query("games", "game = :g AND top = :w", chess+","+yes, ""), validation, "One or more parameter values were invalid: Condition parameter type does not match schema type"},
+		{"wrong type", "Query", query("games", "game = :g AND top = :w", chess+","+yes, ""), validation,
+			"One or more parameter values were invalid: Condition parameter type does not match schema type"},
 		{"part of the hash", "Query", query("wide", "won = :w", yes, ""), validation, "Query condition missed key schema element: game"},
-		{"range out of order", "Query", query("wide", "won = :w AND game = :g AND top = :n", yes+","+chess+`,":n":{"N":"1"}`, ""), validation, "Query condition missed key schema element: user"},
-		{"range behind a comparison", "Query", `{"TableName":"scores","IndexName":"wide","KeyConditionExpression":"won = :w AND game = :g AND #u > :w AND top = :n",
-			"ExpressionAttributeNames":{"#u":"user"},"ExpressionAttributeValues":{` + yes + "," + chess + `,":n":{"N":"1"}}}`, validation, "Query key condition not supported"},
-		{"too many conditions", "Query", query("winners", "won = :w AND a = :w AND b = :w", yes, ""), validation, "Conditions can be of length 1 or 2 only"},
-		{"filter", "Query", query("games", "game = :g", chess, `,"FilterExpression":"top = :g"`), validation, "Filter Expression can only contain non-primary key attributes: Primary key attribute: top"},
-		{"start key of the table", "Query", query("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"}}`), validation, "The provided starting key is invalid"},
-		{"start key elsewhere", "Query", query("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"go"},"top":{"N":"4"}}`), validation,
+		{"range out of order", "Query", query("wide", "won = :w AND game = :g AND top = :n", yes+","+chess+`,":n":{"N":"1"}`, ""),
+			validation, "Query condition missed key schema element: user"},
+		{"range behind a comparison", "Query",
+			`{"TableName":"scores","IndexName":"wide","KeyConditionExpression":"won = :w AND game = :g AND #u > :w AND top = :n",
+			"ExpressionAttributeNames":{"#u":"user"},"ExpressionAttributeValues":{` + yes + "," + chess + `,":n":{"N":"1"}}}`, validation,
+			"Query key condition not supported"},
+		{"too many conditions", "Query", query("winners", "won = :w AND a = :w AND b = :w", yes, ""), validation,
+			"Conditions can be of length 1 or 2 only"},
+		{"filter", "Query", query("games", "game = :g", chess, `,"FilterExpression":"top = :g"`), validation,
+			"Filter Expression can only contain non-primary key attributes: Primary key attribute: top"},
+		{"start key of the table", "Query",
+			query("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"}}`), validation,
+			"The provided starting key is invalid"},
+		{"start key elsewhere", "Query",
+			query("games", "game = :g", chess, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"go"},"top":{"N":"4"}}`), validation,
 			"The provided starting key is outside query boundaries based on provided conditions"},
-		{"start key outside", "Query", query("games", "game = :g AND top > :n", chess+`,":n":{"N":"30"}`, `,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"4"}}`), validation,
+		{"start key outside", "Query", query("games", "game = :g AND top > :n", chess+`,":n":{"N":"30"}`,
+			`,"ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"N":"4"}}`), validation,
 			"The provided starting key does not match the range key predicate"},
-		{"start key of a scan", "Scan", `{"TableName":"scores","IndexName":"games","ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"S":"4"}}}`, validation,
+		{"start key of a scan", "Scan",
+			`{"TableName":"scores","IndexName":"games","ExclusiveStartKey":{"user":{"S":"ann"},"game":{"S":"chess"},"top":{"S":"4"}}}`,
+			validation,
 			"The provided starting key is invalid: The provided key element does not match the schema"},
-		{"projection and all projected", "Scan", `{"TableName":"scores","IndexName":"games","Select":"ALL_PROJECTED_ATTRIBUTES","ProjectionExpression":"note"}`, validation,
+		{"projection and all projected", "Scan",
+			`{"TableName":"scores","IndexName":"games","Select":"ALL_PROJECTED_ATTRIBUTES","ProjectionExpression":"note"}`, validation,
 			"Cannot specify the ProjectionExpression when choosing to get ALL_PROJECTED_ATTRIBUTES"},
 	})
 }

@@ -11,9 +11,11 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// readIndex finds the index that a query or scan names, and says whether it can be read as the request wants; nil where the request
-// reads the table.
-func (s *Service) readIndex(t *engine.Table, name *string, consistent *bool, shape *resultShape) (*engine.Index, error) {
+// readIndex finds the index that a query or scan names, and says whether it can be read as the request wants;
+// nil where the request reads the table.
+func (s *Service) readIndex(
+	t *engine.Table, name *string, consistent *bool, shape *resultShape,
+) (*engine.Index, error) {
 	if name == nil {
 		return nil, nil
 	}
@@ -43,10 +45,12 @@ func noSuchIndex(name string) error {
 // checkProjected refuses to read from a global index what it does not hold.
 func (r *resultShape) checkProjected(x *engine.Index) error {
 	if r.all && x.Projection != engine.ProjectAll {
-		return invalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s because its projection type is not ALL", x.Name)
+		return invalidParameter("Select type ALL_ATTRIBUTES is not supported for global secondary index %s "+
+			"because its projection type is not ALL", x.Name)
 	}
 	if missing := r.unprojected(x); len(missing) > 0 {
-		return invalidParameter("Global secondary index %s does not project [%s]", x.Name, strings.Join(missing, ", "))
+		return invalidParameter("Global secondary index %s does not project [%s]", x.Name,
+			strings.Join(missing, ", "))
 	}
 	return nil
 }
@@ -59,13 +63,14 @@ func (r *resultShape) unprojected(x *engine.Index) []string {
 	return slices.DeleteFunc(r.projection.Attributes(), x.Projects)
 }
 
-// needsTable says whether the items must be read from the table, because the local index does not hold all that is wanted of them.
+// needsTable says whether the items must be read from the table, because the local index does not hold all
+// that is wanted of them.
 func (r *resultShape) needsTable(x *engine.Index) bool {
 	return r.all && x.Projection != engine.ProjectAll || len(r.unprojected(x)) > 0
 }
 
-// indexQuery fits a key condition to the index's key: all of its hash attributes, and range attributes from the left, of which only
-// the last may be compared for anything but equality.
+// indexQuery fits a key condition to the index's key: all of its hash attributes, and range attributes from
+// the left, of which only the last may be compared for anything but equality.
 func indexQuery(x *engine.Index, condition *expression.KeyCondition) (engine.IndexQuery, error) {
 	var q engine.IndexQuery
 	clauses := slices.Clone(condition.Clauses())
@@ -106,7 +111,9 @@ func rangeConditions(q *engine.IndexQuery, keys []engine.KeyAttribute, clauses [
 			q.Equal = append(q.Equal, clause.Low)
 			continue
 		}
-		q.Comparison, q.Low, q.High = comparison(clause.Comparison), clause.Low, clause.High
+		q.Comparison = comparison(clause.Comparison)
+		q.Low = clause.Low
+		q.High = clause.High
 		break
 	}
 	if len(clauses) > 0 {
@@ -145,30 +152,37 @@ func unsupportedKeyCondition() error { return invalid("Query key condition not s
 func indexKeyRefusal(e *engine.KeyError) error {
 	switch e.Problem {
 	case engine.KeyWrongKind:
-		return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", e.Key.Name, e.Key.Kind, e.Actual, e.Index)
+		return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s",
+			e.Key.Name, e.Key.Kind, e.Actual, e.Index)
 	case engine.KeyEmpty:
-		return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
-			"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", emptyKind(e), e.Index, e.Key.Name)
+		return invalid("One or more parameter values are not valid. A value specified for a secondary "+
+			"index key is not supported. "+
+			"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, "+
+			"IndexKey: %s", emptyKind(e), e.Index, e.Key.Name)
 	}
 	if limit := engine.MaxHashKeySize; e.Problem == engine.KeyTooLong && e.Size > 0 {
 		if e.IsRange {
 			limit = engine.MaxRangeKeySize
 		}
-		return invalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d bytes IndexName: %s", e.Key.Name, e.Size, limit, e.Index)
+		return invalidParameter("Size limit exceeded for Index Key %s Actual Size: %d bytes Max Size: %d "+
+			"bytes IndexName: %s", e.Key.Name, e.Size, limit, e.Index)
 	}
 	return keyRefusal(&engine.KeyError{Problem: e.Problem, Key: e.Key, Actual: e.Actual, IsRange: e.IsRange})
 }
 
-// updatedIndexKeyRefusal is indexKeyRefusal for what an update made of an item. Two of its texts are in the API Reference, among
-// the messages of TransactionCanceledException.
+// updatedIndexKeyRefusal is indexKeyRefusal for what an update made of an item. Two of its texts are in the
+// API Reference, among the messages of TransactionCanceledException.
 func updatedIndexKeyRefusal(e *engine.KeyError) error {
 	switch e.Problem {
 	case engine.KeyWrongKind:
-		return invalid("The update expression attempted to update the secondary index key to unsupported type")
+		return invalid("The update expression attempted to update the secondary index key to " +
+			"unsupported type")
 	case engine.KeyTooLong:
-		return invalid("The update expression attempted to update the secondary index key beyond allowed size limits")
+		return invalid("The update expression attempted to update the secondary index key beyond allowed " +
+			"size limits")
 	case engine.KeyEmpty:
-		return invalid("One or more parameter values are not valid. The update expression attempted to update a secondary index key to a value that is not supported. "+
+		return invalid("One or more parameter values are not valid. The update expression attempted to "+
+			"update a secondary index key to a value that is not supported. "+
 			"The AttributeValue for a key attribute cannot contain an empty %s value.", emptyKind(e))
 	}
 	return indexKeyRefusal(e)

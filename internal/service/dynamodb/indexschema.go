@@ -38,7 +38,8 @@ func readLocalIndexes(t *engine.Table, given []dynamodbapi.LocalSecondaryIndex) 
 	}
 	for i := range given {
 		if t.Key.Range == nil {
-			return invalidParameter("Table KeySchema does not have a range key, which is required when specifying a LocalSecondaryIndex")
+			return invalidParameter("Table KeySchema does not have a range key, which is required when " +
+				"specifying a LocalSecondaryIndex")
 		}
 		x, err := readLocalIndex(t, &given[i], i)
 		if err != nil {
@@ -47,7 +48,8 @@ func readLocalIndexes(t *engine.Table, given []dynamodbapi.LocalSecondaryIndex) 
 		t.AddIndex(x)
 	}
 	if len(given) > maxLocalIndexes {
-		return invalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d", maxLocalIndexes)
+		return invalidParameter("Number of LocalSecondaryIndexes exceeds per-table limit of %d",
+			maxLocalIndexes)
 	}
 	return nil
 }
@@ -58,7 +60,8 @@ func readLocalIndex(t *engine.Table, given *dynamodbapi.LocalSecondaryIndex, i i
 		return x, err
 	}
 	if len(given.KeySchema) > 2 {
-		return x, brokenConstraint("'"+showKeySchema(given.KeySchema)+"'", fmt.Sprintf("localSecondaryIndexes.%d.member.keySchema", i+1),
+		return x, brokenConstraint("'"+showKeySchema(given.KeySchema)+"'",
+			fmt.Sprintf("localSecondaryIndexes.%d.member.keySchema", i+1),
 			"Member must have length less than or equal to 2")
 	}
 	if err := readIndexKeys(&x, given.KeySchema, t.Attributes); err != nil {
@@ -68,7 +71,8 @@ func readLocalIndex(t *engine.Table, given *dynamodbapi.LocalSecondaryIndex, i i
 	case len(x.Range) == 0:
 		return x, invalidParameter("Index KeySchema does not have a range key for index: %s", x.Name)
 	case x.Hash[0].Name != t.Key.Hash.Name:
-		return x, invalidParameter("Index KeySchema does not have the same leading hash key as table KeySchema for index: %s. index hash key: %s, table hash key: %s",
+		return x, invalidParameter("Index KeySchema does not have the same leading hash key as table "+
+			"KeySchema for index: %s. index hash key: %s, table hash key: %s",
 			x.Name, x.Hash[0].Name, t.Key.Hash.Name)
 	}
 	return x, readProjection(&x, given.Projection)
@@ -84,20 +88,24 @@ func readGlobalIndexes(t *engine.Table, given []dynamodbapi.GlobalSecondaryIndex
 		if err != nil {
 			return err
 		}
-		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput, g.OnDemandThroughput, g.WarmThroughput); err != nil {
+		if err := readIndexThroughput(t, &x, g.ProvisionedThroughput, g.OnDemandThroughput,
+			g.WarmThroughput); err != nil {
 			return err
 		}
 		x.ActiveAt = t.ActiveAt
 		t.AddIndex(x)
 	}
 	if len(given) > maxGlobalIndexes {
-		return invalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d", maxGlobalIndexes)
+		return invalidParameter("GlobalSecondaryIndex count exceeds the per-table limit of %d",
+			maxGlobalIndexes)
 	}
 	return nil
 }
 
 // readGlobalIndex reads what a global index is, all but its throughput.
-func readGlobalIndex(t *engine.Table, name string, keys []dynamodbapi.KeySchemaElement, projection *dynamodbapi.Projection) (engine.Index, error) {
+func readGlobalIndex(
+	t *engine.Table, name string, keys []dynamodbapi.KeySchemaElement, projection *dynamodbapi.Projection,
+) (engine.Index, error) {
 	x := engine.Index{Name: name}
 	if err := checkNewName(t, name); err != nil {
 		return x, err
@@ -116,14 +124,19 @@ func checkNewName(t *engine.Table, name string) error {
 }
 
 // readIndexKeys reads an index's KeySchema against the definitions.
-func readIndexKeys(x *engine.Index, elements []dynamodbapi.KeySchemaElement, definitions []engine.KeyAttribute) error {
+func readIndexKeys(
+	x *engine.Index, elements []dynamodbapi.KeySchemaElement, definitions []engine.KeyAttribute,
+) error {
 	if err := checkIndexKeyOrder(elements); err != nil {
 		return err
 	}
 	for _, e := range elements {
-		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool { return a.Name == *e.AttributeName })
+		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool {
+			return a.Name == *e.AttributeName
+		})
 		if at < 0 {
-			return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
+			return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. "+
+				"Keys: [%s], AttributeDefinitions: [%s]",
 				strings.Join(elementNames(elements), ", "), strings.Join(definedNames(definitions), ", "))
 		}
 		if *e.KeyType == "HASH" {
@@ -135,7 +148,8 @@ func readIndexKeys(x *engine.Index, elements []dynamodbapi.KeySchemaElement, def
 	return nil
 }
 
-// checkIndexKeyOrder is checkKeyOrder for keys of several attributes: first those of the partition, then those of the order.
+// checkIndexKeyOrder is checkKeyOrder for keys of several attributes: first those of the partition, then
+// those of the order.
 func checkIndexKeyOrder(elements []dynamodbapi.KeySchemaElement) error {
 	hashes, ranges := 0, 0
 	for i, e := range elements {
@@ -143,7 +157,8 @@ func checkIndexKeyOrder(elements []dynamodbapi.KeySchemaElement) error {
 		case i == 0 && *e.KeyType != "HASH":
 			return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 		case *e.KeyType == "HASH" && ranges > 0:
-			return invalid("Invalid KeySchema: All HASH key attributes must precede RANGE key attributes in the KeySchema")
+			return invalid("Invalid KeySchema: All HASH key attributes must precede RANGE key attributes " +
+				"in the KeySchema")
 		case *e.KeyType == "HASH":
 			hashes++
 		default:
@@ -152,9 +167,11 @@ func checkIndexKeyOrder(elements []dynamodbapi.KeySchemaElement) error {
 	}
 	switch names := elementNames(elements); {
 	case hashes > maxKeyParts:
-		return invalid("Invalid KeySchema: The KeySchema exceeds the maximum allowed number of HASH key attributes")
+		return invalid("Invalid KeySchema: The KeySchema exceeds the maximum allowed number of HASH key " +
+			"attributes")
 	case ranges > maxKeyParts:
-		return invalid("Invalid KeySchema: The KeySchema exceeds the maximum allowed number of RANGE key attributes")
+		return invalid("Invalid KeySchema: The KeySchema exceeds the maximum allowed number of RANGE key " +
+			"attributes")
 	case len(distinct(names)) < len(elements):
 		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	}
@@ -183,14 +200,16 @@ func readProjection(x *engine.Index, given *dynamodbapi.Projection) error {
 	return nil
 }
 
-// checkIncluded counts the non-key attributes of all indexes, one that several indexes include as often as they do.
+// checkIncluded counts the non-key attributes of all indexes, one that several indexes include as often as
+// they do.
 func checkIncluded(t *engine.Table) error {
 	n := 0
 	for i := range t.Indexes {
 		n += len(t.Indexes[i].Included)
 	}
 	if n > maxIncluded {
-		return invalidParameter("Number of NonKeyAttributes of all indexes exceeds per-table limit of %d", maxIncluded)
+		return invalidParameter("Number of NonKeyAttributes of all indexes exceeds per-table limit of %d",
+			maxIncluded)
 	}
 	return nil
 }
@@ -202,16 +221,20 @@ func checkDefinitionsUsed(t *engine.Table) error {
 		return nil
 	}
 	if len(t.Indexes) == 0 {
-		return invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
+		return invalidParameter("Number of attributes in KeySchema does not exactly match number of " +
+			"attributes defined in AttributeDefinitions")
 	}
-	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
+	return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys "+
+		"used: [%s]",
 		strings.Join(definedNames(t.Attributes), ", "), strings.Join(used, ", "))
 }
 
 // readIndexThroughput reads the throughput of a new global index, which goes by the table's billing mode.
-func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput, onDemand *dynamodbapi.OnDemandThroughput,
+func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput,
+	onDemand *dynamodbapi.OnDemandThroughput,
 	warm *dynamodbapi.WarmThroughput) error {
-	if err := setOnDemandOf(t, "index "+x.Name, onDemand, true, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
+	if err := setOnDemandOf(t, "index "+x.Name, onDemand, true, &x.OnDemandRead,
+		&x.OnDemandWrite); err != nil {
 		return err
 	}
 	if err := readIndexUnits(t, x, given); err != nil {
@@ -223,7 +246,8 @@ func readIndexThroughput(t *engine.Table, x *engine.Index, given *dynamodbapi.Pr
 func readIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.ProvisionedThroughput) error {
 	switch {
 	case t.PayPerRequest && given != nil:
-		return invalidParameter("ProvisionedThroughput should not be specified for index: %s when BillingMode is PAY_PER_REQUEST", x.Name)
+		return invalidParameter("ProvisionedThroughput should not be specified for index: %s when "+
+			"BillingMode is PAY_PER_REQUEST", x.Name)
 	case t.PayPerRequest:
 		return nil
 	case given == nil:
@@ -239,9 +263,11 @@ func readIndexUnits(t *engine.Table, x *engine.Index, given *dynamodbapi.Provisi
 func checkIndexUnits(name string, p *dynamodbapi.ProvisionedThroughput) error {
 	switch {
 	case *p.ReadCapacityUnits > maxUnits:
-		return invalid("Given value %d for ReadCapacityUnits is out of bounds for index %s", *p.ReadCapacityUnits, name)
+		return invalid("Given value %d for ReadCapacityUnits is out of bounds for index %s",
+			*p.ReadCapacityUnits, name)
 	case *p.WriteCapacityUnits > maxUnits:
-		return invalid("Given value %d for WriteCapacityUnits is out of bounds for index %s", *p.WriteCapacityUnits, name)
+		return invalid("Given value %d for WriteCapacityUnits is out of bounds for index %s",
+			*p.WriteCapacityUnits, name)
 	}
 	return nil
 }
@@ -263,24 +289,32 @@ func indexStatus(t *engine.Table, x *engine.Index, now time.Time) string {
 func describeIndexes(d *dynamodbapi.TableDescription, t *engine.Table, now time.Time) {
 	for i := range t.Indexes {
 		if x := &t.Indexes[i]; x.Local {
-			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes, dynamodbapi.LocalSecondaryIndexDescription{
-				IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)), KeySchema: describeIndexKeys(x),
-				Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
-			})
+			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes,
+				dynamodbapi.LocalSecondaryIndexDescription{
+					IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)),
+					KeySchema:  describeIndexKeys(x),
+					Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
+				})
 		} else {
 			d.GlobalSecondaryIndexes = append(d.GlobalSecondaryIndexes, describeGlobalIndex(t, x, now))
 		}
 	}
 }
 
-func describeGlobalIndex(t *engine.Table, x *engine.Index, now time.Time) dynamodbapi.GlobalSecondaryIndexDescription {
+func describeGlobalIndex(
+	t *engine.Table, x *engine.Index, now time.Time,
+) dynamodbapi.GlobalSecondaryIndexDescription {
 	d := dynamodbapi.GlobalSecondaryIndexDescription{
-		IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)), IndexStatus: pointer(indexStatus(t, x, now)),
-		KeySchema: describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
-		ProvisionedThroughput: describeThroughput(&x.Throughput, now), OnDemandThroughput: describeOnDemand(x.OnDemandRead, x.OnDemandWrite),
-		WarmThroughput: describeIndexWarm(t, x, now),
+		IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)),
+		IndexStatus: pointer(indexStatus(t, x, now)),
+		KeySchema:   describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items,
+		IndexSizeBytes:        &x.Bytes,
+		ProvisionedThroughput: describeThroughput(&x.Throughput, now),
+		OnDemandThroughput:    describeOnDemand(x.OnDemandRead, x.OnDemandWrite),
+		WarmThroughput:        describeIndexWarm(t, x, now),
 	}
-	if x.Online && *d.IndexStatus == "CREATING" { // the answer of UpdateTable comes before the index is being filled
+	// the answer of UpdateTable comes before the index is being filled
+	if x.Online && *d.IndexStatus == "CREATING" {
 		d.Backfilling = pointer(now.After(x.ActiveAt))
 	}
 	return d
@@ -291,14 +325,17 @@ func indexARN(table, index string) string { return table + "/index/" + index }
 func describeIndexKeys(x *engine.Index) []dynamodbapi.KeySchemaElement {
 	var out []dynamodbapi.KeySchemaElement
 	for i := range x.Hash {
-		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Hash[i].Name, KeyType: pointer("HASH")})
+		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Hash[i].Name,
+			KeyType: pointer("HASH")})
 	}
 	for i := range x.Range {
-		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Range[i].Name, KeyType: pointer("RANGE")})
+		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Range[i].Name,
+			KeyType: pointer("RANGE")})
 	}
 	return out
 }
 
 func describeProjection(x *engine.Index) *dynamodbapi.Projection {
-	return &dynamodbapi.Projection{ProjectionType: pointer(string(x.Projection)), NonKeyAttributes: x.Included}
+	return &dynamodbapi.Projection{ProjectionType: pointer(string(x.Projection)),
+		NonKeyAttributes: x.Included}
 }

@@ -18,17 +18,21 @@ func checkIndexUpdates(updates []dynamodbapi.GlobalSecondaryIndexUpdate) error {
 		name, actions := updatedIndex(&u)
 		switch {
 		case actions == 0:
-			return invalidParameter("One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete must not be null")
+			return invalidParameter("One of GlobalSecondaryIndexUpdate.Update, " +
+				"GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete must not be null")
 		case actions > 1:
-			return invalidParameter("Only one of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete can be specified")
+			return invalidParameter("Only one of GlobalSecondaryIndexUpdate.Update, " +
+				"GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete can be specified")
 		case slices.Contains(names, name):
-			return invalidParameter("Only one global secondary index update per index is allowed simultaneously. Index: %s", name)
+			return invalidParameter("Only one global secondary index update per index is allowed "+
+				"simultaneously. Index: %s", name)
 		case u.Update != nil && u.Update.ProvisionedThroughput != nil:
 			if err := checkIndexUnits(name, u.Update.ProvisionedThroughput); err != nil {
 				return err
 			}
 		}
-		if names = append(names, name); u.Update == nil {
+		names = append(names, name)
+		if u.Update == nil {
 			online++
 		}
 	}
@@ -39,7 +43,8 @@ func checkIndexUpdates(updates []dynamodbapi.GlobalSecondaryIndexUpdate) error {
 }
 
 func onlyOneOnline() error {
-	return limitExceeded("Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table")
+	return limitExceeded("Subscriber limit exceeded: Only 1 online index can be created or deleted " +
+		"simultaneously per table")
 }
 
 // updatedIndex is which index an update is about, and of how many kinds it is: it must be exactly one.
@@ -58,12 +63,15 @@ func updatedIndex(u *dynamodbapi.GlobalSecondaryIndexUpdate) (name string, actio
 
 // changesIndexes says whether the request adds or deletes an index.
 func changesIndexes(in *dynamodbapi.UpdateTableInput) bool {
-	return slices.ContainsFunc(in.GlobalSecondaryIndexUpdates, func(u dynamodbapi.GlobalSecondaryIndexUpdate) bool { return u.Update == nil })
+	return slices.ContainsFunc(in.GlobalSecondaryIndexUpdates,
+		func(u dynamodbapi.GlobalSecondaryIndexUpdate) bool { return u.Update == nil })
 }
 
-// applyIndexUpdates applies GlobalSecondaryIndexUpdates to a table whose billing mode is what it will be. repriced says that the mode
-// changes with this request.
-func (s *Service) applyIndexUpdates(t *engine.Table, in *dynamodbapi.UpdateTableInput, repriced bool, now time.Time) error {
+// applyIndexUpdates applies GlobalSecondaryIndexUpdates to a table whose billing mode is what it will be.
+// repriced says that the mode changes with this request.
+func (s *Service) applyIndexUpdates(
+	t *engine.Table, in *dynamodbapi.UpdateTableInput, repriced bool, now time.Time,
+) error {
 	for i := range in.GlobalSecondaryIndexUpdates {
 		u := &in.GlobalSecondaryIndexUpdates[i]
 		var err error
@@ -85,7 +93,8 @@ func (s *Service) applyIndexUpdates(t *engine.Table, in *dynamodbapi.UpdateTable
 	return nil
 }
 
-// repriceIndexes makes sure that each index has throughput of its own in provisioned mode, and none in the other.
+// repriceIndexes makes sure that each index has throughput of its own in provisioned mode, and none in the
+// other.
 func repriceIndexes(t *engine.Table, updates []dynamodbapi.GlobalSecondaryIndexUpdate) error {
 	for i := range t.Indexes {
 		x := &t.Indexes[i]
@@ -108,7 +117,8 @@ func repriceIndexes(t *engine.Table, updates []dynamodbapi.GlobalSecondaryIndexU
 
 // createIndex adds an index, which is then filled in the background.
 func (s *Service) createIndex(
-	t *engine.Table, given *dynamodbapi.CreateGlobalSecondaryIndexAction, definitions []dynamodbapi.AttributeDefinition, now time.Time,
+	t *engine.Table, given *dynamodbapi.CreateGlobalSecondaryIndexAction,
+	definitions []dynamodbapi.AttributeDefinition, now time.Time,
 ) error {
 	name, global := *given.IndexName, 0
 	for i := range t.Indexes {
@@ -123,7 +133,8 @@ func (s *Service) createIndex(
 		return err
 	}
 	if global >= maxGlobalIndexes {
-		return limitExceeded("Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of " + decimal(maxGlobalIndexes))
+		return limitExceeded("Subscriber limit exceeded: Number of global secondary indexes exceeds " +
+			"per-table limit of " + decimal(maxGlobalIndexes))
 	}
 	if err := addDefinitions(t, given.KeySchema, definitions); err != nil {
 		return err
@@ -132,10 +143,13 @@ func (s *Service) createIndex(
 	if err != nil {
 		return err
 	}
-	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput, given.OnDemandThroughput, given.WarmThroughput); err != nil {
+	if err := readIndexThroughput(t, &x, given.ProvisionedThroughput, given.OnDemandThroughput,
+		given.WarmThroughput); err != nil {
 		return err
 	}
-	x.Online, x.State, x.ActiveAt = true, engine.IndexFilling, now.Add(s.transition)
+	x.Online = true
+	x.State = engine.IndexFilling
+	x.ActiveAt = now.Add(s.transition)
 	t.AddIndex(x)
 	return checkIncluded(t)
 }
@@ -153,23 +167,31 @@ func checkNoneOnline(t *engine.Table, now time.Time) error {
 	return nil
 }
 
-// addDefinitions takes the definitions of a new index's key attributes, all of which the request must give, and leaves the others.
-func addDefinitions(t *engine.Table, keys []dynamodbapi.KeySchemaElement, given []dynamodbapi.AttributeDefinition) error {
+// addDefinitions takes the definitions of a new index's key attributes, all of which the request must give,
+// and leaves the others.
+func addDefinitions(
+	t *engine.Table, keys []dynamodbapi.KeySchemaElement, given []dynamodbapi.AttributeDefinition,
+) error {
 	definitions, err := readDefinitions(given)
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool { return a.Name == *key.AttributeName })
+		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool {
+			return a.Name == *key.AttributeName
+		})
 		if at < 0 {
 			return invalid("Invalid KeySchema: Some index key attribute have no definition")
 		}
-		known := slices.IndexFunc(t.Attributes, func(a engine.KeyAttribute) bool { return a.Name == *key.AttributeName })
+		known := slices.IndexFunc(t.Attributes, func(a engine.KeyAttribute) bool {
+			return a.Name == *key.AttributeName
+		})
 		switch {
 		case known < 0:
 			t.Attributes = append(t.Attributes, definitions[at])
 		case t.Attributes[known].Kind != definitions[at].Kind:
-			return invalidParameter("Attribute %s is defined as %s already", definitions[at].Name, t.Attributes[known].Kind)
+			return invalidParameter("Attribute %s is defined as %s already", definitions[at].Name,
+				t.Attributes[known].Kind)
 		}
 	}
 	return nil
@@ -205,12 +227,16 @@ func globalIndex(t *engine.Table, name string) (*engine.Index, error) {
 }
 
 func indexBusy(t *engine.Table, x *engine.Index, now time.Time) error {
-	state := map[string]string{"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}[indexStatus(t, x, now)]
-	return inUse("Attempt to change a resource which is still in use: Index is being %s.  Table: %s Index: %s", state, t.Name.Table, x.Name)
+	state := map[string]string{"CREATING": "created", "UPDATING": "updated",
+		"DELETING": "deleted"}[indexStatus(t, x, now)]
+	return inUse("Attempt to change a resource which is still in use: Index is being %s.  Table: %s "+
+		"Index: %s", state, t.Name.Table, x.Name)
 }
 
 // updateIndex changes an index's throughput.
-func (s *Service) updateIndex(t *engine.Table, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time) error {
+func (s *Service) updateIndex(
+	t *engine.Table, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time,
+) error {
 	x, err := globalIndex(t, *given.IndexName)
 	if err != nil {
 		return err
@@ -224,10 +250,11 @@ func (s *Service) updateIndex(t *engine.Table, given *dynamodbapi.UpdateGlobalSe
 	return warmedIndex(t, x).set(given.WarmThroughput, false, now.Add(s.transition))
 }
 
-// updateIndexUnits changes an index's provisioned throughput, or its limits in on-demand mode. A change of warm throughput alone leaves
-// the index as active as it leaves a table.
+// updateIndexUnits changes an index's provisioned throughput, or its limits in on-demand mode. A change of
+// warm throughput alone leaves the index as active as it leaves a table.
 func (s *Service) updateIndexUnits(
-	t *engine.Table, x *engine.Index, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool, now time.Time,
+	t *engine.Table, x *engine.Index, given *dynamodbapi.UpdateGlobalSecondaryIndexAction, repriced bool,
+	now time.Time,
 ) error {
 	p := given.ProvisionedThroughput
 	if p == nil && given.OnDemandThroughput == nil && given.WarmThroughput != nil && !repriced {
@@ -235,7 +262,8 @@ func (s *Service) updateIndexUnits(
 	}
 	warmedIndex(t, x).keep()
 	x.Updating, x.ActiveAt = true, now.Add(s.transition)
-	if err := setOnDemandOf(t, "index "+x.Name, given.OnDemandThroughput, false, &x.OnDemandRead, &x.OnDemandWrite); err != nil {
+	if err := setOnDemandOf(t, "index "+x.Name, given.OnDemandThroughput, false, &x.OnDemandRead,
+		&x.OnDemandWrite); err != nil {
 		return err
 	}
 	switch {
@@ -247,14 +275,15 @@ func (s *Service) updateIndexUnits(
 	return changeUnits(&x.Throughput, "index "+x.Name, *p.ReadCapacityUnits, *p.WriteCapacityUnits, now)
 }
 
-// indexRetry is how long to wait before work on indexes that failed is tried again, such as for a key that cannot be used now.
+// indexRetry is how long to wait before work on indexes that failed is tried again, such as for a key that
+// cannot be used now.
 const indexRetry = time.Minute
 
 // longestRest bounds how long the work on indexes rests between two parts of it.
 const longestRest = 50 * time.Millisecond
 
-// tendIndexes does in the background what the indexes of a table leave to do, one part after the other. It rests between them for as
-// long as a part takes, and other jobs of the clock have their turn.
+// tendIndexes does in the background what the indexes of a table leave to do, one part after the other. It
+// rests between them for as long as a part takes, and other jobs of the clock have their turn.
 func (s *Service) tendIndexes(of *engine.Table) {
 	ctx := context.Background()
 	s.clock.At(s.clock.Now(), func(time.Time) time.Time {

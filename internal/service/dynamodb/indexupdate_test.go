@@ -55,11 +55,13 @@ const (
 func TestAddedIndex(t *testing.T) {
 	w := newTables(t)
 	for i := range 250 {
-		w.must("PutItem", fmt.Sprintf(`{"TableName":"sorted","Item":{"pk":{"S":"%d"},"sk":{"S":"s"},"v":{"%s":"%d"}}}`, i, map[bool]string{true: "N", false: "S"}[i%5 > 0], i%3))
+		w.must("PutItem", fmt.Sprintf(`{"TableName":"sorted","Item":{"pk":{"S":"%d"},"sk":{"S":"s"},"v":{"%s":"%d"}}}`, i,
+			map[bool]string{true: "N", false: "S"}[i%5 > 0], i%3))
 	}
 	answer := decode(t, w.must("UpdateTable", updateIndexes(createByV, definedV))).(map[string]any)["TableDescription"].(map[string]any)
 	x := answer["GlobalSecondaryIndexes"].([]any)[0].(map[string]any)
-	if answer["TableStatus"] != "UPDATING" || x["IndexStatus"] != "CREATING" || x["Backfilling"] != false || len(answer["AttributeDefinitions"].([]any)) != 3 {
+	if answer["TableStatus"] != "UPDATING" || x["IndexStatus"] != "CREATING" || x["Backfilling"] != false ||
+		len(answer["AttributeDefinitions"].([]any)) != 3 {
 		t.Errorf("the answer is %v", answer)
 	}
 	w.eventually("the index", w.indexActive("byV"))
@@ -90,7 +92,8 @@ func TestIndexOnItsWay(t *testing.T) {
 	const scan = `{"TableName":"sorted","IndexName":"byV","Select":"COUNT"}`
 	other := strings.Replace(createByV, "byV", "other", 1)
 	w.refusals([]refused{
-		{"updating", "UpdateTable", updateIndexes(other, definedV), inUse, "Attempt to change a resource which is still in use: Table is being updated: sorted"},
+		{"updating", "UpdateTable", updateIndexes(other, definedV), inUse,
+			"Attempt to change a resource which is still in use: Table is being updated: sorted"},
 		{"reading", "Scan", scan, validation, "Cannot read from backfilling global secondary index: byV"},
 	})
 	w.advance(minute)
@@ -119,14 +122,18 @@ func TestRefusedIndexUpdates(t *testing.T) {
 	update := `{"Update":{"IndexName":"byV",` + units + `}}`
 	w.refusals([]refused{
 		{"nothing", "UpdateTable", updateIndexes(`{}`, ""), validation,
-			parameters + "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete must not be null"},
-		{"two creations", "UpdateTable", updateIndexes(createByV+","+strings.Replace(createByV, "byV", "other", 1), definedV), limit, oneOnly},
+			parameters + "One of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, GlobalSecondaryIndexUpdate.Delete " +
+				"must not be null"},
+		{"two creations", "UpdateTable", updateIndexes(createByV+","+strings.Replace(createByV, "byV", "other", 1), definedV), limit,
+			oneOnly},
 		{"one index twice", "UpdateTable", updateIndexes(createByV+","+deleteByV, definedV), validation,
 			parameters + "Only one global secondary index update per index is allowed simultaneously. Index: byV"},
-		{"no definition", "UpdateTable", updateIndexes(createByV, ""), validation, "Invalid KeySchema: Some index key attribute have no definition"},
+		{"no definition", "UpdateTable", updateIndexes(createByV, ""), validation,
+			"Invalid KeySchema: Some index key attribute have no definition"},
 		{"delete nothing", "UpdateTable", updateIndexes(deleteByV, ""), absent, none},
 		{"update nothing", "UpdateTable", updateIndexes(update, ""), absent, none},
-		{"throughput on demand", "UpdateTable", updateIndexes(strings.Replace(createByV, `"Projection"`, units+`,"Projection"`, 1), definedV), validation,
+		{"throughput on demand", "UpdateTable",
+			updateIndexes(strings.Replace(createByV, `"Projection"`, units+`,"Projection"`, 1), definedV), validation,
 			parameters + "ProvisionedThroughput should not be specified for index: byV when BillingMode is PAY_PER_REQUEST"},
 		{"bad projection", "UpdateTable", updateIndexes(strings.Replace(createByV, "ALL", "INCLUDE", 1), definedV), validation,
 			parameters + "ProjectionType is INCLUDE, but NonKeyAttributes is not specified"},
@@ -134,19 +141,25 @@ func TestRefusedIndexUpdates(t *testing.T) {
 	w.must("UpdateTable", updateIndexes(createByV, definedV))
 	w.eventually("the index", w.indexActive("byV"))
 	w.refusals([]refused{
-		{"created again", "UpdateTable", updateIndexes(createByV, definedV), validation, "Attempting to create an index which already exists"},
-		{"another type", "UpdateTable", updateIndexes(strings.Replace(createByV, "byV", "other", 1), strings.Replace(definedV, `"N"`, `"S"`, 1)), validation,
+		{"created again", "UpdateTable", updateIndexes(createByV, definedV), validation,
+			"Attempting to create an index which already exists"},
+		{"another type", "UpdateTable", updateIndexes(strings.Replace(createByV, "byV", "other", 1),
+			strings.Replace(definedV, `"N"`, `"S"`, 1)), validation,
 			parameters + "Attribute v is defined as N already"},
 		{"provisioned without the index", "UpdateTable", `{"TableName":"sorted","BillingMode":"PROVISIONED",` + units + `}`, validation,
 			parameters + "ProvisionedThroughput must be specified for index: byV"},
 	})
 	w.must("UpdateTable", updateIndexes(update, `,"BillingMode":"PROVISIONED",`+units))
 	w.eventually("the other mode", w.indexActive("byV"))
-	w.refusals([]refused{{"no change", "UpdateTable", updateIndexes(update, ""), validation, "The provisioned throughput for the index byV will not change. The requested value equals the current value. " +
-		"Current ReadCapacityUnits provisioned for the index: 1. Requested ReadCapacityUnits: 1. Current WriteCapacityUnits provisioned for the index: 1. Requested WriteCapacityUnits: 1. " +
-		"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."}})
+	w.refusals([]refused{{"no change", "UpdateTable", updateIndexes(update, ""), validation,
+		"The provisioned throughput for the index byV will not change. The requested value equals the current value. " +
+			"Current ReadCapacityUnits provisioned for the index: 1. Requested ReadCapacityUnits: 1. Current WriteCapacityUnits " +
+			"provisioned for the index: 1. Requested WriteCapacityUnits: 1. " +
+			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."}})
 	w.must("UpdateTable", updateIndexes(strings.Replace(update, `"ReadCapacityUnits":1`, `"ReadCapacityUnits":7`, 1), ""))
-	if _, x := w.describedIndex("byV"); x["ProvisionedThroughput"].(map[string]any)["ReadCapacityUnits"].(interface{ String() string }).String() != "7" {
+	if _, x := w.describedIndex("byV"); x["ProvisionedThroughput"].(map[string]any)["ReadCapacityUnits"].(interface {
+		String() string
+	}).String() != "7" {
 		t.Errorf("after the update: %v", x)
 	}
 }
@@ -154,10 +167,12 @@ func TestRefusedIndexUpdates(t *testing.T) {
 // TestLimitsOfIndexes: an index has limits of on-demand throughput of its own, and its provisioned throughput counts for the account.
 func TestLimitsOfIndexes(t *testing.T) {
 	w := newTables(t)
-	limited := strings.Replace(createByV, `"Projection"`, `"OnDemandThroughput":{"MaxReadRequestUnits":5,"MaxWriteRequestUnits":6},"Projection"`, 1)
+	limited := strings.Replace(createByV, `"Projection"`,
+		`"OnDemandThroughput":{"MaxReadRequestUnits":5,"MaxWriteRequestUnits":6},"Projection"`, 1)
 	w.refusals([]refused{
 		{"out of range", "UpdateTable", updateIndexes(strings.Replace(limited, ":5", ":0", 1), definedV), validation,
-			"One or more parameter values were invalid: Requested MaxReadRequestUnits for OnDemandThroughput for index byV is outside of valid range"},
+			"One or more parameter values were invalid: Requested MaxReadRequestUnits for OnDemandThroughput for index byV is outside of " +
+				"valid range"},
 	})
 	w.must("UpdateTable", updateIndexes(limited, definedV))
 	w.eventually("the index", w.indexActive("byV"))
@@ -167,7 +182,8 @@ func TestLimitsOfIndexes(t *testing.T) {
 	}
 	const units = `"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`
 	update := `{"Update":{"IndexName":"byV","ProvisionedThroughput":{"ReadCapacityUnits":40001,"WriteCapacityUnits":1}}}`
-	w.refusals([]refused{{"above the quota", "UpdateTable", updateIndexes(update, `,"BillingMode":"PROVISIONED",`+units), "com.amazonaws.dynamodb.v20120810#LimitExceededException",
+	w.refusals([]refused{{"above the quota", "UpdateTable", updateIndexes(update, `,"BillingMode":"PROVISIONED",`+units),
+		"com.amazonaws.dynamodb.v20120810#LimitExceededException",
 		"The requested ReadCapacityUnits, 40001, is above the per table maximum for the account in eu-west-1. Per table maximum: 40000. " +
 			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."}})
 }
@@ -178,7 +194,8 @@ func TestIndexWaitsForTheKey(t *testing.T) {
 	w := newWorld(t)
 	_, answer := w.ask("kms", "TrentService.CreateKey", `{}`)
 	key := decode(t, answer).(map[string]any)["KeyMetadata"].(map[string]any)["KeyId"].(string)
-	w.must("CreateTable", strings.TrimSuffix(sortedTable, "}")+`,"SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"`+key+`"}}`)
+	w.must("CreateTable", strings.TrimSuffix(sortedTable, "}")+`,"SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"`+key+
+		`"}}`)
 	for i := range 250 {
 		w.must("PutItem", fmt.Sprintf(`{"TableName":"sorted","Item":{"pk":{"S":"%d"},"sk":{"S":"s"},"v":{"N":"1"}}}`, i))
 	}
@@ -202,5 +219,6 @@ func TestIndexWaitsForTheKey(t *testing.T) {
 	w.restart()
 	w.advance(10 * time.Minute) // a restart puts the clock back to where the machine is
 	w.eventually("the index", w.indexActive("byV"))
-	w.answers([]answered{{"filled", "Scan", `{"TableName":"sorted","IndexName":"byV","Select":"COUNT"}`, `{"Count":250,"ScannedCount":250}`}})
+	w.answers([]answered{{"filled", "Scan", `{"TableName":"sorted","IndexName":"byV","Select":"COUNT"}`,
+		`{"Count":250,"ScannedCount":250}`}})
 }

@@ -8,7 +8,8 @@ import (
 
 // indexedOn is a table as plainTable is one, with an index on g that has more members.
 func indexedOn(table, more string) string {
-	return strings.Replace(strings.TrimSuffix(table, "}"), `"AttributeDefinitions":[`, `"AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"},`, 1) +
+	return strings.Replace(strings.TrimSuffix(table, "}"), `"AttributeDefinitions":[`,
+		`"AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"},`, 1) +
 		`,"GlobalSecondaryIndexes":[{"IndexName":"byG","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}` + more + `}]}`
 }
 
@@ -33,10 +34,13 @@ func TestWarmIndexes(t *testing.T) {
 	const lower = parameters + "Requested ReadUnitsPerSecond for WarmThroughput for index byG is lower than "
 	w.refusals([]refused{
 		{"less than on demand", "CreateTable", indexedOn(plainTable, warm("11999")), validation, lower +
-			"initial throughput for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"},
-		{"less than provisioned", "CreateTable", indexedOn(provisionedTable(5, 5), ","+oneUnit+warm("0")), validation, lower + "ReadCapacityUnits of ProvisionedThroughput"},
+			"initial throughput for OnDemand. See: " +
+			"https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"},
+		{"less than provisioned", "CreateTable", indexedOn(provisionedTable(5, 5), ","+oneUnit+warm("0")), validation,
+			lower + "ReadCapacityUnits of ProvisionedThroughput"},
 		{"too much", "CreateTable", indexedOn(plainTable, warm("40001")), exceeded,
-			"Subscriber limit exceeded: Requested ReadUnitsPerSecond for WarmThroughput for index byG exceeds TableMaxReadCapacityUnits of the account in region eu-west-1"},
+			"Subscriber limit exceeded: Requested ReadUnitsPerSecond for WarmThroughput for index byG exceeds TableMaxReadCapacityUnits " +
+				"of the account in region eu-west-1"},
 	})
 	w.must("CreateTable", indexedOn(provisionedTable(5, 7), ","+oneUnit+warm("6")))
 	w.advance(time.Hour)
@@ -47,7 +51,8 @@ func TestWarmIndexes(t *testing.T) {
 	w.expectIndex("IndexStatus", `"ACTIVE"`)
 	w.advance(time.Hour)
 	w.refusals([]refused{
-		{"less than before", "UpdateTable", update(warm("49")) + "}", validation, lower + "current WarmThroughput, decreasing WarmThroughput is not supported"},
+		{"less than before", "UpdateTable", update(warm("49")) + "}", validation,
+			lower + "current WarmThroughput, decreasing WarmThroughput is not supported"},
 		{"nothing", "UpdateTable", update(`,"WarmThroughput":{}`) + "}", validation,
 			parameters + "No ReadUnitsPerSecond or WriteUnitsPerSecond specified for index byG"},
 	})
@@ -67,9 +72,11 @@ func TestWarmIndexes(t *testing.T) {
 // TestWarmAddedIndex: an index that is added can be made warm at once.
 func TestWarmAddedIndex(t *testing.T) {
 	w := newTables(t)
-	w.must("UpdateTable", updateIndexes(strings.Replace(createByV, `"Projection"`, `"WarmThroughput":{"WriteUnitsPerSecond":5000},"Projection"`, 1), definedV))
+	w.must("UpdateTable", updateIndexes(strings.Replace(createByV, `"Projection"`,
+		`"WarmThroughput":{"WriteUnitsPerSecond":5000},"Projection"`, 1), definedV))
 	w.eventually("the index", w.indexActive("byV"))
-	if _, x := w.describedIndex("byV"); !equalJSON(x["WarmThroughput"], decode(t, []byte(`{"ReadUnitsPerSecond":12000,"WriteUnitsPerSecond":5000,"Status":"ACTIVE"}`))) {
+	if _, x := w.describedIndex("byV"); !equalJSON(x["WarmThroughput"],
+		decode(t, []byte(`{"ReadUnitsPerSecond":12000,"WriteUnitsPerSecond":5000,"Status":"ACTIVE"}`))) {
 		t.Errorf("warm throughput %v", x["WarmThroughput"])
 	}
 }
@@ -89,6 +96,7 @@ func TestOnDemandIndexThrottling(t *testing.T) {
 	for range 50 {
 		w.must("GetItem", getOne)
 	}
-	w.must("UpdateTable", `{"TableName":"plain","GlobalSecondaryIndexUpdates":[{"Update":{"IndexName":"byG","OnDemandThroughput":{"MaxWriteRequestUnits":-1}}}]}`)
+	w.must("UpdateTable",
+		`{"TableName":"plain","GlobalSecondaryIndexUpdates":[{"Update":{"IndexName":"byG","OnDemandThroughput":{"MaxWriteRequestUnits":-1}}}]}`)
 	w.must("PutItem", item)
 }

@@ -38,7 +38,9 @@ func TestRefusedIndexes(t *testing.T) {
 	w := newWorld(t)
 	const parameters = "One or more parameter values were invalid: "
 	const all = `"ProjectionType":"ALL"`
-	key, index, create := keySchema, anIndex, createWith
+	key := keySchema
+	index := anIndex
+	create := createWith
 	local := func(indexes ...string) string { return `,"LocalSecondaryIndexes":[` + strings.Join(indexes, ",") + `]` }
 	global := func(indexes ...string) string {
 		return `,"GlobalSecondaryIndexes":[` + strings.Join(indexes, ",") + `]`

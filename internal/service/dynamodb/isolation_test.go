@@ -17,7 +17,8 @@ func transfer(from, to int) string {
 		return fmt.Sprintf(`{"Update":{"TableName":"%s","Key":%s,"UpdateExpression":"%s","ExpressionAttributeValues":{":one":{"N":"1"}}%s}}`,
 			accountTable(account), accountKey(account), expression, more)
 	}
-	return `{"TransactItems":[` + update(from, "SET n = n - :one", `,"ConditionExpression":"n >= :one"`) + "," + update(to, "SET n = n + :one", "") + `]}`
+	return `{"TransactItems":[` + update(from, "SET n = n - :one", `,"ConditionExpression":"n >= :one"`) + "," +
+		update(to, "SET n = n + :one", "") + `]}`
 }
 
 func accountTable(account int) string { return []string{"plain", "sorted"}[account%2] }
@@ -58,8 +59,9 @@ func (w *world) balance() (sum int) {
 func TestTransfers(t *testing.T) {
 	w := newTables(t)
 	for account := range accounts {
-		w.must("UpdateItem", fmt.Sprintf(`{"TableName":"%s","Key":%s,"UpdateExpression":"SET n = :n","ExpressionAttributeValues":{":n":{"N":"%d"}}}`,
-			accountTable(account), accountKey(account), deposit))
+		w.must("UpdateItem",
+			fmt.Sprintf(`{"TableName":"%s","Key":%s,"UpdateExpression":"SET n = :n","ExpressionAttributeValues":{":n":{"N":"%d"}}}`,
+				accountTable(account), accountKey(account), deposit))
 	}
 	var all sync.WaitGroup
 	for worker := range 6 {
@@ -68,7 +70,8 @@ func TestTransfers(t *testing.T) {
 			for range 40 {
 				from := random.IntN(accounts)
 				to := (from + 1 + random.IntN(accounts-1)) % accounts
-				if status, answer := w.call("TransactWriteItems", transfer(from, to)); status != 200 && !strings.Contains(string(answer), "ConditionalCheckFailed") {
+				if status, answer := w.call("TransactWriteItems", transfer(from, to)); status != 200 &&
+					!strings.Contains(string(answer), "ConditionalCheckFailed") {
 					t.Errorf("%d %s", status, answer)
 				}
 				if sum := w.balance(); sum != accounts*deposit {

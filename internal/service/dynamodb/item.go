@@ -10,7 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutItemInput) (*dynamodbapi.PutItemOutput, error) {
+func (s *Service) putItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutItemInput,
+) (*dynamodbapi.PutItemOutput, error) {
 	condition, err := checkPut(in)
 	if err != nil {
 		return nil, err
@@ -28,8 +30,10 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
-	out := &dynamodbapi.PutItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change)}
-	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Item); err != nil {
+	out := &dynamodbapi.PutItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName,
+		t, change)}
+	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
+		in.Item); err != nil {
 		return nil, err
 	}
 	if wantsOld {
@@ -40,7 +44,8 @@ func (s *Service) putItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 
 // checkPut checks what needs no table, in DynamoDB's order, and compiles the condition.
 func checkPut(in *dynamodbapi.PutItemInput) (engine.Condition, error) {
-	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		in.Expected, in.ConditionalOperator}
 	if err := c.checkForms(); err != nil {
 		return nil, err
 	}
@@ -63,7 +68,8 @@ func checkItemSize(item attribute.Item) error {
 
 // put stores the item, and reads what was there before only if the answer depends on it.
 func (s *Service) put(
-	ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition, wantsOld bool,
+	ctx context.Context, t *engine.Table, in *dynamodbapi.PutItemInput, condition engine.Condition,
+	wantsOld bool,
 ) (engine.Change, error) {
 	if condition == nil && !wantsOld && !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
 		return engine.Change{New: in.Item}, s.engine.Overwrite(ctx, t, in.Item)
@@ -71,7 +77,9 @@ func (s *Service) put(
 	return s.engine.Put(ctx, t, in.Item, condition)
 }
 
-func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput) (*dynamodbapi.DeleteItemOutput, error) {
+func (s *Service) deleteItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput,
+) (*dynamodbapi.DeleteItemOutput, error) {
 	condition, err := checkDelete(in)
 	if err != nil {
 		return nil, err
@@ -88,8 +96,10 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
-	out := &dynamodbapi.DeleteItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName, t, change)}
-	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key); err != nil {
+	out := &dynamodbapi.DeleteItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity,
+		in.TableName, t, change)}
+	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
+		in.Key); err != nil {
 		return nil, err
 	}
 	if wantsOld(in.ReturnValues) {
@@ -99,7 +109,8 @@ func (s *Service) deleteItem(ctx context.Context, caller *auth.Caller, in *dynam
 }
 
 func checkDelete(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
-	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		in.Expected, in.ConditionalOperator}
 	if err := c.checkForms(); err != nil {
 		return nil, err
 	}
@@ -109,7 +120,9 @@ func checkDelete(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
 	return c.compile()
 }
 
-func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.GetItemInput) (*dynamodbapi.GetItemOutput, error) {
+func (s *Service) getItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.GetItemInput,
+) (*dynamodbapi.GetItemOutput, error) {
 	selected := projected{in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet}
 	projection, err := selected.compile()
 	if err != nil {
@@ -129,7 +142,8 @@ func (s *Service) getItem(ctx context.Context, caller *auth.Caller, in *dynamodb
 	s.limits.chargeRead(t, item, isTrue(in.ConsistentRead), 1)
 	out := &dynamodbapi.GetItemOutput{Item: item}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
-		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName, readUnits(item.Size(), isTrue(in.ConsistentRead)))
+		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName,
+			readUnits(item.Size(), isTrue(in.ConsistentRead)))
 	}
 	if projection != nil && item != nil {
 		out.Item = projection.Apply(item)
@@ -149,7 +163,8 @@ func checkReturnValues(given *string) error {
 
 func wantsOld(given *string) bool { return given != nil && *given == "ALL_OLD" }
 
-// writeRefusal words why a write did not happen. A failed condition takes the item along when the request asks for it.
+// writeRefusal words why a write did not happen. A failed condition takes the item along when the request
+// asks for it.
 func writeRefusal(err error, returnItem *string, otherwise func(error) error) error {
 	var failed *engine.ConditionError
 	if !errors.As(err, &failed) {

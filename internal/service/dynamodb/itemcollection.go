@@ -10,8 +10,8 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// collectionMetrics are what ReturnItemCollectionMetrics asks for of the collection of an item, or of a key. DynamoDB gives them only
-// for tables with local secondary indexes, whatever the mode.
+// collectionMetrics are what ReturnItemCollectionMetrics asks for of the collection of an item, or of a key.
+// DynamoDB gives them only for tables with local secondary indexes, whatever the mode.
 func (s *Service) collectionMetrics(
 	ctx context.Context, mode *string, t *engine.Table, item attribute.Item,
 ) (*dynamodbapi.ItemCollectionMetrics, error) {
@@ -25,10 +25,12 @@ func (s *Service) collectionMetrics(
 	var key attribute.Builder
 	key.Set(t.Key.Hash.Name, item.Get(t.Key.Hash.Name))
 	whole := float64(size >> 30)
-	return &dynamodbapi.ItemCollectionMetrics{ItemCollectionKey: key.Item(), SizeEstimateRangeGB: []float64{whole, whole + 1}}, nil
+	return &dynamodbapi.ItemCollectionMetrics{ItemCollectionKey: key.Item(),
+		SizeEstimateRangeGB: []float64{whole, whole + 1}}, nil
 }
 
-// batchMetrics is collectionMetrics for writes to several tables, of each collection once, by what the request calls the tables.
+// batchMetrics is collectionMetrics for writes to several tables, of each collection once, by what the
+// request calls the tables.
 func (s *Service) batchMetrics(
 	ctx context.Context, mode *string, tables []*engine.Table, called []string, writes []engine.Write,
 ) (map[string][]dynamodbapi.ItemCollectionMetrics, error) {

@@ -34,13 +34,16 @@ func TestNoOperationWithoutTheKey(t *testing.T) {
 		{"Query", `{` + locked + `,"KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"a"}}}`},
 		{"Scan", `{` + locked + `}`},
 		{"BatchGetItem", `{"RequestItems":{"plain":{"Keys":[` + key + `]},"locked":{"Keys":[` + key + `]}}}`},
-		{"BatchWriteItem", `{"RequestItems":{"plain":[{"PutRequest":{"Item":` + key + `}}],"locked":[{"DeleteRequest":{"Key":` + key + `}}]}}`},
+		{"BatchWriteItem", `{"RequestItems":{"plain":[{"PutRequest":{"Item":` + key + `}}],"locked":[{"DeleteRequest":{"Key":` + key +
+			`}}]}}`},
 		{"TransactGetItems", `{"TransactItems":[{"Get":{` + open + `,"Key":` + key + `}},{"Get":{` + locked + `,"Key":` + key + `}}]}`},
 		{"TransactWriteItems", `{"TransactItems":[{"Put":{` + open + `,"Item":` + key + `}},{"Put":{` + locked + `,"Item":` + key + `}}]}`},
-		{"TransactWriteItems", `{"TransactItems":[{"Put":{` + open + `,"Item":` + key + `}},{"ConditionCheck":{` + locked + `,"Key":` + key + `,"ConditionExpression":"attribute_exists(pk)"}}]}`},
+		{"TransactWriteItems", `{"TransactItems":[{"Put":{` + open + `,"Item":` + key + `}},{"ConditionCheck":{` + locked + `,"Key":` +
+			key + `,"ConditionExpression":"attribute_exists(pk)"}}]}`},
 	} {
 		status, answer := w.call(c.operation, c.body)
-		if status != 400 || !strings.Contains(string(answer), "KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: "+made.KeyMetadata.Arn+" is disabled.") {
+		if status != 400 || !strings.Contains(string(answer),
+			"KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: "+made.KeyMetadata.Arn+" is disabled.") {
 			t.Errorf("%s: %d %s", c.operation, status, answer)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// Quotas of provisioned throughput, reading and writing alike: DynamoDB's initial ones ("Quotas in Amazon DynamoDB").
+// Quotas of provisioned throughput, reading and writing alike: DynamoDB's initial ones ("Quotas in Amazon
+// DynamoDB").
 const (
 	maxTableUnits   = 40_000
 	maxAccountUnits = 80_000
@@ -38,21 +39,27 @@ func (s *Service) checkThroughputQuota(t *engine.Table) error {
 	}
 	own, most := unitsOf(t), engine.Units{Read: t.Throughput.Read, Write: t.Throughput.Write}
 	for i := range t.Indexes {
-		most.Read, most.Write = max(most.Read, t.Indexes[i].Throughput.Read), max(most.Write, t.Indexes[i].Throughput.Write)
+		most.Read, most.Write = max(most.Read, t.Indexes[i].Throughput.Read), max(most.Write,
+			t.Indexes[i].Throughput.Write)
 	}
 	for _, unit := range []struct {
-		name             string
-		wanted, reserved int64 // what is most for the table or one of its indexes, and what is reserved otherwise
+		name string
+		// what is most for the table or one of its indexes, and what is reserved otherwise
+		wanted, reserved int64
 	}{
-		{"ReadCapacityUnits", most.Read, reserved.Read + own.Read - most.Read}, {"WriteCapacityUnits", most.Write, reserved.Write + own.Write - most.Write},
+		{"ReadCapacityUnits", most.Read, reserved.Read + own.Read - most.Read},
+		{"WriteCapacityUnits", most.Write, reserved.Write + own.Write - most.Write},
 	} {
-		const refer = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits."
+		const refer = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request " +
+			"higher limits."
 		switch {
 		case unit.wanted > maxTableUnits:
-			return limitExceeded(fmt.Sprintf("The requested %s, %d, is above the per table maximum for the account in %s. Per table maximum: %d. %s",
+			return limitExceeded(fmt.Sprintf("The requested %s, %d, is above the per table maximum for the "+
+				"account in %s. Per table maximum: %d. %s",
 				unit.name, unit.wanted, t.Name.Region, maxTableUnits, refer))
 		case unit.wanted+unit.reserved > maxAccountUnits:
-			return limitExceeded(fmt.Sprintf("This request would have caused the %s limit to be exceeded for the account in %s. "+
+			return limitExceeded(fmt.Sprintf("This request would have caused the %s limit to be exceeded "+
+				"for the account in %s. "+
 				"Current %s reserved by the account: %d. Limit: %d. Requested: %d. %s",
 				unit.name, t.Name.Region, unit.name, unit.reserved, maxAccountUnits, unit.wanted, refer))
 		}
@@ -64,17 +71,22 @@ func (s *Service) checkThroughputQuota(t *engine.Table) error {
 func unitsOf(t *engine.Table) engine.Units {
 	units := engine.Units{Read: t.Throughput.Read, Write: t.Throughput.Write}
 	for i := range t.Indexes {
-		units.Read, units.Write = units.Read+t.Indexes[i].Throughput.Read, units.Write+t.Indexes[i].Throughput.Write
+		units.Read, units.Write = units.Read+t.Indexes[i].Throughput.Read, units.Write+
+			t.Indexes[i].Throughput.Write
 	}
 	return units
 }
 
-func describeLimitsAccess(_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeLimitsInput, needs *auth.Needs) error {
+func describeLimitsAccess(
+	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeLimitsInput, needs *auth.Needs,
+) error {
 	needs.Add(auth.Need{Action: "dynamodb:DescribeLimits", Resource: "*"})
 	return nil
 }
 
-func (s *Service) describeLimits(context.Context, *auth.Caller, *dynamodbapi.DescribeLimitsInput) (*dynamodbapi.DescribeLimitsOutput, error) {
+func (s *Service) describeLimits(
+	context.Context, *auth.Caller, *dynamodbapi.DescribeLimitsInput,
+) (*dynamodbapi.DescribeLimitsOutput, error) {
 	account, table := int64(maxAccountUnits), int64(maxTableUnits)
 	return &dynamodbapi.DescribeLimitsOutput{
 		AccountMaxReadCapacityUnits: &account, AccountMaxWriteCapacityUnits: &account,

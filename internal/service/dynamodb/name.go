@@ -36,7 +36,8 @@ func nameInARN(caller *auth.Caller, given string) (engine.Name, error) {
 	table, isTable := a.Child("table")
 	switch {
 	case !ok, a.Service != "dynamodb", !isAccount(a.Account):
-		return engine.Name{}, wrongARN("Valid ARN format is arn:partition:dynamodb:region:account-id:table/table-name; given", given)
+		return engine.Name{}, wrongARN("Valid ARN format is "+
+			"arn:partition:dynamodb:region:account-id:table/table-name; given", given)
 	case a.Partition != arn.Partition:
 		return engine.Name{}, wrongARN("Invalid AWS partition in", given)
 	case a.Region != caller.Region:
@@ -65,7 +66,8 @@ func resourceName(caller *auth.Caller, given *string) (engine.Name, error) {
 	case a.Partition != arn.Partition, a.Region != caller.Region, !isAccount(a.Account):
 		return engine.Name{}, invalidParameter("Invalid resource Arn: %s", *given)
 	case !isTable, strings.Contains(table, "/"), checkName(table) != nil:
-		return engine.Name{}, invalidParameter("Invalid resource arn provided, only table or stream is accepted. Provided resource arn: %s", *given)
+		return engine.Name{}, invalidParameter("Invalid resource arn provided, only table or stream is "+
+			"accepted. Provided resource arn: %s", *given)
 	}
 	return engine.Name{Account: a.Account, Region: a.Region, Table: table}, nil
 }
@@ -76,7 +78,8 @@ func checkName(name string) error {
 	}
 	for i := range len(name) {
 		if !nameCharacter(name[i]) {
-			return brokenConstraint("'"+name+"'", "tableName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
+			return brokenConstraint("'"+name+"'", "tableName",
+				"Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 		}
 	}
 	return nil
@@ -84,13 +87,16 @@ func checkName(name string) error {
 
 func brokenLength(name string) error {
 	if len(name) < minNameLength {
-		return brokenConstraint("'"+name+"'", "tableName", fmt.Sprintf("Member must have length greater than or equal to %d", minNameLength))
+		return brokenConstraint("'"+name+"'", "tableName",
+			fmt.Sprintf("Member must have length greater than or equal to %d", minNameLength))
 	}
-	return brokenConstraint("'"+name+"'", "tableName", fmt.Sprintf("Member must have length less than or equal to %d", maxNameLength))
+	return brokenConstraint("'"+name+"'", "tableName",
+		fmt.Sprintf("Member must have length less than or equal to %d", maxNameLength))
 }
 
 func nameCharacter(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' || c == '.'
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-' ||
+		c == '.'
 }
 
 // find is the table that a request names.

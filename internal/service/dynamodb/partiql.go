@@ -60,7 +60,8 @@ func (s *Service) executeStatement(
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, statementRefusal)
 	}
 	out := &dynamodbapi.ExecuteStatementOutput{
-		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &statement.Table, t, change), Items: []attribute.Item{},
+		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &statement.Table, t, change),
+		Items:            []attribute.Item{},
 	}
 	if item != nil {
 		out.Items = append(out.Items, item)
@@ -68,8 +69,8 @@ func (s *Service) executeStatement(
 	return out, nil
 }
 
-// executeWrite runs a statement that writes. item is what RETURNING asks for. An *engine.ConditionError is passed on as it is; other
-// errors are worded.
+// executeWrite runs a statement that writes. item is what RETURNING asks for. An *engine.ConditionError is
+// passed on as it is; other errors are worded.
 func (s *Service) executeWrite(
 	ctx context.Context, t *engine.Table, statement *partiql.Checked,
 ) (item attribute.Item, change engine.Change, err error) {

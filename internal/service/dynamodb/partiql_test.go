@@ -28,7 +28,8 @@ func newSongs(t *testing.T) *world {
 	t.Helper()
 	w := newTables(t)
 	for _, key := range []string{"a1", "a2", "a3", "b1", "c1"} {
-		w.must("ExecuteStatement", statement(`INSERT INTO "sorted" VALUE {'pk': ?, 'sk': ?, 'v': `+key[1:]+`, 'm': {'l': [1, {'x': 'y'}]}, 's': <<'p', 'q'>>}`,
+		w.must("ExecuteStatement", statement(`INSERT INTO "sorted" VALUE {'pk': ?, 'sk': ?, 'v': `+key[1:]+
+			`, 'm': {'l': [1, {'x': 'y'}]}, 's': <<'p', 'q'>>}`,
 			`{"S":"`+key[:1]+`"},{"S":"`+key[1:]+`"}`, ""))
 	}
 	return w
@@ -63,7 +64,8 @@ func TestSelect(t *testing.T) {
 		{"not", "ExecuteStatement", keys("WHERE pk='a' AND NOT (v=2 OR v=3)"), songs("a1")},
 		{"partitions", "ExecuteStatement", keys("WHERE pk IN ['c', 'a', 'x'] AND sk='1'"), songs("c1", "a1")},
 		{"partitions in parentheses", "ExecuteStatement", keys("WHERE pk IN ('c', 'a') AND sk='1'"), songs("c1", "a1")},
-		{"partitions in order", "ExecuteStatement", keys("WHERE pk IN ['b', 'a', 'c'] ORDER BY pk DESC, sk DESC"), songs("c1", "b1", "a3", "a2", "a1")},
+		{"partitions in order", "ExecuteStatement", keys("WHERE pk IN ['b', 'a', 'c'] ORDER BY pk DESC, sk DESC"),
+			songs("c1", "b1", "a3", "a2", "a1")},
 		{"or", "ExecuteStatement", keys("WHERE pk='b' OR pk='c'"), songs("b1", "c1")},
 		{"or over whole keys", "ExecuteStatement", keys("WHERE pk='a' AND sk='3' OR pk='c' AND sk='1'"), songs("a3", "c1")},
 		{"two values at once", "ExecuteStatement", keys("WHERE pk='a' AND pk='b'"), items()},
@@ -72,14 +74,21 @@ func TestSelect(t *testing.T) {
 		{"missing", "ExecuteStatement", keys("WHERE pk='b' AND x IS MISSING AND v IS NOT MISSING"), songs("b1")},
 		{"null", "ExecuteStatement", keys("WHERE pk='b' AND v IS NULL"), items()},
 		{"not null", "ExecuteStatement", keys("WHERE pk='b' AND v IS NOT NULL"), songs("b1")},
-		{"functions", "ExecuteStatement", keys("WHERE pk='b' AND SIZE(s)=2 AND contains(s, 'q') AND attribute_type(m.l, 'L') AND attribute_exists(m)"), songs("b1")},
+		{"functions", "ExecuteStatement",
+			keys("WHERE pk='b' AND SIZE(s)=2 AND contains(s, 'q') AND attribute_type(m.l, 'L') AND attribute_exists(m)"), songs("b1")},
 		{"a path", "ExecuteStatement", keys(`WHERE pk='b' AND m."l"[1].x='y'`), songs("b1")},
-		{"columns", "ExecuteStatement", statement(`SELECT m.l[1].x, m.l[0], absent, "v" FROM "sorted" WHERE pk='b'`, "", ""), items(`{"x":{"S":"y"},"l[0]":{"N":"1"},"v":{"N":"1"}}`)},
+		{"columns", "ExecuteStatement", statement(`SELECT m.l[1].x, m.l[0], absent, "v" FROM "sorted" WHERE pk='b'`, "", ""),
+			items(`{"x":{"S":"y"},"l[0]":{"N":"1"},"v":{"N":"1"}}`)},
 		{"everything", "ExecuteStatement", statement(`select * from "sorted" where pk='c';`, "", ""),
-			items(`{"pk":{"S":"c"},"sk":{"S":"1"},"v":{"N":"1"},"m":{"M":{"l":{"L":[{"N":"1"},{"M":{"x":{"S":"y"}}}]}}},"s":{"SS":["p","q"]}}`)},
-		{"parameters", "ExecuteStatement", statement(`SELECT pk, sk FROM sorted WHERE pk=? AND v IN [?, ?]`, `{"S":"a"},{"N":"1"},{"N":"3"}`, ""), songs("a1", "a3")},
-		{"a list as a parameter", "ExecuteStatement", statement(`SELECT pk, sk FROM sorted WHERE pk IN ?`, `{"L":[{"S":"b"},{"S":"c"}]}`, ""), songs("b1", "c1")},
-		{"capacity", "ExecuteStatement", statement(`SELECT pk FROM sorted WHERE pk='x'`, "", `,"ReturnConsumedCapacity":"TOTAL","ConsistentRead":true`),
+			items(
+				`{"pk":{"S":"c"},"sk":{"S":"1"},"v":{"N":"1"},"m":{"M":{"l":{"L":[{"N":"1"},{"M":{"x":{"S":"y"}}}]}}},"s":{"SS":["p","q"]}}`,
+			)},
+		{"parameters", "ExecuteStatement",
+			statement(`SELECT pk, sk FROM sorted WHERE pk=? AND v IN [?, ?]`, `{"S":"a"},{"N":"1"},{"N":"3"}`, ""), songs("a1", "a3")},
+		{"a list as a parameter", "ExecuteStatement",
+			statement(`SELECT pk, sk FROM sorted WHERE pk IN ?`, `{"L":[{"S":"b"},{"S":"c"}]}`, ""), songs("b1", "c1")},
+		{"capacity", "ExecuteStatement",
+			statement(`SELECT pk FROM sorted WHERE pk='x'`, "", `,"ReturnConsumedCapacity":"TOTAL","ConsistentRead":true`),
 			`{"Items":[],"ConsumedCapacity":{"TableName":"sorted","CapacityUnits":1}}`},
 	})
 }
@@ -99,7 +108,8 @@ func (w *world) pages(text, more string) (pages []string) {
 		for _, item := range page.Items {
 			keys += item.PK.S + item.SK.S + " "
 		}
-		if pages = append(pages, strings.TrimSpace(keys)); page.NextToken == "" || len(pages) > 100 {
+		pages = append(pages, strings.TrimSpace(keys))
+		if page.NextToken == "" || len(pages) > 100 {
 			return pages
 		}
 		token = `,"NextToken":"` + page.NextToken + `"`
@@ -136,7 +146,8 @@ func TestSelectPageSize(t *testing.T) {
 	w := newTables(t)
 	list := []string{}
 	for i := range 12 {
-		w.must("ExecuteStatement", statement(`INSERT INTO sorted VALUE {'pk': ?, 'sk': 'x', 'v': ?}`, fmt.Sprintf(`{"S":"%02d"},{"S":"%s"}`, i, strings.Repeat("v", 300<<10)), ""))
+		w.must("ExecuteStatement", statement(`INSERT INTO sorted VALUE {'pk': ?, 'sk': 'x', 'v': ?}`,
+			fmt.Sprintf(`{"S":"%02d"},{"S":"%s"}`, i, strings.Repeat("v", 300<<10)), ""))
 		list = append(list, fmt.Sprintf("'%02d'", i))
 	}
 	pages := w.pages("SELECT pk, sk FROM sorted WHERE pk IN ["+strings.Join(list, ",")+"]", "")
@@ -154,7 +165,8 @@ func TestSelectPageSize(t *testing.T) {
 func TestNextTokens(t *testing.T) {
 	w := newSongs(t)
 	var page struct{ NextToken string }
-	if err := json.Unmarshal(w.must("ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, `,"Limit":1`)), &page); err != nil {
+	if err := json.Unmarshal(w.must("ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, `,"Limit":1`)),
+		&page); err != nil {
 		t.Fatal(err)
 	}
 	with := func(token string) string { return `,"NextToken":"` + token + `"` }
@@ -162,16 +174,24 @@ func TestNextTokens(t *testing.T) {
 	damaged[len(damaged)/2] ^= 1
 	const foreign = "NextToken does not match request"
 	w.refusals([]refused{
-		{"another statement", "ExecuteStatement", statement("SELECT pk FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken)), validation, foreign},
-		{"other parameters", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"b"}`, with(page.NextToken)), validation, foreign},
+		{"another statement", "ExecuteStatement", statement("SELECT pk FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken)),
+			validation, foreign},
+		{"other parameters", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"b"}`, with(page.NextToken)),
+			validation, foreign},
 		{"one item", "ExecuteStatement", statement("SELECT * FROM plain WHERE pk='a'", "", with(page.NextToken)), validation, foreign},
-		{"damaged", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(string(damaged))), validation, "Invalid NextToken"},
-		{"cut", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken[:20])), validation, "Invalid NextToken"},
-		{"no token", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with("garbage!")), validation, "Invalid NextToken"},
-		{"a write", "ExecuteStatement", statement("DELETE FROM sorted WHERE pk='x' AND sk='y'", "", with(page.NextToken)), validation, "Invalid NextToken"},
+		{"damaged", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(string(damaged))), validation,
+			"Invalid NextToken"},
+		{"cut", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken[:20])), validation,
+			"Invalid NextToken"},
+		{"no token", "ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with("garbage!")), validation,
+			"Invalid NextToken"},
+		{"a write", "ExecuteStatement", statement("DELETE FROM sorted WHERE pk='x' AND sk='y'", "", with(page.NextToken)), validation,
+			"Invalid NextToken"},
 	})
 	w.restart()
-	if got := w.must("ExecuteStatement", statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken)+`,"Limit":2`)); strings.Count(string(got), `"pk"`) != 3 {
+	if got := w.must("ExecuteStatement",
+		statement("SELECT * FROM sorted WHERE pk=?", `{"S":"a"}`, with(page.NextToken)+`,"Limit":2`)); strings.Count(string(got),
+		`"pk"`) != 3 {
 		t.Errorf("after a restart: %s", got)
 	}
 }

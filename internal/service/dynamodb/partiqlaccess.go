@@ -9,8 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
-// statementRequest is what policies see of the statements of a request that share an action and a table or index ("IAM security
-// policies with PartiQL for DynamoDB").
+// statementRequest is what policies see of the statements of a request that share an action and a table or
+// index ("IAM security policies with PartiQL for DynamoDB").
 type statementRequest struct {
 	action, table, index string // the table's ARN, and the name of the index if there is one
 	statements           []requestedStatement
@@ -26,7 +26,8 @@ type requestedStatement struct {
 // consumedCapacity is ReturnConsumedCapacity, as condition keys ask for it.
 func (r *statementRequest) consumedCapacity() *string { return r.capacity }
 
-// touches implements toucher. Where nobody knows which attribute is the partition key, the request comes to nothing.
+// touches implements toucher. Where nobody knows which attribute is the partition key, the request comes to
+// nothing.
 func (r *statementRequest) touches(c *conditionKeys, visit func(*touch)) {
 	var hash []engine.KeyAttribute
 	if t := c.schema(); t != nil && r.index == "" {
@@ -46,7 +47,9 @@ func (s requestedStatement) touch(hash []engine.KeyAttribute, index, enclosing s
 	t := &touch{item: s.Item, attributes: s.Attributes(), enclosing: enclosing, scans: len(hash) == 0}
 	for _, key := range hash {
 		values, bounded := s.Partitions(key.Name)
-		if t.leading, t.scans = append(t.leading, values...), t.scans || !bounded; s.Equality(key.Name) != nil {
+		t.leading, t.scans = append(t.leading, values...), t.scans ||
+			!bounded
+		if s.Equality(key.Name) != nil {
 			// Of conditions that contradict each other, a write locks the item of the first.
 			t.leading = append(t.leading, s.Equality(key.Name))
 		}
@@ -116,7 +119,8 @@ func (n *statementNeeds) add(statement *partiql.Checked, onFailure *string) erro
 			return nil
 		}
 	}
-	n.requests = append(n.requests, &statementRequest{action, table, statement.Index, []requestedStatement{requested}, n.enclosing, n.capacity})
+	n.requests = append(n.requests, &statementRequest{action, table, statement.Index,
+		[]requestedStatement{requested}, n.enclosing, n.capacity})
 	return nil
 }
 
@@ -132,7 +136,9 @@ func (n *statementNeeds) ask(needs *auth.Needs) {
 	needs.Note("tableNames", distinct(n.tables))
 }
 
-func (s *Service) executeStatementAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput, needs *auth.Needs) error {
+func (s *Service) executeStatementAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput, needs *auth.Needs,
+) error {
 	statement, err := readStatement(in.Statement, in.Parameters)
 	if err != nil {
 		return err
@@ -145,11 +151,15 @@ func (s *Service) executeStatementAccess(_ context.Context, caller *auth.Caller,
 	return nil
 }
 
-// batchExecuteStatementAccess needs nothing: the statements are permitted one by one. It notes the tables of those that mean something.
-func batchExecuteStatementAccess(_ context.Context, _ *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs) error {
+// batchExecuteStatementAccess needs nothing: the statements are permitted one by one. It notes the tables of
+// those that mean something.
+func batchExecuteStatementAccess(
+	_ context.Context, _ *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs,
+) error {
 	var tables []string
 	for i := range in.Statements {
-		if statement, err := readStatement(in.Statements[i].Statement, in.Statements[i].Parameters); err == nil {
+		if statement, err := readStatement(in.Statements[i].Statement,
+			in.Statements[i].Parameters); err == nil {
 			tables = append(tables, statement.Table)
 		}
 	}
@@ -159,10 +169,11 @@ func batchExecuteStatementAccess(_ context.Context, _ *auth.Caller, in *dynamodb
 
 func countStatements(in *dynamodbapi.BatchExecuteStatementInput) int { return len(in.Statements) }
 
-// batchedStatementAccess needs the permissions of one statement, if it means something. A statement whose table cannot be named reaches
-// none, and is refused when it is run.
+// batchedStatementAccess needs the permissions of one statement, if it means something. A statement whose
+// table cannot be named reaches none, and is refused when it is run.
 func (s *Service) batchedStatementAccess(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int, needs *auth.Needs,
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int,
+	needs *auth.Needs,
 ) error {
 	given := &in.Statements[part]
 	statement, err := readStatement(given.Statement, given.Parameters)
@@ -180,12 +191,15 @@ func (s *Service) batchedStatementAccess(
 	return nil
 }
 
-func (s *Service) executeTransactionAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, needs *auth.Needs) error {
+func (s *Service) executeTransactionAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, needs *auth.Needs,
+) error {
 	statements, err := readTransaction(in)
 	if err != nil {
 		return err
 	}
-	n := &statementNeeds{service: s, caller: caller, enclosing: "ExecuteTransaction", capacity: in.ReturnConsumedCapacity}
+	n := &statementNeeds{service: s, caller: caller, enclosing: "ExecuteTransaction",
+		capacity: in.ReturnConsumedCapacity}
 	for i, statement := range statements {
 		if err := n.add(statement, in.TransactStatements[i].ReturnValuesOnConditionCheckFailure); err != nil {
 			return inTransaction(i, err)

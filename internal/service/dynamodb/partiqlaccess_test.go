@@ -22,13 +22,20 @@ func TestBatchedStatementsOneByOne(t *testing.T) {
 			` on resource: ` + plainARN + ` with an explicit deny in a resource-based policy"},"TableName":"plain"}`
 	}
 	w.answers([]answered{
-		{"writes", "BatchExecuteStatement", batchOf(statement("INSERT INTO plain VALUE {'pk':'secret'}", "", ""), statement("INSERT INTO plain VALUE {'pk':'open'}", "", ""),
-			statement("INSERT INTO sorted VALUE {'pk':'secret','sk':'1'}", "", "")), `{"Responses":[` + no("Insert") + `,{"TableName":"plain"},{"TableName":"sorted"}]}`},
-		{"reads", "BatchExecuteStatement", batchOf(statement("SELECT * FROM sorted WHERE pk='a' AND sk='1'", "", ""), statement("SELECT * FROM plain WHERE pk='secret'", "", ""),
-			statement("SELECT * FROM plain WHERE pk='open'", "", ""), statement("SELECT", "", "")),
-			`{"Responses":[{"TableName":"sorted","Item":{"pk":{"S":"a"},"sk":{"S":"1"}}},` + no("Select") + `,{"TableName":"plain","Item":{"pk":{"S":"open"}}},
+		{"writes", "BatchExecuteStatement",
+			batchOf(statement("INSERT INTO plain VALUE {'pk':'secret'}", "", ""),
+				statement("INSERT INTO plain VALUE {'pk':'open'}", "", ""),
+				statement("INSERT INTO sorted VALUE {'pk':'secret','sk':'1'}", "", "")),
+			`{"Responses":[` + no("Insert") + `,{"TableName":"plain"},{"TableName":"sorted"}]}`},
+		{"reads", "BatchExecuteStatement",
+			batchOf(statement("SELECT * FROM sorted WHERE pk='a' AND sk='1'", "", ""),
+				statement("SELECT * FROM plain WHERE pk='secret'", "", ""),
+				statement("SELECT * FROM plain WHERE pk='open'", "", ""), statement("SELECT", "", "")),
+			`{"Responses":[{"TableName":"sorted","Item":{"pk":{"S":"a"},"sk":{"S":"1"}}},` + no("Select") +
+				`,{"TableName":"plain","Item":{"pk":{"S":"open"}}},
 			{"Error":{"Code":"ValidationError","Message":"Statement wasn't well formed, can't be processed: Unexpected term"}}]}`},
-		{"all of them", "BatchExecuteStatement", batchOf(statement("DELETE FROM plain WHERE pk='secret'", "", "")), `{"Responses":[` + no("Delete") + `]}`},
+		{"all of them", "BatchExecuteStatement", batchOf(statement("DELETE FROM plain WHERE pk='secret'", "", "")),
+			`{"Responses":[` + no("Delete") + `]}`},
 	})
 	w.must("DeleteResourcePolicy", `{"ResourceArn":"`+plainARN+`"}`)
 	w.answers([]answered{{"the refused was not written", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"secret"}}}`, `{}`}})

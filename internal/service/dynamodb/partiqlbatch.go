@@ -14,7 +14,8 @@ import (
 )
 
 // batchExecuteStatement runs the statements that the caller may run; refused says of the others why not.
-func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, refused []*auth.DeniedError) (
+func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller,
+	in *dynamodbapi.BatchExecuteStatementInput, refused []*auth.DeniedError) (
 	*dynamodbapi.BatchExecuteStatementOutput, error,
 ) {
 	statements, refusals := make([]*partiql.Checked, len(in.Statements)), make([]error, len(in.Statements))
@@ -24,7 +25,9 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 	if err := checkMix("BatchExecuteStatement", statements); err != nil {
 		return nil, err
 	}
-	out, cost := &dynamodbapi.BatchExecuteStatementOutput{Responses: make([]dynamodbapi.BatchStatementResponse, len(statements))}, &tally{}
+	out, cost := &dynamodbapi.BatchExecuteStatementOutput{
+		Responses: make([]dynamodbapi.BatchStatementResponse, len(statements)),
+	}, &tally{}
 	for i, statement := range statements {
 		response := &out.Responses[i]
 		err := refusals[i]
@@ -32,7 +35,8 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 			response.TableName = &statement.Table
 		}
 		if refused[i] != nil {
-			response.Error = &dynamodbapi.BatchStatementError{Code: pointer(accessReason), Message: pointer(refused[i].Error())}
+			response.Error = &dynamodbapi.BatchStatementError{Code: pointer(accessReason),
+				Message: pointer(refused[i].Error())}
 			continue
 		}
 		if err == nil {
@@ -41,7 +45,8 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 		if err == nil {
 			continue
 		}
-		if response.Error, err = batchError(err, in.Statements[i].ReturnValuesOnConditionCheckFailure); err != nil {
+		if response.Error, err = batchError(err,
+			in.Statements[i].ReturnValuesOnConditionCheckFailure); err != nil {
 			return nil, err
 		}
 	}
@@ -61,14 +66,16 @@ func checkMix(operation string, statements []*partiql.Checked) error {
 		}
 	}
 	if reads && writes {
-		return invalid("%s API does not support both read and write operations in the same request.", operation)
+		return invalid("%s API does not support both read and write operations in the same request.",
+			operation)
 	}
 	return nil
 }
 
 // executeInBatch runs one statement on its own.
 func (s *Service) executeInBatch(
-	ctx context.Context, caller *auth.Caller, statement *partiql.Checked, in *dynamodbapi.BatchStatementRequest, cost *tally,
+	ctx context.Context, caller *auth.Caller, statement *partiql.Checked,
+	in *dynamodbapi.BatchStatementRequest, cost *tally,
 ) (attribute.Item, error) {
 	if statement.Kind == partiql.Exists {
 		return nil, invalid(existsOutside)
@@ -91,7 +98,8 @@ func (s *Service) executeInBatch(
 func (s *Service) selectInBatch(
 	ctx context.Context, t *engine.Table, statement *partiql.Checked, consistent bool, cost *tally,
 ) (attribute.Item, error) {
-	const incomplete = "Select statements within BatchExecuteStatement must specify the primary key in the where clause."
+	const incomplete = "Select statements within BatchExecuteStatement must specify the primary key in the " +
+		"where clause."
 	if statement.Index != "" {
 		return nil, invalid(incomplete)
 	}
@@ -114,7 +122,8 @@ func batchError(err error, returnItem *string) (*dynamodbapi.BatchStatementError
 	var failed *engine.ConditionError
 	if errors.As(err, &failed) {
 		return &dynamodbapi.BatchStatementError{
-			Code: pointer(conditionReason), Item: failedItem(failed, returnItem), Message: pointer(conditionFailed),
+			Code: pointer(conditionReason), Item: failedItem(failed, returnItem),
+			Message: pointer(conditionFailed),
 		}, nil
 	}
 	var known *api.Error

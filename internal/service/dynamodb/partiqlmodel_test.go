@@ -38,7 +38,8 @@ func drawCondition(t *rapid.T, depth int) drawn {
 		return drawComparison(t)
 	case 3:
 		low, high := rapid.IntRange(1, 3).Draw(t, "low"), rapid.IntRange(3, 5).Draw(t, "high")
-		return drawn{fmt.Sprintf("sk BETWEEN '%d' AND '%d'", low, high), func(r row) bool { return r.sk >= fmt.Sprint(low) && r.sk <= fmt.Sprint(high) }}
+		return drawn{fmt.Sprintf("sk BETWEEN '%d' AND '%d'", low, high),
+			func(r row) bool { return r.sk >= fmt.Sprint(low) && r.sk <= fmt.Sprint(high) }}
 	case 4:
 		v := rapid.IntRange(0, 3).Draw(t, "v")
 		return drawn{fmt.Sprintf("v <> %d", v), func(r row) bool { return r.v != v }}
@@ -74,7 +75,8 @@ func TestSelectsAgreeWithAList(t *testing.T) {
 	for i, key := range []string{"a1", "a2", "a3", "a4", "b1", "b3", "c2", "c4", "c5"} {
 		r := row{key[:1], key[1:], i % 4}
 		rows = append(rows, r)
-		w.must("ExecuteStatement", statement(fmt.Sprintf("INSERT INTO sorted VALUE {'pk': '%s', 'sk': '%s', 'v': %d}", r.pk, r.sk, r.v), "", ""))
+		w.must("ExecuteStatement", statement(fmt.Sprintf("INSERT INTO sorted VALUE {'pk': '%s', 'sk': '%s', 'v': %d}", r.pk, r.sk, r.v), "",
+			""))
 	}
 	rapid.Check(t, func(rt *rapid.T) {
 		condition := drawCondition(rt, 3)
@@ -86,7 +88,8 @@ func TestSelectsAgreeWithAList(t *testing.T) {
 				want = append(want, r.pk+r.sk)
 			}
 		}
-		if slices.Sort(got); !slices.Equal(got, want) {
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
 			rt.Fatalf("%s%s: %v, want %v", condition.text, more, got, want)
 		}
 	})

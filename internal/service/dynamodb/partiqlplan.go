@@ -9,14 +9,15 @@ import (
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
-// Limits of IN and its like on the partition key ("PartiQL arithmetic, comparison, and logical operators for DynamoDB").
+// Limits of IN and its like on the partition key ("PartiQL arithmetic, comparison, and logical operators for
+// DynamoDB").
 const (
 	maxPartitions  = 50
 	partitionsPage = 10 // items of a page that reads several partitions
 )
 
-// selection is how a SELECT reads a table or an index: one item by its key, one or several partitions, or everything. Whatever it is,
-// the whole condition is asked of every item that is read.
+// selection is how a SELECT reads a table or an index: one item by its key, one or several partitions, or
+// everything. Whatever it is, the whole condition is asked of every item that is read.
 type selection struct {
 	statement  *partiql.Checked
 	table      *engine.Table
@@ -24,7 +25,8 @@ type selection struct {
 	whole      bool                // a local index does not hold all that is wanted
 	key        attribute.Item      // of the one item
 	partitions [][]attribute.Value // values of all hash attributes; nil reads everything
-	// Within a partition: what the first range attributes of an index equal, and the bounds of the one behind them.
+	// Within a partition: what the first range attributes of an index equal, and the bounds of the one behind
+	// them.
 	equal      []attribute.Value
 	comparison engine.Comparison
 	low, high  attribute.Value
@@ -32,7 +34,9 @@ type selection struct {
 }
 
 // selectedIndex finds the index that a SELECT reads; nil where it reads the table.
-func (s *Service) selectedIndex(t *engine.Table, statement *partiql.Checked, consistent bool) (*engine.Index, error) {
+func (s *Service) selectedIndex(
+	t *engine.Table, statement *partiql.Checked, consistent bool,
+) (*engine.Index, error) {
 	if statement.Index == "" {
 		return nil, nil
 	}
@@ -53,12 +57,14 @@ func (s *Service) selectedIndex(t *engine.Table, statement *partiql.Checked, con
 		return nil, invalid("Strongly consistent read is not supported on Global Secondary Indexes")
 	}
 	if missing := unprojected(x, statement.Columns); len(missing) > 0 {
-		return nil, invalidParameter("Global secondary index %s does not project [%s]", x.Name, strings.Join(missing, ", "))
+		return nil, invalidParameter("Global secondary index %s does not project [%s]", x.Name,
+			strings.Join(missing, ", "))
 	}
 	return x, nil
 }
 
-// unprojected are the attributes of columns that an index does not hold, each once, in the order of the statement.
+// unprojected are the attributes of columns that an index does not hold, each once, in the order of the
+// statement.
 func unprojected(x *engine.Index, columns *partiql.Columns) (missing []string) {
 	if columns == nil {
 		return nil
@@ -98,7 +104,8 @@ func keysRead(t *engine.Table, x *engine.Index) (hash, ranges []engine.KeyAttrib
 	return t.Key.Attributes()[:1], t.Key.Attributes()[1:]
 }
 
-// findPartitions finds the values that the condition leaves to the hash attributes; bounded is false where it does not bound all.
+// findPartitions finds the values that the condition leaves to the hash attributes; bounded is false where it
+// does not bound all.
 func (p *selection) findPartitions(hash []engine.KeyAttribute) (bounded bool, err error) {
 	partitions := [][]attribute.Value{nil}
 	for _, key := range hash {
@@ -107,7 +114,8 @@ func (p *selection) findPartitions(hash []engine.KeyAttribute) (bounded bool, er
 			return false, nil
 		}
 		if len(values)*len(partitions) > maxPartitions {
-			return false, invalid("Too many hash attribute values in the WHERE clause: %d; the maximum is %d", len(values)*len(partitions), maxPartitions)
+			return false, invalid("Too many hash attribute values in the WHERE clause: %d; the maximum is %d",
+				len(values)*len(partitions), maxPartitions)
 		}
 		extended := make([][]attribute.Value, 0, len(values)*len(partitions))
 		for _, before := range partitions {
@@ -124,8 +132,11 @@ func (p *selection) findPartitions(hash []engine.KeyAttribute) (bounded bool, er
 	return true, nil
 }
 
-// checkOrder checks ORDER BY, which sorts by key attributes within what the condition says of the partition key.
-func checkOrder(hash, ranges []engine.KeyAttribute, statement *partiql.Checked, partitions int, bounded bool) error {
+// checkOrder checks ORDER BY, which sorts by key attributes within what the condition says of the partition
+// key.
+func checkOrder(
+	hash, ranges []engine.KeyAttribute, statement *partiql.Checked, partitions int, bounded bool,
+) error {
 	if len(statement.Order) == 0 {
 		return nil
 	}
@@ -142,9 +153,11 @@ func checkOrder(hash, ranges []engine.KeyAttribute, statement *partiql.Checked, 
 	}
 	switch {
 	case !bounded:
-		return invalid("Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.")
+		return invalid("Must have at least one non-optional hash key condition in WHERE clause when using " +
+			"ORDER BY clause.")
 	case partitions > 1 && !byHash:
-		return invalid("Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE clause.")
+		return invalid("Must have hash key in ORDER BY clause when more than one hash key condition " +
+			"specified in WHERE clause.")
 	}
 	return nil
 }
@@ -155,7 +168,8 @@ func checkTableOrder(t *engine.Table, statement *partiql.Checked) error {
 	return checkOrder(hash, ranges, statement, 1, true)
 }
 
-// order applies ORDER BY: partitions are sorted, and the first range attribute that is named gives the direction within them.
+// order applies ORDER BY: partitions are sorted, and the first range attribute that is named gives the
+// direction within them.
 func (p *selection) order(hash []engine.KeyAttribute) {
 	for _, o := range slices.Backward(p.statement.Order) {
 		at := slices.IndexFunc(hash, func(a engine.KeyAttribute) bool { return a.Name == o.Attribute })
@@ -182,7 +196,8 @@ func (p *selection) bound(ranges []engine.KeyAttribute) error {
 		if clause.Low.Kind() != key.Kind || clause.High != nil && clause.High.Kind() != key.Kind {
 			return invalid(wrongKeyType)
 		}
-		if p.comparison = comparison(clause.Comparison); p.comparison != engine.Equal || i+1 == len(ranges) {
+		p.comparison = comparison(clause.Comparison)
+		if p.comparison != engine.Equal || i+1 == len(ranges) {
 			p.low, p.high = clause.Low, clause.High
 			return nil
 		}

@@ -56,7 +56,9 @@ func (r *selectedPage) add(p *selection, page *engine.Page, consistent bool) {
 	r.lastKey = page.LastKey
 }
 
-func (s *Service) readSelection(ctx context.Context, p *selection, start position, limit *int64, consistent bool) (*selectedPage, error) {
+func (s *Service) readSelection(
+	ctx context.Context, p *selection, start position, limit *int64, consistent bool,
+) (*selectedPage, error) {
 	page := engine.PageRequest{Start: start.key}
 	if limit != nil {
 		page.Limit = int(*limit)
@@ -87,7 +89,8 @@ func (s *Service) readSelection(ctx context.Context, p *selection, start positio
 	if err != nil {
 		return nil, tokenRefusal(err)
 	}
-	if result.add(p, read, consistent); read.LastKey != nil {
+	result.add(p, read, consistent)
+	if read.LastKey != nil {
 		result.next = &position{key: read.LastKey}
 	}
 	s.limits.charge(p.table, reading, &result.cost)
@@ -123,9 +126,12 @@ func (s *Service) readOne(
 	return statement.Columns.Apply(item), units, nil
 }
 
-// readPartitions reads partitions one after the other until the page is full: when there is no room for another item of any size, because
-// every read gives at least one.
-func (s *Service) readPartitions(ctx context.Context, p *selection, from int, page engine.PageRequest, result *selectedPage, consistent bool) error {
+// readPartitions reads partitions one after the other until the page is full: when there is no room for
+// another item of any size, because every read gives at least one.
+func (s *Service) readPartitions(
+	ctx context.Context, p *selection, from int, page engine.PageRequest, result *selectedPage,
+	consistent bool,
+) error {
 	if len(p.partitions) > 1 && (page.Limit == 0 || page.Limit > partitionsPage) {
 		page.Limit = partitionsPage
 	}
@@ -141,7 +147,11 @@ func (s *Service) readPartitions(ctx context.Context, p *selection, from int, pa
 			return nil
 		}
 		limit, room = limit-read.Scanned, room-read.Size-read.FetchedSize
-		if page.Start, page.Limit, page.Room = nil, limit, room; i+1 < len(p.partitions) && (room < engine.MaxItemSize || limit <= 0) {
+		page.Start = nil
+		page.Limit = limit
+		page.Room = room
+		if i+1 < len(p.partitions) &&
+			(room < engine.MaxItemSize || limit <= 0) {
 			result.next = &position{partition: i + 1}
 			return nil
 		}
@@ -149,10 +159,13 @@ func (s *Service) readPartitions(ctx context.Context, p *selection, from int, pa
 	return nil
 }
 
-func (s *Service) queryPartition(ctx context.Context, p *selection, hash []attribute.Value, page engine.PageRequest) (*engine.Page, error) {
+func (s *Service) queryPartition(
+	ctx context.Context, p *selection, hash []attribute.Value, page engine.PageRequest,
+) (*engine.Page, error) {
 	if p.index != nil {
 		return s.engine.QueryIndex(ctx, p.table, p.index, engine.IndexQuery{
-			Hash: hash, Equal: p.equal, Comparison: p.comparison, Low: p.low, High: p.high, Reverse: p.reverse, Whole: p.whole, Page: page,
+			Hash: hash, Equal: p.equal, Comparison: p.comparison, Low: p.low, High: p.high,
+			Reverse: p.reverse, Whole: p.whole, Page: page,
 		})
 	}
 	return s.engine.Query(ctx, p.table, engine.Query{

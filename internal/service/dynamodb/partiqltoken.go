@@ -11,10 +11,11 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// A NextToken says where the next page of a statement begins. It is bound to the table, the statement and its parameters, so that one
-// of another statement is refused, and it is checked against damage. It is not a secret and grants nothing: it says no more than
-// LastEvaluatedKey, and whoever brings it runs the statement with permissions of their own, on the items that the statement's own
-// condition lets through. That is why it needs no key, and holds after a restart. In base64url it is
+// A NextToken says where the next page of a statement begins. It is bound to the table, the statement and its
+// parameters, so that one of another statement is refused, and it is checked against damage. It is not a
+// secret and grants nothing: it says no more than LastEvaluatedKey, and whoever brings it runs the statement
+// with permissions of their own, on the items that the statement's own condition lets through. That is why it
+// needs no key, and holds after a restart. In base64url it is
 //
 //	1 byte    the version, 1
 //	16 bytes  of the binding

@@ -19,7 +19,8 @@ func readTransaction(in *dynamodbapi.ExecuteTransactionInput) ([]*partiql.Checke
 	statements := make([]*partiql.Checked, len(in.TransactStatements))
 	for i := range in.TransactStatements {
 		var err error
-		if statements[i], err = readStatement(in.TransactStatements[i].Statement, in.TransactStatements[i].Parameters); err != nil {
+		if statements[i], err = readStatement(in.TransactStatements[i].Statement,
+			in.TransactStatements[i].Parameters); err != nil {
 			return nil, inTransaction(i, err)
 		}
 	}
@@ -58,7 +59,8 @@ func (s *Service) executeTransaction(
 
 // readTogether reads one item for each statement, as they were at one moment.
 func (s *Service) readTogether(
-	ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table,
+	ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked,
+	tables []*engine.Table,
 ) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	places := make([]engine.Place, len(statements))
 	for i, statement := range statements {
@@ -79,12 +81,15 @@ func (s *Service) readTogether(
 		cost.add(statements[i].Table, transactionFactor*readUnits(item.Size(), true))
 		responses[i].Item = statements[i].Columns.Apply(item)
 	}
-	return &dynamodbapi.ExecuteTransactionOutput{ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses}, nil
+	return &dynamodbapi.ExecuteTransactionOutput{
+		ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses,
+	}, nil
 }
 
 // transactedKey is the key that a SELECT in a transaction reads. It demands the key and nothing else.
 func transactedKey(t *engine.Table, statement *partiql.Checked) (attribute.Item, error) {
-	const incomplete = "Select statements within ExecuteTransaction must specify the primary key in the where clause."
+	const incomplete = "Select statements within ExecuteTransaction must specify the primary key in the " +
+		"where clause."
 	if statement.Index != "" {
 		return nil, invalid("Reads on indices are not supported within transactions.")
 	}
@@ -102,17 +107,23 @@ func keyNames(t *engine.Table) []string { return definedNames(t.Key.Attributes()
 
 // writeTogether does all writes or none.
 func (s *Service) writeTogether(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked, tables []*engine.Table,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput,
+	statements []*partiql.Checked, tables []*engine.Table,
 ) (*dynamodbapi.ExecuteTransactionOutput, error) {
-	plan, writes, misfits := make([]plannedWrite, len(statements)), make([]engine.Write, len(statements)), make([]error, len(statements))
+	plan := make([]plannedWrite, len(statements))
+	writes := make([]engine.Write,
+		len(statements))
+	misfits := make([]error, len(statements))
 	for i, statement := range statements {
 		w, err := planTransacted(tables[i], statement)
 		if err != nil {
 			return nil, inTransaction(i, err)
 		}
-		plan[i] = plannedWrite{table: &statement.Table, returnItem: in.TransactStatements[i].ReturnValuesOnConditionCheckFailure}
+		plan[i] = plannedWrite{table: &statement.Table,
+			returnItem: in.TransactStatements[i].ReturnValuesOnConditionCheckFailure}
 		if writes[i], err = w.build(tables[i]); err != nil {
-			if misfits[i] = w.word(err); isFault(err) {
+			misfits[i] = w.word(err)
+			if isFault(err) {
 				return nil, misfits[i]
 			}
 		}
@@ -161,6 +172,7 @@ func readStatementsToken(caller *auth.Caller, in *dynamodbapi.ExecuteTransaction
 		f.statement(in.TransactStatements[i].Statement, in.TransactStatements[i].Parameters)
 	}
 	return &engine.Token{
-		Owner: caller.Account + "/" + caller.Region, Name: *in.ClientRequestToken, Fingerprint: [sha256.Size]byte(f.h.Sum(nil)),
+		Owner: caller.Account + "/" + caller.Region, Name: *in.ClientRequestToken,
+		Fingerprint: [sha256.Size]byte(f.h.Sum(nil)),
 	}
 }

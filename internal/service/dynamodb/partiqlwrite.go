@@ -19,7 +19,8 @@ const (
 	noIndex         = "The table does not have the specified index"
 )
 
-// statementWrite is a statement that writes, or asks a condition, with the key of its one item. It is good for one call.
+// statementWrite is a statement that writes, or asks a condition, with the key of its one item. It is good
+// for one call.
 type statementWrite struct {
 	statement *partiql.Checked
 	key       attribute.Item
@@ -42,7 +43,8 @@ func planStatement(t *engine.Table, statement *partiql.Checked) (w *statementWri
 	return w, nil
 }
 
-// statementKey is the key that a condition demands. incomplete is the refusal of one that does not demand a whole key.
+// statementKey is the key that a condition demands. incomplete is the refusal of one that does not demand a
+// whole key.
 func statementKey(t *engine.Table, statement *partiql.Checked, incomplete string) (attribute.Item, error) {
 	var b attribute.Builder
 	for _, key := range t.Key.Attributes() {

@@ -7,7 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 )
 
-// policyAction says what a policy of a table or stream can do about an action ("DynamoDB API operations supported by resource-based policies").
+// policyAction says what a policy of a table or stream can do about an action ("DynamoDB API operations
+// supported by resource-based policies").
 type policyAction int
 
 const (
@@ -18,21 +19,27 @@ const (
 
 // policyActions are the actions that a table's policy may name.
 var policyActions = map[string]policyAction{
-	"DeleteItem": anyAccount, "GetItem": anyAccount, "PutItem": anyAccount, "Query": anyAccount, "Scan": anyAccount, "UpdateItem": anyAccount,
+	"DeleteItem": anyAccount, "GetItem": anyAccount, "PutItem": anyAccount, "Query": anyAccount,
+	"Scan": anyAccount, "UpdateItem": anyAccount,
 	"ConditionCheckItem": anyAccount, "TransactGetItems": anyAccount, "TransactWriteItems": anyAccount,
 	"BatchGetItem": anyAccount, "BatchWriteItem": anyAccount,
-	"PartiQLSelect": sameAccount, "PartiQLInsert": sameAccount, "PartiQLUpdate": sameAccount, "PartiQLDelete": sameAccount,
-	"DeleteTable": anyAccount, "DescribeTable": anyAccount, "UpdateTable": anyAccount,
+	"PartiQLSelect": sameAccount, "PartiQLInsert": sameAccount, "PartiQLUpdate": sameAccount,
+	"PartiQLDelete": sameAccount,
+	"DeleteTable":   anyAccount, "DescribeTable": anyAccount, "UpdateTable": anyAccount,
 	"ListTagsOfResource": anyAccount, "TagResource": anyAccount, "UntagResource": anyAccount,
 	"DescribeTableReplicaAutoScaling": sameAccount, "UpdateTableReplicaAutoScaling": sameAccount,
-	"CreateBackup": sameAccount, "DescribeContinuousBackups": sameAccount, "RestoreTableToPointInTime": sameAccount,
-	"UpdateContinuousBackups": sameAccount, "DescribeContributorInsights": sameAccount, "UpdateContributorInsights": sameAccount,
-	"ExportTableToPointInTime": sameAccount, "DescribeKinesisStreamingDestination": sameAccount,
+	"CreateBackup": sameAccount, "DescribeContinuousBackups": sameAccount,
+	"RestoreTableToPointInTime": sameAccount,
+	"UpdateContinuousBackups":   sameAccount, "DescribeContributorInsights": sameAccount,
+	"UpdateContributorInsights": sameAccount,
+	"ExportTableToPointInTime":  sameAccount, "DescribeKinesisStreamingDestination": sameAccount,
 	"DisableKinesisStreamingDestination": sameAccount, "EnableKinesisStreamingDestination": sameAccount,
-	"UpdateKinesisStreamingDestination": sameAccount, "GetResourcePolicy": sameAccount, "PutResourcePolicy": sameAccount,
+	"UpdateKinesisStreamingDestination": sameAccount, "GetResourcePolicy": sameAccount,
+	"PutResourcePolicy":    sameAccount,
 	"DeleteResourcePolicy": sameAccount, "DescribeTimeToLive": sameAccount, "UpdateTimeToLive": sameAccount,
-	"ReplicateSettings": sameAccount, "ReadDataForReplication": sameAccount, "WriteDataForReplication": sameAccount,
-	"AssociateTableReplica": sameAccount,
+	"ReplicateSettings": sameAccount, "ReadDataForReplication": sameAccount,
+	"WriteDataForReplication": sameAccount,
+	"AssociateTableReplica":   sameAccount,
 }
 
 // streamPolicyActions are the actions that a stream's policy may name.
@@ -65,9 +72,9 @@ func namesAction(pattern string, actions map[string]policyAction) bool {
 	return false
 }
 
-// heeds says whether the policy of a table or stream counts for an action of the caller. Callers of another account are subject to it only in
-// what is open to other accounts. The root user can always take its account's policies away, whatever they deny
-// ("DeleteResourcePolicy").
+// heeds says whether the policy of a table or stream counts for an action of the caller. Callers of another
+// account are subject to it only in what is open to other accounts. The root user can always take its
+// account's policies away, whatever they deny ("DeleteResourcePolicy").
 func (g *governed) heeds(caller *auth.Caller, action string) bool {
 	name, actions := strings.TrimPrefix(action, "dynamodb:"), g.actions()
 	if caller.Account != g.table.Name.Account {

@@ -12,14 +12,17 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// maxPolicySize is how long a table's policy may be in bytes, white space and all ("Resource-based policy considerations").
+// maxPolicySize is how long a table's policy may be in bytes, white space and all ("Resource-based policy
+// considerations").
 const maxPolicySize = 20480
 
-// Principals knows who exists. Policies of tables may only name principals that do, and mean those and not who has their names later.
+// Principals knows who exists. Policies of tables may only name principals that do, and mean those and not
+// who has their names later.
 type Principals interface {
 	// Exists says whether there is a principal with this ARN. Accounts always exist.
 	Exists(arn string) bool
-	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names somebody who does not exist.
+	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names
+	// somebody who does not exist.
 	BindPolicy(text string) (bound string, ok bool)
 	// ShowPolicy is a kept policy as it is to be answered.
 	ShowPolicy(text string) string
@@ -27,7 +30,8 @@ type Principals interface {
 
 // policyDocument is a table's policy that was read from a request and found good.
 type policyDocument struct {
-	text     string // as it is kept: without the white space, and with unique ids for the names of users and roles
+	// as it is kept: without the white space, and with unique ids for the names of users and roles
+	text     string
 	compiled *policy.Policy
 }
 
@@ -116,8 +120,8 @@ func (o *oneOrMore) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// readStatements reads the statements of a document, with the words for one that is none. What it lets through may still be wrong in
-// other ways.
+// readStatements reads the statements of a document, with the words for one that is none. What it lets
+// through may still be wrong in other ways.
 func readStatements(text string) ([]policyStatement, error) {
 	var document struct{ Statement json.RawMessage }
 	switch trimmed := strings.TrimSpace(text); {
@@ -152,7 +156,8 @@ func checkPresent(statements []policyStatement) error {
 			absent bool
 		}{
 			{"Effect", st.Effect == nil}, {"Principal", st.Principal == nil && st.NotPrincipal == nil},
-			{"Action", st.Action == nil && st.NotAction == nil}, {"Resource", st.Resource == nil && st.NotResource == nil},
+			{"Action", st.Action == nil && st.NotAction == nil},
+			{"Resource", st.Resource == nil && st.NotResource == nil},
 		} {
 			if field.absent {
 				return invalidPolicy("Missing required field %s", field.name)
@@ -162,8 +167,8 @@ func checkPresent(statements []policyStatement) error {
 	return nil
 }
 
-// checkStatements keeps the rules for policies of tables and streams: names are used once, actions are actions on what has the
-// policy, and nothing is open to everybody.
+// checkStatements keeps the rules for policies of tables and streams: names are used once, actions are
+// actions on what has the policy, and nothing is open to everybody.
 func checkStatements(statements []policyStatement, actions map[string]policyAction) error {
 	names := map[string]bool{}
 	for i := range statements {
@@ -173,12 +178,14 @@ func checkStatements(statements []policyStatement, actions map[string]policyActi
 		}
 		names[st.Sid] = true
 		if wrong := wrongActions(append(slices.Clone(st.Action), st.NotAction...), actions); len(wrong) > 0 {
-			return invalidPolicy("The following action names are invalid: \"%s\"", strings.Join(wrong, `", "`))
+			return invalidPolicy("The following action names are invalid: \"%s\"",
+				strings.Join(wrong, `", "`))
 		}
 	}
 	for i := range statements {
 		if statements[i].unbounded() {
-			return invalid("Resource-based policy grants unbounded access in one or more elements. Please revise the policy to ensure least-privilege form of access")
+			return invalid("Resource-based policy grants unbounded access in one or more elements. Please " +
+				"revise the policy to ensure least-privilege form of access")
 		}
 	}
 	return nil
@@ -208,19 +215,24 @@ func namesEveryone(principal json.RawMessage) bool {
 	return json.Unmarshal(principal, &byKind) == nil && slices.Contains(byKind["AWS"], "*")
 }
 
-// binds says whether a condition ties access to somebody or to a place: it compares a key that says who calls or from where with
-// values that are not everything, and does not hold for requests without that key.
+// binds says whether a condition ties access to somebody or to a place: it compares a key that says who calls
+// or from where with values that are not everything, and does not hold for requests without that key.
 func binds(operator, key string, values oneOrMore) bool {
 	switch strings.ToLower(key) {
-	case "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths", "aws:userid", "aws:username",
-		"aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceaccount", "aws:sourcearn", "aws:vpcsourceip":
+	case "aws:principalaccount", "aws:principalarn", "aws:principalorgid", "aws:principalorgpaths",
+		"aws:userid", "aws:username",
+		"aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:sourceaccount", "aws:sourcearn",
+		"aws:vpcsourceip":
 	default:
 		return false
 	}
-	if strings.Contains(operator, "Not") || strings.HasSuffix(operator, "IfExists") || strings.HasPrefix(operator, "ForAllValues:") || operator == "Null" {
+	if strings.Contains(operator, "Not") || strings.HasSuffix(operator, "IfExists") ||
+		strings.HasPrefix(operator, "ForAllValues:") || operator == "Null" {
 		return false
 	}
-	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool { return strings.Trim(v, "*") == "" || v == "0.0.0.0/0" || v == "::/0" })
+	return len(values) > 0 && !slices.ContainsFunc(values, func(v string) bool {
+		return strings.Trim(v, "*") == "" || v == "0.0.0.0/0" || v == "::/0"
+	})
 }
 
 // checkPrincipals refuses a policy that names somebody who is not there.
@@ -271,7 +283,8 @@ func policyRefusal(err error) error {
 // samePolicy says whether two documents say the same, in whatever order and form their members are written.
 func samePolicy(a, b string) bool { return canonicalPolicy(a) == canonicalPolicy(b) }
 
-// canonicalPolicy writes a document in one form: members in order, lists of one as their element, accounts by their ARN.
+// canonicalPolicy writes a document in one form: members in order, lists of one as their element, accounts by
+// their ARN.
 func canonicalPolicy(text string) string {
 	var document any
 	if json.Unmarshal([]byte(text), &document) != nil {

@@ -4,7 +4,8 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// projected is what reads of single items have in common: the projection in either form, and the names that it may use.
+// projected is what reads of single items have in common: the projection in either form, and the names that
+// it may use.
 type projected struct {
 	expression *string
 	names      map[string]string
@@ -16,7 +17,8 @@ func (p *projected) compile() (*expression.Projection, error) {
 	if p.expression == nil && p.names == nil && p.attributes == nil {
 		return nil, nil
 	}
-	err := checkForms([]parameter{{"ProjectionExpression", p.expression != nil}}, []parameter{{"AttributesToGet", p.attributes != nil}})
+	err := checkForms([]parameter{{"ProjectionExpression", p.expression != nil}},
+		[]parameter{{"AttributesToGet", p.attributes != nil}})
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,8 @@ func TestSizesUnderAKey(t *testing.T) {
 	w := newWorld(t)
 	_, answer := w.ask("kms", "TrentService.CreateKey", `{}`)
 	key := decode(t, answer).(map[string]any)["KeyMetadata"].(map[string]any)["Arn"].(string)
-	w.must("CreateTable", strings.TrimSuffix(plainTable, "}")+`,"SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"`+key+`"}}`)
+	w.must("CreateTable", strings.TrimSuffix(plainTable, "}")+`,"SSESpecification":{"Enabled":true,"SSEType":"KMS","KMSMasterKeyId":"`+key+
+		`"}}`)
 	w.must("PutItem", `{"TableName":"plain","Item":{"pk":{"S":"a"}}}`)
 	w.restart() // nobody asked for the table since
 	w.advance(6 * time.Hour)
@@ -74,7 +75,8 @@ func TestSizesOfIndexes(t *testing.T) {
 	w.must("PutItem", `{"TableName":"plain","Item":{"pk":{"S":"b"}}}`)
 	w.advance(6 * time.Hour)
 	w.counted("plain", 2, 3+1+3+9+3)
-	w.must("UpdateTable", `{"TableName":"plain","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"g","AttributeType":"S"}],
+	w.must("UpdateTable",
+		`{"TableName":"plain","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"g","AttributeType":"S"}],
 		"GlobalSecondaryIndexUpdates":[{"Create":{"IndexName":"index","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],"Projection":{"ProjectionType":"KEYS_ONLY"}}}]}`)
 	w.advance(12 * time.Hour)
 	index := w.described("GlobalSecondaryIndexes").([]any)[0].(map[string]any)

@@ -23,9 +23,11 @@ func invalidParameter(format string, args ...any) error {
 	return invalid("One or more parameter values were invalid: "+format, args...)
 }
 
-// brokenConstraint is invalid with the words for a member that breaks the model, where the model itself does not say so.
+// brokenConstraint is invalid with the words for a member that breaks the model, where the model itself does
+// not say so.
 func brokenConstraint(value, member, demand string) error {
-	return invalid("1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", value, member, demand)
+	return invalid("1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", value,
+		member, demand)
 }
 
 func notFound(format string, args ...any) error {
@@ -72,14 +74,18 @@ func keyRefusal(e *engine.KeyError) error {
 	case engine.KeyMissing:
 		return invalidParameter("Missing the key %s in the item", e.Key.Name)
 	case engine.KeyWrongKind:
-		return invalidParameter("Type mismatch for key %s expected: %s actual: %s", e.Key.Name, e.Key.Kind, e.Actual)
+		return invalidParameter("Type mismatch for key %s expected: %s actual: %s", e.Key.Name, e.Key.Kind,
+			e.Actual)
 	case engine.KeyEmpty:
-		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", emptyKind(e), e.Key.Name)
+		return invalid("One or more parameter values are not valid. The AttributeValue for a key attribute "+
+			"cannot contain an empty %s value. Key: %s", emptyKind(e), e.Key.Name)
 	case engine.KeyTooLong:
 		if e.IsRange {
-			return invalidParameter("Aggregated size of all range keys has exceeded the size limit of %d bytes", engine.MaxRangeKeySize)
+			return invalidParameter("Aggregated size of all range keys has exceeded the size limit of "+
+				"%d bytes", engine.MaxRangeKeySize)
 		}
-		return invalidParameter("Size of hashkey has exceeded the maximum size limit of%d bytes", engine.MaxHashKeySize)
+		return invalidParameter("Size of hashkey has exceeded the maximum size limit of%d bytes",
+			engine.MaxHashKeySize)
 	}
 	return invalid("The provided key element does not match the schema")
 }
@@ -87,7 +93,8 @@ func keyRefusal(e *engine.KeyError) error {
 // lookupRefusal words what is wrong with a key by which an item is looked up.
 func lookupRefusal(err error) error {
 	var key *engine.KeyError
-	if errors.As(err, &key) && key.Index == "" && (key.Problem == engine.KeyWrongKind || key.Problem == engine.KeyMissing) {
+	if errors.As(err, &key) && key.Index == "" && (key.Problem == engine.KeyWrongKind ||
+		key.Problem == engine.KeyMissing) {
 		return invalid("The provided key element does not match the schema")
 	}
 	return refusal(err)
@@ -97,42 +104,51 @@ func lookupRefusal(err error) error {
 func scanRefusal(err error, scan *engine.Scan) error {
 	switch {
 	case errors.Is(err, engine.ErrStartKey):
-		return invalid("The provided starting key is invalid: The provided key element does not match the schema")
+		return invalid("The provided starting key is invalid: The provided key element does not match " +
+			"the schema")
 	case errors.Is(err, storage.ErrOtherSegment):
-		return invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use ExclusiveStartKey with correct Segment. "+
+		return invalid("The provided starting key is invalid: Invalid ExclusiveStartKey. Please use "+
+			"ExclusiveStartKey with correct Segment. "+
 			"TotalSegments: %d Segment: %d", scan.Total, scan.Segment)
 	}
 	return refusal(err)
 }
 
-// keyServiceRefusal words what the key service answered, as DynamoDB does: the inner exception is quoted with the name of its
-// Java class. Errors that are not the key service's pass as they are.
+// keyServiceRefusal words what the key service answered, as DynamoDB does: the inner exception is quoted with
+// the name of its Java class. Errors that are not the key service's pass as they are.
 func keyServiceRefusal(err error) error {
 	var known *api.Error
 	var denied *auth.DeniedError
 	switch {
 	case errors.As(err, &denied):
-		return keyServiceError("AccessDeniedException", "KMS key access denied error", "AWSKMSException", "AccessDeniedException", denied.Error(), err)
+		return keyServiceError("AccessDeniedException", "KMS key access denied error", "AWSKMSException",
+			"AccessDeniedException", denied.Error(), err)
 	case !errors.As(err, &known) || known.Status >= 500:
 		return err
 	}
 	switch known.Code {
 	case "DisabledException":
-		return keyServiceError("ValidationException", "KMS key disabled error", known.Code, known.Code, known.Message, err)
+		return keyServiceError("ValidationException", "KMS key disabled error", known.Code, known.Code,
+			known.Message, err)
 	case "AccessDeniedException":
-		return keyServiceError("AccessDeniedException", "KMS key access denied error", "AWSKMSException", known.Code, known.Message, err)
+		return keyServiceError("AccessDeniedException", "KMS key access denied error", "AWSKMSException",
+			known.Code, known.Message, err)
 	case "InvalidKeyUsageException":
 		// DynamoDB answers 500 here; a client can do nothing with a 500 but try again. See docs/decision.
-		const grants = "EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
-		return keyServiceError("ValidationException", "KMS internal error", "AWSKMSException", "ValidationException", grants, err)
+		const grants = "EncryptionContext is supported only when creating a grant for a symmetric " +
+			"encryption KMS key."
+		return keyServiceError("ValidationException", "KMS internal error", "AWSKMSException",
+			"ValidationException", grants, err)
 	}
-	return keyServiceError("ValidationException", "KMS validation error", known.Code, known.Code, known.Message, err)
+	return keyServiceError("ValidationException", "KMS validation error", known.Code, known.Code,
+		known.Message, err)
 }
 
 func keyServiceError(code, problem, class, inner, message string, cause error) error {
 	return &api.Error{
 		Code: code,
-		Message: fmt.Sprintf("%s: com.amazonaws.services.kms.model.%s: %s (Service: AWSKMS; Status Code: 400; Error Code: %s; Request ID: %s; Proxy: null)",
+		Message: fmt.Sprintf("%s: com.amazonaws.services.kms.model.%s: %s (Service: AWSKMS; Status Code: "+
+			"400; Error Code: %s; Request ID: %s; Proxy: null)",
 			problem, class, message, inner, newRequestID()),
 		Cause: cause,
 	}

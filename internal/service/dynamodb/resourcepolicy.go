@@ -21,7 +21,8 @@ import (
 // noPolicy is the ExpectedRevisionId of what has no policy.
 const noPolicy = "NO_POLICY"
 
-// compiledPolicies keeps the policies of tables and streams ready to be evaluated. Those without one cost nothing.
+// compiledPolicies keeps the policies of tables and streams ready to be evaluated. Those without one cost
+// nothing.
 type compiledPolicies struct {
 	known sync.Map // policyOwner → *compiledPolicy
 }
@@ -58,7 +59,9 @@ func (c *compiledPolicies) forget(id storage.TableID) {
 func (c *compiledPolicies) forgetStreams(t *engine.Table) {
 	c.known.Range(func(key, _ any) bool {
 		owner := key.(policyOwner)
-		gone := !slices.ContainsFunc(t.Streams, func(s engine.Stream) bool { return s.Number == owner.stream })
+		gone := !slices.ContainsFunc(t.Streams, func(s engine.Stream) bool {
+			return s.Number == owner.stream
+		})
 		if owner.table == t.ID && owner.stream > 0 && gone {
 			c.known.Delete(owner)
 		}
@@ -68,15 +71,19 @@ func (c *compiledPolicies) forgetStreams(t *engine.Table) {
 
 // denyEverybody stands for a policy that cannot be read.
 func denyEverybody() *policy.Policy {
-	denied, err := policy.Parse([]byte(`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}`), policy.Resource)
+	denied, err := policy.Parse(
+		[]byte(
+			`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Principal":"*","Action":"*","Resource":"*"}}`,
+		), policy.Resource,
+	)
 	if err != nil {
 		return &policy.Policy{} // allows nothing either
 	}
 	return denied
 }
 
-// PolicyOn is the policy that counts when a caller does something to a table, to an index of it or to one of its streams; nil when none
-// does.
+// PolicyOn is the policy that counts when a caller does something to a table, to an index of it or to one of
+// its streams; nil when none does.
 func (s *Service) PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy {
 	a, _ := arn.Parse(resource)
 	child, _ := a.Child("table")
@@ -92,12 +99,16 @@ func (s *Service) PolicyOn(caller *auth.Caller, action, resource string) *policy
 	return s.policies.of(&g)
 }
 
-func (s *Service) putResourcePolicyAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput, needs *auth.Needs) error {
+func (s *Service) putResourcePolicyAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput, needs *auth.Needs,
+) error {
 	needs.Note("policy", *in.Policy)
 	return s.needOwn(caller, "dynamodb:PutResourcePolicy", in.ResourceArn, needs)
 }
 
-func (s *Service) getResourcePolicyAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput, needs *auth.Needs) error {
+func (s *Service) getResourcePolicyAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput, needs *auth.Needs,
+) error {
 	return s.needOwn(caller, "dynamodb:GetResourcePolicy", in.ResourceArn, needs)
 }
 
@@ -141,7 +152,8 @@ func (s *Service) getResourcePolicy(
 }
 
 func policyNotFound(what string) error {
-	return dynamodbapi.PolicyNotFoundException("Resource-based policy not found for the provided ResourceArn: " + what)
+	return dynamodbapi.PolicyNotFoundException("Resource-based policy not found for the provided " +
+		"ResourceArn: " + what)
 }
 
 func (s *Service) putResourcePolicy(
@@ -168,13 +180,16 @@ func (s *Service) putResourcePolicy(
 }
 
 // checkLockout refuses a policy under which the caller could not change it again.
-func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *policy.Policy, resource string) error {
+func (s *Service) checkLockout(
+	ctx context.Context, caller *auth.Caller, p *policy.Policy, resource string,
+) error {
 	var needs auth.Needs
 	needs.Add(auth.Need{Action: "dynamodb:PutResourcePolicy", Resource: resource, Policy: p})
 	err := s.authorizer.Authorize(ctx, caller, &needs)
 	var denied *auth.DeniedError
 	if errors.As(err, &denied) {
-		return &api.Error{Code: "AccessDeniedException", Message: "The new resource policy will not allow you to update the resource policy in the future.", Cause: err}
+		return &api.Error{Code: "AccessDeniedException", Message: "The new resource policy will not allow " +
+			"you to update the resource policy in the future.", Cause: err}
 	}
 	return err
 }
@@ -197,7 +212,9 @@ func (s *Service) deleteResourcePolicy(
 }
 
 // changePolicy puts a policy in place of the one of the expected revision; an empty text takes it away.
-func (s *Service) changePolicy(ctx context.Context, g *governed, expected *string, text string) (*engine.ResourcePolicy, error) {
+func (s *Service) changePolicy(
+	ctx context.Context, g *governed, expected *string, text string,
+) (*engine.ResourcePolicy, error) {
 	now := s.clock.Now()
 	updated, err := s.engine.UpdateTable(ctx, g.table.Name, func(next *engine.Table) error {
 		if err := sameTable(next, g.table); err != nil {
@@ -260,16 +277,19 @@ func (g *governed) checkRevision(expected *string, takeAway bool) error {
 	case expected == nil, *expected == current:
 		return nil
 	case current == noPolicy:
-		return policyNotFound("Requested update for policy with revision id " + *expected + ", but no policy is associated to target " + g.called() + ".")
+		return policyNotFound("Requested update for policy with revision id " + *expected +
+			", but no policy is associated to target " + g.called() + ".")
 	case *expected == noPolicy:
-		return policyNotFound("Requested policy update expecting none to be present for " + g.called() + ", but a policy exists with revision id " + current + ".")
+		return policyNotFound("Requested policy update expecting none to be present for " + g.called() +
+			", but a policy exists with revision id " + current + ".")
 	}
-	return policyNotFound("Requested update for policy with revision id " + *expected + ", but the policy associated to target " + g.called() +
+	return policyNotFound("Requested update for policy with revision id " + *expected +
+		", but the policy associated to target " + g.called() +
 		" has revision id " + current + ".")
 }
 
-// policyPause is how long a policy stays as it is after a change ("Resource-based policy considerations"), where changes take time
-// to be seen at all.
+// policyPause is how long a policy stays as it is after a change ("Resource-based policy considerations"),
+// where changes take time to be seen at all.
 const policyPause = 15 * time.Second
 
 func (s *Service) checkPolicyPause(g *governed, now time.Time) error {
@@ -278,6 +298,7 @@ func (s *Service) checkPolicyPause(g *governed, now time.Time) error {
 	if s.transition == instant || changed.IsZero() || !now.Before(until) {
 		return nil
 	}
-	return dynamodbapi.ThrottlingException("Resource-based policy for "+g.called()+" modified within the previous 15000 milliseconds. Please try again after "+
+	return dynamodbapi.ThrottlingException("Resource-based policy for "+g.called()+
+		" modified within the previous 15000 milliseconds. Please try again after "+
 		until.Format("2006-01-02T15:04:05.000Z")+".", nil)
 }

@@ -37,7 +37,8 @@ func readShape(scope *expression.Scope, given *shaped) (*resultShape, error) {
 	var err error
 	if given.legacyFilter != nil || given.operator != nil {
 		shape.filterName = given.legacyName
-		if shape.filter, err = expression.LegacyFilter(legacyConditions(given.legacyFilter), text(given.operator)); err != nil {
+		if shape.filter, err = expression.LegacyFilter(legacyConditions(given.legacyFilter),
+			text(given.operator)); err != nil {
 			return nil, expressionRefusal(err)
 		}
 	}
@@ -59,7 +60,8 @@ func (r *resultShape) selectItems(given *shaped) error {
 	switch *given.selected {
 	case "SPECIFIC_ATTRIBUTES":
 		if p.expression == nil && p.attributes == nil {
-			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES")
+			return invalid("Must specify the AttributesToGet or ProjectionExpression when choosing to get " +
+				"SPECIFIC_ATTRIBUTES")
 		}
 		return nil
 	case "ALL_PROJECTED_ATTRIBUTES":
@@ -88,7 +90,8 @@ func (r *resultShape) checkFilter(keys []engine.KeyAttribute) error {
 	}
 	for _, attribute := range keys {
 		if slices.Contains(r.filter.Attributes(), attribute.Name) {
-			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s", r.filterName, attribute.Name)
+			return invalid("%s can only contain non-primary key attributes: Primary key attribute: %s",
+				r.filterName, attribute.Name)
 		}
 	}
 	return nil

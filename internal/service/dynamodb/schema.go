@@ -39,13 +39,17 @@ func keyKind(name string) attribute.Kind {
 }
 
 // readKeySchema reads a table's KeySchema against its definitions.
-func readKeySchema(elements []dynamodbapi.KeySchemaElement, definitions []engine.KeyAttribute) (engine.KeySchema, error) {
+func readKeySchema(
+	elements []dynamodbapi.KeySchemaElement, definitions []engine.KeyAttribute,
+) (engine.KeySchema, error) {
 	var schema engine.KeySchema
 	if err := checkKeyOrder(elements); err != nil {
 		return schema, err
 	}
 	for i, e := range elements {
-		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool { return a.Name == *e.AttributeName })
+		at := slices.IndexFunc(definitions, func(a engine.KeyAttribute) bool {
+			return a.Name == *e.AttributeName
+		})
 		if at < 0 {
 			return schema, invalid("Invalid KeySchema: Some index key attribute have no definition")
 		}
@@ -90,17 +94,21 @@ func definedNames(definitions []engine.KeyAttribute) []string {
 }
 
 // readBilling applies BillingMode and ProvisionedThroughput to a new table.
-func readBilling(t *engine.Table, mode *string, throughput *dynamodbapi.ProvisionedThroughput, now time.Time) error {
+func readBilling(
+	t *engine.Table, mode *string, throughput *dynamodbapi.ProvisionedThroughput, now time.Time,
+) error {
 	if mode != nil && *mode == "PAY_PER_REQUEST" {
 		if throughput != nil {
-			return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+			return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified " +
+				"when BillingMode is PAY_PER_REQUEST")
 		}
 		t.PayPerRequest, t.LastPayPerRequest = true, now
 		t.Throughput.Read, t.Throughput.Write = 0, 0
 		return nil
 	}
 	if throughput == nil {
-		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
+		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when " +
+			"BillingMode is PROVISIONED")
 	}
 	if err := checkThroughput(throughput); err != nil {
 		return err

@@ -10,7 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput) (*dynamodbapi.QueryOutput, error) {
+func (s *Service) query(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput,
+) (*dynamodbapi.QueryOutput, error) {
 	shape, condition, err := checkQuery(in)
 	if err != nil {
 		return nil, err
@@ -32,17 +34,21 @@ func (s *Service) query(ctx context.Context, caller *auth.Caller, in *dynamodbap
 	}
 	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
 	return &dynamodbapi.QueryOutput{
-		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
+		Items: shape.items(page), Count: pointer(int64(len(page.Items))),
+		ScannedCount:     pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
-		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page, isTrue(in.ConsistentRead)),
+		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page,
+			isTrue(in.ConsistentRead)),
 	}, nil
 }
 
 // queryPage reads a page of the table or, if x is not nil, of the index.
 func (s *Service) queryPage(
-	ctx context.Context, t *engine.Table, x *engine.Index, in *dynamodbapi.QueryInput, shape *resultShape, condition *expression.KeyCondition,
+	ctx context.Context, t *engine.Table, x *engine.Index, in *dynamodbapi.QueryInput, shape *resultShape,
+	condition *expression.KeyCondition,
 ) (*engine.Page, error) {
-	reverse, request := in.ScanIndexForward != nil && !*in.ScanIndexForward, shape.page(in.Limit, in.ExclusiveStartKey)
+	reverse, request := in.ScanIndexForward != nil && !*in.ScanIndexForward, shape.page(in.Limit,
+		in.ExclusiveStartKey)
 	if x != nil {
 		q, err := indexQuery(x, condition)
 		if err != nil {
@@ -51,7 +57,9 @@ func (s *Service) queryPage(
 		if err := shape.checkFilter(x.Keys()); err != nil {
 			return nil, err
 		}
-		q.Reverse, q.Page, q.Whole = reverse, request, shape.needsTable(x)
+		q.Reverse = reverse
+		q.Page = request
+		q.Whole = shape.needsTable(x)
 		return s.engine.QueryIndex(ctx, t, x, q)
 	}
 	q, err := keyQuery(&t.Key, condition)
@@ -68,7 +76,8 @@ func (s *Service) queryPage(
 // checkQuery checks what needs no table, in DynamoDB's order.
 func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondition, error) {
 	err := checkForms([]parameter{
-		{"ProjectionExpression", in.ProjectionExpression != nil}, {"FilterExpression", in.FilterExpression != nil},
+		{"ProjectionExpression", in.ProjectionExpression != nil},
+		{"FilterExpression", in.FilterExpression != nil},
 		{"KeyConditionExpression", in.KeyConditionExpression != nil},
 	}, []parameter{
 		{"AttributesToGet", in.AttributesToGet != nil}, {"QueryFilter", in.QueryFilter != nil},
@@ -79,11 +88,14 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 	if err != nil {
 		return nil, nil, err
 	}
-	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression", "KeyConditionExpression")
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		"FilterExpression", "KeyConditionExpression")
 	shape, err := readShape(scope, &shaped{
-		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
-		legacyFilter: in.QueryFilter, legacyName: "QueryFilter", operator: in.ConditionalOperator, selected: in.Select,
-		indexed: in.IndexName != nil,
+		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression,
+			attributes: in.AttributesToGet},
+		legacyFilter: in.QueryFilter, legacyName: "QueryFilter", operator: in.ConditionalOperator,
+		selected: in.Select,
+		indexed:  in.IndexName != nil,
 	})
 	if err != nil {
 		return nil, nil, err
@@ -96,7 +108,8 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 		return nil, nil, expressionRefusal(err)
 	}
 	if condition == nil {
-		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be " +
+			"specified in the request.")
 	}
 	return shape, condition, nil
 }
@@ -114,7 +127,9 @@ func readKeyCondition(scope *expression.Scope, in *dynamodbapi.QueryInput) (*exp
 	return nil, nil
 }
 
-func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput) (*dynamodbapi.ScanOutput, error) {
+func (s *Service) scan(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput,
+) (*dynamodbapi.ScanOutput, error) {
 	shape, err := checkScan(in)
 	if err != nil {
 		return nil, err
@@ -141,14 +156,18 @@ func (s *Service) scan(ctx context.Context, caller *auth.Caller, in *dynamodbapi
 	}
 	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
 	return &dynamodbapi.ScanOutput{
-		Items: shape.items(page), Count: pointer(int64(len(page.Items))), ScannedCount: pointer(int64(page.Scanned)),
+		Items: shape.items(page), Count: pointer(int64(len(page.Items))),
+		ScannedCount:     pointer(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
-		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page, isTrue(in.ConsistentRead)),
+		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page,
+			isTrue(in.ConsistentRead)),
 	}, nil
 }
 
 // scanPage reads a page of the table or, if x is not nil, of the index.
-func (s *Service) scanPage(ctx context.Context, t *engine.Table, x *engine.Index, request engine.Scan, shape *resultShape) (*engine.Page, error) {
+func (s *Service) scanPage(
+	ctx context.Context, t *engine.Table, x *engine.Index, request engine.Scan, shape *resultShape,
+) (*engine.Page, error) {
 	if x != nil {
 		return s.engine.ScanIndex(ctx, t, x, request, shape.needsTable(x))
 	}
@@ -157,7 +176,8 @@ func (s *Service) scanPage(ctx context.Context, t *engine.Table, x *engine.Index
 
 func checkScan(in *dynamodbapi.ScanInput) (*resultShape, error) {
 	err := checkForms([]parameter{
-		{"ProjectionExpression", in.ProjectionExpression != nil}, {"FilterExpression", in.FilterExpression != nil},
+		{"ProjectionExpression", in.ProjectionExpression != nil},
+		{"FilterExpression", in.FilterExpression != nil},
 	}, []parameter{
 		{"AttributesToGet", in.AttributesToGet != nil}, {"ScanFilter", in.ScanFilter != nil},
 		{"ConditionalOperator", in.ConditionalOperator != nil},
@@ -165,9 +185,11 @@ func checkScan(in *dynamodbapi.ScanInput) (*resultShape, error) {
 	if err != nil {
 		return nil, err
 	}
-	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression")
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		"FilterExpression")
 	shape, err := readShape(scope, &shaped{
-		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression, attributes: in.AttributesToGet},
+		filter: in.FilterExpression, projection: projected{expression: in.ProjectionExpression,
+			attributes: in.AttributesToGet},
 		legacyFilter: in.ScanFilter, operator: in.ConditionalOperator, selected: in.Select,
 		indexed: in.IndexName != nil,
 	})
@@ -183,11 +205,14 @@ func readSegment(segment, total *int64) (engine.Scan, error) {
 	case segment == nil && total == nil:
 		return engine.Scan{}, nil
 	case segment == nil:
-		return engine.Scan{}, invalid("The Segment parameter is required but was not present in the request when parameter TotalSegments is present")
+		return engine.Scan{}, invalid("The Segment parameter is required but was not present in the " +
+			"request when parameter TotalSegments is present")
 	case total == nil:
-		return engine.Scan{}, invalid("The TotalSegments parameter is required but was not present in the request when Segment parameter is present")
+		return engine.Scan{}, invalid("The TotalSegments parameter is required but was not present in the " +
+			"request when Segment parameter is present")
 	case *segment >= *total:
-		return engine.Scan{}, invalid("The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: %d is not less than TotalSegments: %d", *segment, *total)
+		return engine.Scan{}, invalid("The Segment parameter is zero-based and must be less than parameter "+
+			"TotalSegments: Segment: %d is not less than TotalSegments: %d", *segment, *total)
 	}
 	return engine.Scan{Segment: int(*segment), Total: int(*total)}, nil
 }
@@ -204,7 +229,9 @@ func keyQuery(key *engine.KeySchema, condition *expression.KeyCondition) (engine
 			}
 			q.Hash = clause.Low
 		case key.Range != nil && clause.Attribute == key.Range.Name:
-			q.Comparison, q.Low, q.High = comparison(clause.Comparison), clause.Low, clause.High
+			q.Comparison = comparison(clause.Comparison)
+			q.Low = clause.Low
+			q.High = clause.High
 		case len(clauses) > len(key.Attributes()):
 			return q, invalid("Query key condition not supported")
 		}

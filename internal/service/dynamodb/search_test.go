@@ -15,7 +15,8 @@ func TestQueries(t *testing.T) {
 		w.must("PutItem", `{"TableName":"sorted","Item":{"pk":{"S":"a"},"sk":{"S":"`+sk+`"},"v":{"N":"`+sk+`"}}}`)
 	}
 	query := func(condition, values, more string) string {
-		return `{"TableName":"sorted","ProjectionExpression":"sk","KeyConditionExpression":"` + condition + `","ExpressionAttributeValues":{":a":{"S":"a"}` + values + `}` + more + `}`
+		return `{"TableName":"sorted","ProjectionExpression":"sk","KeyConditionExpression":"` + condition +
+			`","ExpressionAttributeValues":{":a":{"S":"a"}` + values + `}` + more + `}`
 	}
 	page := func(scanned int, last string, found ...string) string {
 		items := make([]string, len(found))
@@ -25,7 +26,8 @@ func TestQueries(t *testing.T) {
 		if last != "" {
 			last = `,"LastEvaluatedKey":{"pk":{"S":"a"},"sk":{"S":"` + last + `"}}`
 		}
-		return `{"Items":[` + strings.Join(items, ",") + `],"Count":` + strconv.Itoa(len(found)) + `,"ScannedCount":` + strconv.Itoa(scanned) + last + `}`
+		return `{"Items":[` + strings.Join(items, ",") + `],"Count":` + strconv.Itoa(len(found)) + `,"ScannedCount":` +
+			strconv.Itoa(scanned) + last + `}`
 	}
 	const b, bc = `,":b":{"S":"2"}`, `,":b":{"S":"2"},":c":{"S":"3"}`
 	w.answers([]answered{
@@ -44,23 +46,32 @@ func TestQueries(t *testing.T) {
 		{"limit", "Query", query("pk = :a", "", `,"Limit":2`), page(2, "2", "1", "2")},
 		{"exactly the limit", "Query", query("pk = :a", "", `,"Limit":4`), page(4, "3", "1", "2", "21", "3")},
 		{"below the limit", "Query", query("pk = :a", "", `,"Limit":5`), page(4, "", "1", "2", "21", "3")},
-		{"next page", "Query", query("pk = :a", "", `,"Limit":2,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"2"}}`), page(2, "3", "21", "3")},
+		{"next page", "Query", query("pk = :a", "", `,"Limit":2,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"2"}}`),
+			page(2, "3", "21", "3")},
 		{"after the last", "Query", query("pk = :a", "", `,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"3"}}`), page(0, "")},
-		{"next page backwards", "Query", query("pk = :a", "", `,"ScanIndexForward":false,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"2"}}`), page(1, "", "1")},
-		{"after one that is not there", "Query", query("pk = :a", "", `,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"20"}}`), page(2, "", "21", "3")},
-		{"another partition", "Query", `{"TableName":"sorted","KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"b"}},"ReturnConsumedCapacity":"TOTAL"}`,
+		{"next page backwards", "Query",
+			query("pk = :a", "", `,"ScanIndexForward":false,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"2"}}`), page(1, "", "1")},
+		{"after one that is not there", "Query", query("pk = :a", "", `,"ExclusiveStartKey":{"pk":{"S":"a"},"sk":{"S":"20"}}`),
+			page(2, "", "21", "3")},
+		{"another partition", "Query",
+			`{"TableName":"sorted","KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"b"}},"ReturnConsumedCapacity":"TOTAL"}`,
 			`{"Items":[],"Count":0,"ScannedCount":0,"ConsumedCapacity":{"TableName":"sorted","CapacityUnits":0.5}}`},
-		{"count", "Query", `{"TableName":"sorted","Select":"COUNT","ConsistentRead":true,"KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"a"}},"ReturnConsumedCapacity":"INDEXES"}`,
+		{"count", "Query",
+			`{"TableName":"sorted","Select":"COUNT","ConsistentRead":true,"KeyConditionExpression":"pk = :a","ExpressionAttributeValues":{":a":{"S":"a"}},"ReturnConsumedCapacity":"INDEXES"}`,
 			`{"Count":4,"ScannedCount":4,"ConsumedCapacity":{"TableName":"sorted","CapacityUnits":1,"Table":{"CapacityUnits":1}}}`},
-		{"legacy", "Query", `{"TableName":"sorted","AttributesToGet":["sk"],"KeyConditions":{"pk":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"a"}]},
+		{"legacy", "Query",
+			`{"TableName":"sorted","AttributesToGet":["sk"],"KeyConditions":{"pk":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"a"}]},
 			"sk":{"ComparisonOperator":"BEGINS_WITH","AttributeValueList":[{"S":"2"}]}},"QueryFilter":{"v":{"ComparisonOperator":"GT","AttributeValueList":[{"N":"2"}]}}}`, page(2, "", "21")},
-		{"legacy condition, new filter", "Query", `{"TableName":"sorted","ProjectionExpression":"sk","KeyConditions":{"pk":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"a"}]}},
+		{"legacy condition, new filter", "Query",
+			`{"TableName":"sorted","ProjectionExpression":"sk","KeyConditions":{"pk":{"ComparisonOperator":"EQ","AttributeValueList":[{"S":"a"}]}},
 			"FilterExpression":"v > :n","ExpressionAttributeValues":{":n":{"N":"20"}}}`, page(4, "", "21")},
-		{"legacy scan", "Scan", `{"TableName":"sorted","AttributesToGet":["sk"],"ConditionalOperator":"OR","ScanFilter":{"v":{"ComparisonOperator":"EQ","AttributeValueList":[{"N":"3"}]},
+		{"legacy scan", "Scan",
+			`{"TableName":"sorted","AttributesToGet":["sk"],"ConditionalOperator":"OR","ScanFilter":{"v":{"ComparisonOperator":"EQ","AttributeValueList":[{"N":"3"}]},
 			"absent":{"ComparisonOperator":"NOT_NULL"}}}`, page(4, "", "3")},
 		{"scan", "Scan", `{"TableName":"sorted","ProjectionExpression":"sk"}`, page(4, "", "1", "2", "21", "3")},
 		{"scan up to the limit", "Scan", `{"TableName":"sorted","ProjectionExpression":"sk","Limit":4}`, page(4, "3", "1", "2", "21", "3")},
-		{"scan an empty table", "Scan", `{"TableName":"plain","ReturnConsumedCapacity":"TOTAL"}`, `{"Items":[],"Count":0,"ScannedCount":0,"ConsumedCapacity":{"TableName":"plain","CapacityUnits":0.5}}`},
+		{"scan an empty table", "Scan", `{"TableName":"plain","ReturnConsumedCapacity":"TOTAL"}`,
+			`{"Items":[],"Count":0,"ScannedCount":0,"ConsumedCapacity":{"TableName":"plain","CapacityUnits":0.5}}`},
 	})
 }
 
@@ -80,10 +91,12 @@ func (w *world) scanAll(more string) (pages []scanned) {
 	start := ""
 	for {
 		var page scanned
-		if err := json.Unmarshal(w.must("Scan", `{"TableName":"plain","ReturnConsumedCapacity":"TOTAL"`+more+start+`}`), &page); err != nil {
+		if err := json.Unmarshal(w.must("Scan", `{"TableName":"plain","ReturnConsumedCapacity":"TOTAL"`+more+start+`}`),
+			&page); err != nil {
 			w.t.Fatal(err)
 		}
-		if pages = append(pages, page); page.LastEvaluatedKey == nil {
+		pages = append(pages, page)
+		if page.LastEvaluatedKey == nil {
 			return pages
 		}
 		start = `,"ExclusiveStartKey":` + string(page.LastEvaluatedKey)
@@ -101,7 +114,8 @@ func TestPages(t *testing.T) {
 		seen := 0
 		for _, page := range w.scanAll(filter) {
 			seen += page.ScannedCount
-			if page.ScannedCount > 5 || page.LastEvaluatedKey != nil && (page.ScannedCount != 5 || page.ConsumedCapacity.CapacityUnits != 125.5) {
+			if page.ScannedCount > 5 || page.LastEvaluatedKey != nil &&
+				(page.ScannedCount != 5 || page.ConsumedCapacity.CapacityUnits != 125.5) {
 				t.Errorf("a page of %d items for %v units", page.ScannedCount, page.ConsumedCapacity.CapacityUnits)
 			}
 		}

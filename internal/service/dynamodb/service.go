@@ -1,8 +1,10 @@
-// Package dynamodb answers DynamoDB's API: an operation table, and the translation between its shapes and the engine.
+// Package dynamodb answers DynamoDB's API: an operation table, and the translation between its shapes and the
+// engine.
 //
-// Callers may rely on this: every operation on a table's items passes TableKeys.Use with the caller before the engine is asked
-// (P2), and every error that a client may see has DynamoDB's code and words. Where its regions word an error differently, with or
-// without "1 validation error detected: " before it, the words are those without.
+// Callers may rely on this: every operation on a table's items passes TableKeys.Use with the caller before
+// the engine is asked (P2), and every error that a client may see has DynamoDB's code and words. Where its
+// regions word an error differently, with or without "1 validation error detected: " before it, the words are
+// those without.
 package dynamodb
 
 import (
@@ -17,18 +19,21 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// TableKeys is what the database needs of the keys of its tables. Errors that the key service gave are passed on as they came.
+// TableKeys is what the database needs of the keys of its tables. Errors that the key service gave are passed
+// on as they came.
 type TableKeys interface {
 	// Use lets the caller through to a table's rows, or says why not.
 	Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error
 	// Wake opens a table's rows for what the database does on its own, or says why not.
 	Wake(ctx context.Context, t *engine.Table) error
 	// Choose finds the key for a kind and, for customer keys, an id, ARN or alias.
-	Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind, keyID string) (engine.Key, error)
+	Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind,
+		keyID string) (engine.Key, error)
 	// Create makes the keys of a table that is about to be created under t.Encryption.Key.
 	Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error
 	// Change puts a table under another key. record makes the change durable in the table's description.
-	Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key, record func() error) error
+	Change(ctx context.Context, caller *auth.Caller, t *engine.Table, to engine.Key,
+		record func() error) error
 	// Destroy erases the keys of a table for good.
 	Destroy(ctx context.Context, id storage.TableID) error
 }
@@ -44,7 +49,8 @@ type Options struct {
 	Authorizer auth.Authorizer
 	// Principals, if set, is asked about the principals of new policies.
 	Principals Principals
-	// EnforceThroughput holds tables to their provisioned throughput, and to their limits of on-demand throughput.
+	// EnforceThroughput holds tables to their provisioned throughput, and to their limits of on-demand
+	// throughput.
 	EnforceThroughput bool
 	// TableQuota is how many tables an account may have per region.
 	TableQuota int
@@ -75,7 +81,8 @@ func New(o Options) *Service {
 		o.TableQuota = DefaultTableQuota
 	}
 	return &Service{
-		engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant), tableQuota: o.TableQuota,
+		engine: o.Engine, keys: o.Keys, clock: o.Clock, transition: max(o.Transition, instant),
+		tableQuota: o.TableQuota,
 		authorizer: o.Authorizer, principals: o.Principals, limits: newLimiter(o),
 	}
 }
@@ -83,12 +90,14 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(checkedFirst(dynamodbapi.CreateTable(), checkNewTags), s.createTableAccess, s.createTable).Without(
+		service.Bind(checkedFirst(dynamodbapi.CreateTable(), checkNewTags), s.createTableAccess,
+			s.createTable).Without(
 			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
 		service.Bind(dynamodbapi.DescribeTable(), s.describeTableAccess, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), listTablesAccess, s.listTables),
 		service.Bind(dynamodbapi.UpdateTable(), s.updateTableAccess, s.updateTable).Without(
-			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency", "ReplicaUpdates"),
+			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency",
+			"ReplicaUpdates"),
 		service.Bind(dynamodbapi.DeleteTable(), s.deleteTableAccess, s.deleteTable),
 		service.Bind(reads(dynamodbapi.PutItem()), s.putItemAccess, s.putItem),
 		service.Bind(reads(dynamodbapi.GetItem()), s.getItemAccess, s.getItem),
@@ -96,24 +105,33 @@ func (s *Service) Table(path *service.Path) *service.Table {
 		service.Bind(reads(dynamodbapi.DeleteItem()), s.deleteItemAccess, s.deleteItem),
 		service.Bind(reads(dynamodbapi.Query()), s.queryAccess, s.query),
 		service.Bind(reads(dynamodbapi.Scan()), s.scanAccess, s.scan),
-		service.Bind(reads(checkedFirst(dynamodbapi.BatchGetItem(), requireReads)), s.batchGetItemAccess, s.batchGetItem),
-		service.Bind(reads(checkedFirst(dynamodbapi.BatchWriteItem(), requireWrites)), s.batchWriteItemAccess, s.batchWriteItem),
+		service.Bind(reads(checkedFirst(dynamodbapi.BatchGetItem(), requireReads)), s.batchGetItemAccess,
+			s.batchGetItem),
+		service.Bind(reads(checkedFirst(dynamodbapi.BatchWriteItem(), requireWrites)), s.batchWriteItemAccess,
+			s.batchWriteItem),
 		service.Bind(reads(dynamodbapi.TransactGetItems()), s.transactGetItemsAccess, s.transactGetItems),
-		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess, s.transactWriteItems),
+		service.Bind(reads(dynamodbapi.TransactWriteItems()), s.transactWriteItemsAccess,
+			s.transactWriteItems),
 		service.Bind(reads(dynamodbapi.ExecuteStatement()), s.executeStatementAccess, s.executeStatement),
 		service.BindParts(reads(dynamodbapi.BatchExecuteStatement()), batchExecuteStatementAccess,
-			service.Parts[dynamodbapi.BatchExecuteStatementInput]{Count: countStatements, Access: s.batchedStatementAccess}, s.batchExecuteStatement),
-		service.Bind(reads(dynamodbapi.ExecuteTransaction()), s.executeTransactionAccess, s.executeTransaction),
-		service.Bind(checkedFirst(dynamodbapi.TagResource(), checkAddedTags), s.tagResourceAccess, s.tagResource),
-		service.Bind(checkedFirst(dynamodbapi.UntagResource(), checkTagKeys), s.untagResourceAccess, s.untagResource),
+			service.Parts[dynamodbapi.BatchExecuteStatementInput]{Count: countStatements,
+				Access: s.batchedStatementAccess}, s.batchExecuteStatement),
+		service.Bind(reads(dynamodbapi.ExecuteTransaction()), s.executeTransactionAccess,
+			s.executeTransaction),
+		service.Bind(checkedFirst(dynamodbapi.TagResource(), checkAddedTags), s.tagResourceAccess,
+			s.tagResource),
+		service.Bind(checkedFirst(dynamodbapi.UntagResource(), checkTagKeys), s.untagResourceAccess,
+			s.untagResource),
 		service.Bind(dynamodbapi.ListTagsOfResource(), s.listTagsAccess, s.listTags),
 		service.Bind(dynamodbapi.PutResourcePolicy(), s.putResourcePolicyAccess, s.putResourcePolicy),
 		service.Bind(dynamodbapi.GetResourcePolicy(), s.getResourcePolicyAccess, s.getResourcePolicy),
-		service.Bind(dynamodbapi.DeleteResourcePolicy(), s.deleteResourcePolicyAccess, s.deleteResourcePolicy),
+		service.Bind(dynamodbapi.DeleteResourcePolicy(), s.deleteResourcePolicyAccess,
+			s.deleteResourcePolicy),
 		service.Bind(dynamodbapi.DescribeEndpoints(), describeEndpointsAccess, describeEndpoints),
 		service.Bind(dynamodbapi.DescribeLimits(), describeLimitsAccess, s.describeLimits),
 		service.Bind(dynamodbapi.DescribeTimeToLive(), s.describeTimeToLiveAccess, s.describeTimeToLive),
 		service.Bind(dynamodbapi.UpdateTimeToLive(), s.updateTimeToLiveAccess, s.updateTimeToLive),
-		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess, s.describeContinuousBackups),
+		service.Bind(dynamodbapi.DescribeContinuousBackups(), s.describeContinuousBackupsAccess,
+			s.describeContinuousBackups),
 	)
 }

@@ -9,7 +9,8 @@ import (
 
 // provisionedTable is plainTable with provisioned throughput.
 func provisionedTable(read, write int) string {
-	return strings.Replace(plainTable, `"BillingMode":"PAY_PER_REQUEST"`, fmt.Sprintf(`"ProvisionedThroughput":{"ReadCapacityUnits":%d,"WriteCapacityUnits":%d}`, read, write), 1)
+	return strings.Replace(plainTable, `"BillingMode":"PAY_PER_REQUEST"`,
+		fmt.Sprintf(`"ProvisionedThroughput":{"ReadCapacityUnits":%d,"WriteCapacityUnits":%d}`, read, write), 1)
 }
 
 func capacityOf(read, write int) string {
@@ -36,8 +37,9 @@ func TestOneKindOfChange(t *testing.T) {
 	update := func(members string) string { return `{"TableName":"plain",` + members + `}` }
 	const (
 		sse, class, protection = `"SSESpecification":{"Enabled":false}`, `"TableClass":"STANDARD"`, `"DeletionProtectionEnabled":true`
-		warm, capacity         = `"WarmThroughput":{"ReadUnitsPerSecond":13000}`, `"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`
-		limits, mode           = `"OnDemandThroughput":{"MaxReadRequestUnits":5}`, `"BillingMode":"PAY_PER_REQUEST"`
+		warm, capacity         = `"WarmThroughput":{"ReadUnitsPerSecond":13000}`,
+			`"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}`
+		limits, mode = `"OnDemandThroughput":{"MaxReadRequestUnits":5}`, `"BillingMode":"PAY_PER_REQUEST"`
 	)
 	alone := func(what string) string {
 		return parameters + what + " modification must be the only operation in the request"
@@ -48,7 +50,8 @@ func TestOneKindOfChange(t *testing.T) {
 		{"class and protection", "UpdateTable", update(protection + "," + class), validation, alone("TableClass")},
 		{"class and mode", "UpdateTable", update(mode + "," + class), validation, alone("TableClass")},
 		{"protection and capacity", "UpdateTable", update(protection + "," + capacity), validation, alone("DeletionProtection")},
-		{"warm throughput and capacity", "UpdateTable", update(warm + "," + capacity), validation, parameters + "WarmThroughput must be the only operation in the request"},
+		{"warm throughput and capacity", "UpdateTable", update(warm + "," + capacity), validation,
+			parameters + "WarmThroughput must be the only operation in the request"},
 		{"limits and capacity", "UpdateTable", update(limits + "," + capacity), validation,
 			parameters + "OnDemandThroughput can only be combined with BillingMode in an UpdateTable request"},
 		{"limits and protection", "UpdateTable", update(limits + "," + protection), validation,
@@ -70,7 +73,8 @@ func TestOnDemandLimits(t *testing.T) {
 			parameters + "MaxReadRequestUnits for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED."},
 		{"nothing to take away", "CreateTable", create(plainTable, `"MaxWriteRequestUnits":-1`), validation, outside},
 		{"too much", "CreateTable", create(plainTable, `"MaxReadRequestUnits":40001`), exceeded,
-			"Subscriber limit exceeded: Requested MaxReadRequestUnits for OnDemandThroughput for table exceeds TableMaxReadCapacityUnits of the account in region eu-west-1"},
+			"Subscriber limit exceeded: Requested MaxReadRequestUnits for OnDemandThroughput for table exceeds TableMaxReadCapacityUnits " +
+				"of the account in region eu-west-1"},
 	})
 	w.must("CreateTable", create(plainTable, `"MaxReadRequestUnits":10`))
 	w.expect("OnDemandThroughput", `{"MaxReadRequestUnits":10}`)
@@ -82,7 +86,8 @@ func TestOnDemandLimits(t *testing.T) {
 	})
 	w.must("UpdateTable", update(`"MaxReadRequestUnits":-1`))
 	w.expect("OnDemandThroughput", `{"MaxWriteRequestUnits":20}`)
-	w.must("UpdateTable", `{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
+	w.must("UpdateTable",
+		`{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
 	w.expect("OnDemandThroughput", "")
 	w.refusals([]refused{{"of a provisioned table", "UpdateTable", update(`"MaxReadRequestUnits":1`), validation,
 		parameters + "MaxReadRequestUnits for OnDemandThroughput cannot be specified when the table BillingMode is PROVISIONED"}})
@@ -98,10 +103,13 @@ func TestWarmThroughput(t *testing.T) {
 	const lower = parameters + "Requested ReadUnitsPerSecond for WarmThroughput for table is lower than "
 	w.refusals([]refused{
 		{"less than on demand", "CreateTable", create(plainTable, "11999"), validation, lower +
-			"initial throughput for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"},
-		{"less than provisioned", "CreateTable", create(provisionedTable(5, 5), "4"), validation, lower + "ReadCapacityUnits of ProvisionedThroughput"},
+			"initial throughput for OnDemand. See: " +
+			"https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"},
+		{"less than provisioned", "CreateTable", create(provisionedTable(5, 5), "4"), validation,
+			lower + "ReadCapacityUnits of ProvisionedThroughput"},
 		{"too much", "CreateTable", create(plainTable, "40001"), exceeded,
-			"Subscriber limit exceeded: Requested ReadUnitsPerSecond for WarmThroughput for table exceeds TableMaxReadCapacityUnits of the account in region eu-west-1"},
+			"Subscriber limit exceeded: Requested ReadUnitsPerSecond for WarmThroughput for table exceeds TableMaxReadCapacityUnits of " +
+				"the account in region eu-west-1"},
 	})
 	w.must("CreateTable", create(provisionedTable(5, 7), "6"))
 	w.advance(time.Hour)
@@ -112,7 +120,8 @@ func TestWarmThroughput(t *testing.T) {
 	w.advance(time.Hour)
 	w.expect("WarmThroughput", `{"ReadUnitsPerSecond":50,"WriteUnitsPerSecond":60,"Status":"ACTIVE"}`)
 	w.refusals([]refused{
-		{"less than before", "UpdateTable", update(`"ReadUnitsPerSecond":49`), validation, lower + "current WarmThroughput, decreasing WarmThroughput is not supported"},
+		{"less than before", "UpdateTable", update(`"ReadUnitsPerSecond":49`), validation,
+			lower + "current WarmThroughput, decreasing WarmThroughput is not supported"},
 		{"nothing", "UpdateTable", update(""), validation, parameters + "No ReadUnitsPerSecond or WriteUnitsPerSecond specified for table"},
 	})
 	for _, capacity := range []string{capacityOf(70, 1), capacityOf(1, 1)} {
@@ -122,7 +131,8 @@ func TestWarmThroughput(t *testing.T) {
 	w.expect("WarmThroughput", `{"ReadUnitsPerSecond":70,"WriteUnitsPerSecond":60,"Status":"ACTIVE"}`)
 	w.must("UpdateTable", `{"TableName":"plain","BillingMode":"PAY_PER_REQUEST"}`)
 	w.advance(time.Hour)
-	w.must("UpdateTable", `{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
+	w.must("UpdateTable",
+		`{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
 	w.expect("WarmThroughput", `{"ReadUnitsPerSecond":12000,"WriteUnitsPerSecond":4000,"Status":"ACTIVE"}`)
 }
 
@@ -137,9 +147,12 @@ func TestDecreases(t *testing.T) {
 	refusal := func(number int) {
 		t.Helper()
 		status, answer := w.call("UpdateTable", capacityOf(1, 100))
-		want := fmt.Sprintf("Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. After the first 4 decreases, each subsequent "+
-			"decrease in the same UTC day can be performed at most once every 3600 seconds. Number of decreases today: %d. Last decrease at ", number)
-		if status != 400 || !strings.Contains(string(answer), want) || !strings.Contains(string(answer), "Coordinated Universal Time. Next decrease can be made at ") {
+		want := fmt.Sprintf("Subscriber limit exceeded: Provisioned throughput decreases are limited within a given UTC day. After the "+
+			"first 4 decreases, each subsequent "+
+			"decrease in the same UTC day can be performed at most once every 3600 seconds. Number of decreases today: %d. Last "+
+			"decrease at ", number)
+		if status != 400 || !strings.Contains(string(answer), want) ||
+			!strings.Contains(string(answer), "Coordinated Universal Time. Next decrease can be made at ") {
 			t.Errorf("%d %s", status, answer)
 		}
 	}
@@ -172,16 +185,19 @@ func TestQuotasOfChanges(t *testing.T) {
 	w.must("UpdateTable", class("STANDARD_INFREQUENT_ACCESS"))
 	w.must("UpdateTable", class("STANDARD_INFREQUENT_ACCESS"))
 	w.must("UpdateTable", class("STANDARD"))
-	w.refusals([]refused{{"class", "UpdateTable", class("STANDARD_INFREQUENT_ACCESS"), exceeded, "Subscriber limit exceeded: Updates to TableClass are limited to 2 times in 30 day(s)."}})
+	w.refusals([]refused{{"class", "UpdateTable", class("STANDARD_INFREQUENT_ACCESS"), exceeded,
+		"Subscriber limit exceeded: Updates to TableClass are limited to 2 times in 30 day(s)."}})
 	w.advance(30 * 24 * time.Hour)
 	w.must("UpdateTable", class("STANDARD_INFREQUENT_ACCESS"))
 	const onDemand = `{"TableName":"plain","BillingMode":"PAY_PER_REQUEST"}`
 	for range 4 {
 		w.must("UpdateTable", onDemand)
-		w.must("UpdateTable", `{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
+		w.must("UpdateTable",
+			`{"TableName":"plain","BillingMode":"PROVISIONED","ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}`)
 	}
 	if status, answer := w.call("UpdateTable", onDemand); status != 400 ||
-		!strings.Contains(string(answer), "Subscriber limit exceeded: Update to PayPerRequest mode are limited to 4 times in 1 day(s). Last update at ") {
+		!strings.Contains(string(answer), "Subscriber limit exceeded: Update to PayPerRequest mode are limited to 4 times in 1 day(s). "+
+			"Last update at ") {
 		t.Errorf("%d %s", status, answer)
 	}
 	w.advance(24 * time.Hour)

@@ -43,20 +43,24 @@ func changeStream(t *engine.Table, spec *dynamodbapi.StreamSpecification, now, s
 	return err
 }
 
-func readStream(spec *dynamodbapi.StreamSpecification, doing string) (enabled bool, view engine.StreamView, err error) {
+func readStream(
+	spec *dynamodbapi.StreamSpecification, doing string,
+) (enabled bool, view engine.StreamView, err error) {
 	enabled = *spec.StreamEnabled
 	switch {
 	case enabled && spec.StreamViewType == nil:
 		return false, "", invalidParameter("%s a stream enabled, UpdateViewType should be specified", doing)
 	case !enabled && spec.StreamViewType != nil:
-		return false, "", invalidParameter("%s a stream disabled, UpdateViewType should not be specified", doing)
+		return false, "", invalidParameter("%s a stream disabled, UpdateViewType should not be specified",
+			doing)
 	case !enabled:
 		return false, "", nil
 	}
 	return true, engine.StreamView(*spec.StreamViewType), nil
 }
 
-// describeStream adds what a table's description says of its latest stream, which stays there while it can be read.
+// describeStream adds what a table's description says of its latest stream, which stays there while it can be
+// read.
 func describeStream(d *dynamodbapi.TableDescription, t *engine.Table, now time.Time) {
 	s := t.LatestStream(now)
 	if s == nil {
@@ -64,6 +68,7 @@ func describeStream(d *dynamodbapi.TableDescription, t *engine.Table, now time.T
 	}
 	d.LatestStreamLabel, d.LatestStreamArn = &s.Label, pointer(t.ARN+"/stream/"+s.Label)
 	if s.Disabled.IsZero() {
-		d.StreamSpecification = &dynamodbapi.StreamSpecification{StreamEnabled: pointer(true), StreamViewType: pointer(string(s.View))}
+		d.StreamSpecification = &dynamodbapi.StreamSpecification{StreamEnabled: pointer(true),
+			StreamViewType: pointer(string(s.View))}
 	}
 }

@@ -72,14 +72,15 @@ func checkTags(tags []dynamodbapi.Tag) error {
 	return nil
 }
 
-// isTagText says whether a key or value of a tag has a length between two bounds and is of letters of any script, digits, spaces and
-// a few marks.
+// isTagText says whether a key or value of a tag has a length between two bounds and is of letters of any
+// script, digits, spaces and a few marks.
 func isTagText(s string, least, most int) bool {
 	if n := utf8.RuneCountInString(s); n < least || n > most {
 		return false
 	}
 	for _, c := range s {
-		if !unicode.IsLetter(c) && !unicode.IsNumber(c) && !unicode.Is(unicode.Mn, c) && !unicode.Is(unicode.Mc, c) && !unicode.Is(unicode.Z, c) &&
+		if !unicode.IsLetter(c) && !unicode.IsNumber(c) && !unicode.Is(unicode.Mn, c) &&
+			!unicode.Is(unicode.Mc, c) && !unicode.Is(unicode.Z, c) &&
 			!strings.ContainsRune("_.:/=+-@", c) {
 			return false
 		}

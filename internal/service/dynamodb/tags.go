@@ -52,7 +52,9 @@ func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
 }
 
 // needTagged is need for requests that name a table by ResourceArn.
-func (s *Service) needTagged(caller *auth.Caller, action string, given *string, needs *auth.Needs) (*conditionKeys, error) {
+func (s *Service) needTagged(
+	caller *auth.Caller, action string, given *string, needs *auth.Needs,
+) (*conditionKeys, error) {
 	name, err := taggedName(caller, given)
 	if err != nil {
 		return nil, err
@@ -61,7 +63,9 @@ func (s *Service) needTagged(caller *auth.Caller, action string, given *string, 
 	return s.add(caller, action, tableARN(name), nil, needs), nil
 }
 
-func (s *Service) tagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs) error {
+func (s *Service) tagResourceAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs,
+) error {
 	c, err := s.needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
 	if err == nil {
 		c.tags = tagMap(in.Tags)
@@ -69,7 +73,9 @@ func (s *Service) tagResourceAccess(_ context.Context, caller *auth.Caller, in *
 	return err
 }
 
-func (s *Service) untagResourceAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs) error {
+func (s *Service) untagResourceAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs,
+) error {
 	c, err := s.needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
 	if err == nil {
 		c.tagKeys = in.TagKeys
@@ -77,7 +83,9 @@ func (s *Service) untagResourceAccess(_ context.Context, caller *auth.Caller, in
 	return err
 }
 
-func (s *Service) listTagsAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs) error {
+func (s *Service) listTagsAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs,
+) error {
 	_, err := s.needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
 	return err
 }
@@ -91,7 +99,9 @@ func tagMap(tags []dynamodbapi.Tag) map[string]string {
 	return byKey
 }
 
-func (s *Service) tagResource(ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput) (*dynamodbapi.TagResourceOutput, error) {
+func (s *Service) tagResource(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput,
+) (*dynamodbapi.TagResourceOutput, error) {
 	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) (err error) {
 		t.Tags, err = addTags(t.Tags, in.Tags)
 		return err
@@ -112,7 +122,9 @@ func (s *Service) untagResource(
 }
 
 // changeTags changes the tags of a table that is neither on its way in nor out.
-func (s *Service) changeTags(ctx context.Context, caller *auth.Caller, given *string, change func(*engine.Table) error) error {
+func (s *Service) changeTags(
+	ctx context.Context, caller *auth.Caller, given *string, change func(*engine.Table) error,
+) error {
 	t, err := s.tagged(caller, given)
 	if err != nil {
 		return err

@@ -32,9 +32,9 @@ func (p purpose) String() string {
 	return "Read"
 }
 
-// bucket is the capacity of a table or index for one purpose. It holds what came in since a moment, at most that of a burst, and is
-// empty when that moment is now. Requests go ahead while there is anything in it; what they cost is taken out when it is known, and
-// may leave a debt that is paid off before the next.
+// bucket is the capacity of a table or index for one purpose. It holds what came in since a moment, at most
+// that of a burst, and is empty when that moment is now. Requests go ahead while there is anything in it;
+// what they cost is taken out when it is known, and may leave a debt that is paid off before the next.
 type bucket struct{ since atomic.Int64 } // nanoseconds since 1970
 
 func (b *bucket) empty(now time.Time) bool { return b.since.Load() >= now.UnixNano() }
@@ -49,7 +49,8 @@ func (b *bucket) take(units, rate float64, now time.Time) {
 	}
 }
 
-// limiter holds tables and global indexes to their capacity. There is no lock that requests to different tables share.
+// limiter holds tables and global indexes to their capacity. There is no lock that requests to different
+// tables share.
 type limiter struct {
 	clock  *clock.Clock
 	tables sync.Map // storage.TableID → *tableBuckets
@@ -74,8 +75,8 @@ func (l *limiter) forget(id storage.TableID) {
 	}
 }
 
-// buckets are those of a table, or of a global index of it. A new one holds what it was made for in its first second, and what came
-// in since.
+// buckets are those of a table, or of a global index of it. A new one holds what it was made for in its first
+// second, and what came in since.
 func (l *limiter) buckets(t *engine.Table, x *engine.Index) *[2]bucket {
 	entry, known := l.tables.Load(t.ID)
 	if !known {
@@ -87,7 +88,8 @@ func (l *limiter) buckets(t *engine.Table, x *engine.Index) *[2]bucket {
 	if x == nil || x.Local {
 		return &of.table
 	}
-	if entry, known = of.indexes.Load(x.Name); !known {
+	entry, known = of.indexes.Load(x.Name)
+	if !known {
 		made := &[2]bucket{}
 		fill(made, t.Created)
 		entry, _ = of.indexes.LoadOrStore(x.Name, made)
@@ -130,8 +132,8 @@ func (l *limiter) take(t *engine.Table, x *engine.Index, p purpose, units float6
 	}
 }
 
-// admit refuses a request for which the table, or the global index that it reads, has no capacity left. A write needs some left in
-// all global indexes: which of them it changes is known only when it is done.
+// admit refuses a request for which the table, or the global index that it reads, has no capacity left. A
+// write needs some left in all global indexes: which of them it changes is known only when it is done.
 func (l *limiter) admit(t *engine.Table, x *engine.Index, p purpose) error {
 	if l == nil {
 		return nil
@@ -147,7 +149,8 @@ func (l *limiter) refuse(t *engine.Table, x *engine.Index, p purpose) *api.Error
 		return throttled(t, x, p)
 	}
 	for i := range t.Indexes {
-		if index := &t.Indexes[i]; p == writing && !index.Local && index.State != engine.IndexClearing && l.exhausted(t, index, writing) {
+		if index := &t.Indexes[i]; p == writing && !index.Local && index.State != engine.IndexClearing &&
+			l.exhausted(t, index, writing) {
 			return throttled(t, index, writing)
 		}
 	}
@@ -189,7 +192,8 @@ func (l *limiter) chargePage(t *engine.Table, x *engine.Index, page *engine.Page
 	}
 }
 
-// chargeWrite takes what a write cost, factor times over. One whose condition failed costs as much as the item that failed it.
+// chargeWrite takes what a write cost, factor times over. One whose condition failed costs as much as the
+// item that failed it.
 func (l *limiter) chargeWrite(t *engine.Table, change engine.Change, err error, factor float64) {
 	if l == nil {
 		return
@@ -205,25 +209,34 @@ func (l *limiter) chargeWrite(t *engine.Table, change engine.Change, err error, 
 
 // Words of requests that are refused for lack of capacity. The reasons say which table or index lacks it.
 const (
-	tableThrottled = "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
-	indexThrottled = "The level of configured provisioned throughput for one or more global secondary indexes of the table was exceeded. " +
-		"Consider increasing your provisioning level for the under-provisioned global secondary indexes with the UpdateTable API"
+	tableThrottled = "The level of configured provisioned throughput for the table was exceeded. Consider " +
+		"increasing your provisioning level with the UpdateTable API."
+	indexThrottled = "The level of configured provisioned throughput for one or more global secondary " +
+		"indexes of the table was exceeded. " +
+		"Consider increasing your provisioning level for the under-provisioned global secondary indexes " +
+		"with the UpdateTable API"
 	limitThrottled = "Throughput exceeds the maximum OnDemandThroughput configured on table or index"
 )
 
 // throttled is the refusal of a request for which there is no capacity left.
 func throttled(t *engine.Table, x *engine.Index, p purpose) *api.Error {
-	kind, resource, message := "Table", t.ARN, tableThrottled
+	kind := "Table"
+	resource := t.ARN
+	message := tableThrottled
 	if x != nil && !x.Local {
-		kind, resource, message = "Index", t.ARN+"/index/"+x.Name, indexThrottled
+		kind = "Index"
+		resource = t.ARN + "/index/" + x.Name
+		message = indexThrottled
 	}
 	because := func(limit string) []dynamodbapi.ThrottlingReason {
-		return []dynamodbapi.ThrottlingReason{{Reason: pointer(kind + p.String() + limit), Resource: &resource}}
+		return []dynamodbapi.ThrottlingReason{{Reason: pointer(kind + p.String() + limit),
+			Resource: &resource}}
 	}
 	if t.PayPerRequest {
 		return dynamodbapi.ThrottlingException(limitThrottled, because("MaxOnDemandThroughputExceeded"))
 	}
-	return dynamodbapi.ProvisionedThroughputExceededException(message, because("ProvisionedThroughputExceeded"))
+	return dynamodbapi.ProvisionedThroughputExceededException(message,
+		because("ProvisionedThroughputExceeded"))
 }
 
 // Codes of CancellationReasons for lack of capacity.
@@ -274,9 +287,11 @@ type leftWrites struct {
 	why      error
 }
 
-// refused says whether a write must be left, and notes it then. What the others cost at least is taken at once, so that those behind
-// them find less.
-func (w *leftWrites) refused(l *limiter, t *engine.Table, called string, request dynamodbapi.WriteRequest) bool {
+// refused says whether a write must be left, and notes it then. What the others cost at least is taken at
+// once, so that those behind them find less.
+func (w *leftWrites) refused(
+	l *limiter, t *engine.Table, called string, request dynamodbapi.WriteRequest,
+) bool {
 	if l == nil {
 		return false
 	}

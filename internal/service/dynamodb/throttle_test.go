@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	tableThrottled = "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
+	tableThrottled = "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning " +
+		"level with the UpdateTable API."
 	indexThrottled = "The level of configured provisioned throughput for one or more global secondary indexes of the table was exceeded. " +
 		"Consider increasing your provisioning level for the under-provisioned global secondary indexes with the UpdateTable API"
 	limitThrottled = "Throughput exceeds the maximum OnDemandThroughput configured on table or index"
@@ -74,8 +75,10 @@ func TestProvisionedThroughput(t *testing.T) {
 		t.Errorf("%d large reads went on a full bucket: %s", done, refusal)
 	}
 	for _, c := range []struct{ operation, body string }{
-		{"Query", `{"TableName":"plain","KeyConditionExpression":"pk=:p","ExpressionAttributeValues":{":p":{"S":"a"}}}`}, {"Scan", `{"TableName":"plain"}`},
-		{"ExecuteStatement", `{"Statement":"SELECT * FROM plain"}`}, {"ExecuteStatement", `{"Statement":"SELECT * FROM plain WHERE pk='a'"}`},
+		{"Query", `{"TableName":"plain","KeyConditionExpression":"pk=:p","ExpressionAttributeValues":{":p":{"S":"a"}}}`},
+		{"Scan", `{"TableName":"plain"}`},
+		{"ExecuteStatement", `{"Statement":"SELECT * FROM plain"}`},
+		{"ExecuteStatement", `{"Statement":"SELECT * FROM plain WHERE pk='a'"}`},
 		{"BatchGetItem", `{"RequestItems":{"plain":{"Keys":[{"pk":{"S":"a"}}]}}}`},
 	} {
 		_, refusal := w.call(c.operation, c.body)
@@ -95,7 +98,8 @@ func TestThrottledTogether(t *testing.T) {
 	for _, c := range []struct{ operation, body string }{
 		{"TransactWriteItems", `{"TransactItems":[{"Delete":{` + sorted + `}},{"Delete":{"TableName":"plain","Key":{"pk":{"S":"a"}}}}]}`},
 		{"TransactGetItems", `{"TransactItems":[{"Get":{` + sorted + `}},{"Get":{"TableName":"plain","Key":{"pk":{"S":"a"}}}}]}`},
-		{"ExecuteTransaction", `{"TransactStatements":[{"Statement":"DELETE FROM sorted WHERE pk='a' AND sk='b'"},{"Statement":"DELETE FROM plain WHERE pk='a'"}]}`},
+		{"ExecuteTransaction",
+			`{"TransactStatements":[{"Statement":"DELETE FROM sorted WHERE pk='a' AND sk='b'"},{"Statement":"DELETE FROM plain WHERE pk='a'"}]}`},
 	} {
 		status, answer := w.call(c.operation, c.body)
 		if got := decode(t, answer).(map[string]any)["CancellationReasons"]; status != 400 || !equalJSON(got, decode(t, []byte(reasons))) {
@@ -104,9 +108,11 @@ func TestThrottledTogether(t *testing.T) {
 	}
 	left := fmt.Sprintf(onePut, 1)
 	w.answers([]answered{
-		{"batch of writes", "BatchWriteItem", `{"RequestItems":{"plain":[` + left + `],"sorted":[{"PutRequest":{"Item":{"pk":{"S":"a"},"sk":{"S":"b"}}}}]}}`,
+		{"batch of writes", "BatchWriteItem", `{"RequestItems":{"plain":[` + left +
+			`],"sorted":[{"PutRequest":{"Item":{"pk":{"S":"a"},"sk":{"S":"b"}}}}]}}`,
 			`{"UnprocessedItems":{"plain":[` + left + `]}}`},
-		{"batch of reads", "BatchGetItem", `{"RequestItems":{"plain":{"Keys":[{"pk":{"S":"a"}}]},"sorted":{"Keys":[{"pk":{"S":"a"},"sk":{"S":"b"}}]}}}`,
+		{"batch of reads", "BatchGetItem",
+			`{"RequestItems":{"plain":{"Keys":[{"pk":{"S":"a"}}]},"sorted":{"Keys":[{"pk":{"S":"a"},"sk":{"S":"b"}}]}}}`,
 			`{"Responses":{"plain":[],"sorted":[{"pk":{"S":"a"},"sk":{"S":"b"}}]},"UnprocessedKeys":{"plain":{"Keys":[{"pk":{"S":"a"}}]}}}`},
 	})
 	w.advance(time.Hour)
@@ -142,7 +148,8 @@ func TestOnDemandThrottling(t *testing.T) {
 func TestThrottledByAnIndex(t *testing.T) {
 	w := begin(t, &world{enforce: true})
 	w.must("CreateTable", strings.Replace(strings.TrimSuffix(provisionedTable(1000, 1000), "}"), `"AttributeDefinitions":[`,
-		`"AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"},`, 1)+`,"GlobalSecondaryIndexes":[{"IndexName":"index","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],
+		`"AttributeDefinitions":[{"AttributeName":"g","AttributeType":"S"},`,
+		1)+`,"GlobalSecondaryIndexes":[{"IndexName":"index","KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],
 		"Projection":{"ProjectionType":"ALL"},"ProvisionedThroughput":{"ReadCapacityUnits":1,"WriteCapacityUnits":1}}]}`)
 	item := `{"TableName":"plain","Item":{"pk":{"S":"a"},"g":{"S":"g"},"v":{"S":"` + strings.Repeat("v", 100<<10) + `"}}}`
 	w.must("PutItem", item)

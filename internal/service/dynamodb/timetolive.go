@@ -10,11 +10,14 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// expiryPause is how long after one change of a table's time to live the next one is refused ("UpdateTimeToLive": it can take up to
-// one hour for the change to fully process; any additional call during this hour is a ValidationException).
+// expiryPause is how long after one change of a table's time to live the next one is refused
+// ("UpdateTimeToLive": it can take up to one hour for the change to fully process; any additional call during
+// this hour is a ValidationException).
 const expiryPause = time.Hour
 
-func (s *Service) describeTimeToLiveAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput, needs *auth.Needs) error {
+func (s *Service) describeTimeToLiveAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput, needs *auth.Needs,
+) error {
 	return s.need(caller, "dynamodb:DescribeTimeToLive", in.TableName, needs)
 }
 
@@ -46,9 +49,12 @@ func expiryStatus(x *engine.Expiry, now time.Time) string {
 	return "DISABLING"
 }
 
-func (s *Service) updateTimeToLiveAccess(_ context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput, needs *auth.Needs) error {
+func (s *Service) updateTimeToLiveAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput, needs *auth.Needs,
+) error {
 	needs.Note("timeToLiveSpecification", map[string]any{
-		"attributeName": *in.TimeToLiveSpecification.AttributeName, "enabled": *in.TimeToLiveSpecification.Enabled,
+		"attributeName": *in.TimeToLiveSpecification.AttributeName,
+		"enabled":       *in.TimeToLiveSpecification.Enabled,
 	})
 	return s.need(caller, "dynamodb:UpdateTimeToLive", in.TableName, needs)
 }
@@ -88,7 +94,8 @@ func (s *Service) changeExpiry(t *engine.Table, name string, enable bool, now ti
 	case enable && x.Enabled && x.Attribute == name:
 		return invalid("TimeToLive is already enabled")
 	case x.Enabled && x.Attribute != name:
-		return invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s", x.Attribute)
+		return invalid("TimeToLive is active on a different AttributeName: current AttributeName is %s",
+			x.Attribute)
 	case !enable && !x.Enabled:
 		return invalid("TimeToLive is already disabled")
 	case enable:

@@ -17,27 +17,35 @@ func TestTimeToLive(t *testing.T) {
 		w.answers([]answered{{name, "DescribeTimeToLive", `{"TableName":"plain"}`, `{"TimeToLiveDescription":{` + want + `}}`}})
 	}
 	w.refusals([]refused{
-		{"while the table is created", "UpdateTimeToLive", spec("until", true), inUse, "Attempt to change a resource which is still in use: Table is being created: plain"},
-		{"of no table", "UpdateTimeToLive", `{"TableName":"nowhere","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`, absent, "Requested resource not found: Table: nowhere not found"},
+		{"while the table is created", "UpdateTimeToLive", spec("until", true), inUse,
+			"Attempt to change a resource which is still in use: Table is being created: plain"},
+		{"of no table", "UpdateTimeToLive", `{"TableName":"nowhere","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`,
+			absent, "Requested resource not found: Table: nowhere not found"},
 		{"without a specification", "UpdateTimeToLive", `{"TableName":"plain"}`, validation,
 			"1 validation error detected: Value null at 'timeToLiveSpecification' failed to satisfy constraint: Member must not be null"},
 		{"without an attribute", "UpdateTimeToLive", `{"TableName":"plain","TimeToLiveSpecification":{"Enabled":true}}`, validation,
-			"1 validation error detected: Value null at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must not be null"},
+			"1 validation error detected: Value null at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member " +
+				"must not be null"},
 		{"with an empty attribute", "UpdateTimeToLive", spec("", true), validation,
-			"1 validation error detected: Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+			"1 validation error detected: Value '' at 'timeToLiveSpecification.attributeName' failed to satisfy constraint: Member must " +
+				"have length greater than or equal to 1"},
 	})
 	w.advance(time.Minute)
 	w.refusals([]refused{{"disabled twice", "UpdateTimeToLive", spec("until", false), validation, "TimeToLive is already disabled"}})
-	w.answers([]answered{{"enabled", "UpdateTimeToLive", spec("until", true), `{"TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`}})
+	w.answers([]answered{{"enabled", "UpdateTimeToLive", spec("until", true),
+		`{"TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`}})
 	state("enabling", `"TimeToLiveStatus":"ENABLING","AttributeName":"until"`)
-	w.refusals([]refused{{"at once again", "UpdateTimeToLive", spec("until", false), validation, "Time to live has been modified multiple times within a fixed interval"}})
+	w.refusals([]refused{{"at once again", "UpdateTimeToLive", spec("until", false), validation,
+		"Time to live has been modified multiple times within a fixed interval"}})
 	w.advance(time.Minute)
 	state("enabled", `"TimeToLiveStatus":"ENABLED","AttributeName":"until"`)
 	w.advance(time.Hour)
 	w.refusals([]refused{
 		{"enabled twice", "UpdateTimeToLive", spec("until", true), validation, "TimeToLive is already enabled"},
-		{"another attribute", "UpdateTimeToLive", spec("ends", true), validation, "TimeToLive is active on a different AttributeName: current AttributeName is until"},
-		{"disabling another attribute", "UpdateTimeToLive", spec("ends", false), validation, "TimeToLive is active on a different AttributeName: current AttributeName is until"},
+		{"another attribute", "UpdateTimeToLive", spec("ends", true), validation,
+			"TimeToLive is active on a different AttributeName: current AttributeName is until"},
+		{"disabling another attribute", "UpdateTimeToLive", spec("ends", false), validation,
+			"TimeToLive is active on a different AttributeName: current AttributeName is until"},
 	})
 	w.must("UpdateTimeToLive", spec("until", false))
 	state("disabling", `"TimeToLiveStatus":"DISABLING","AttributeName":"until"`)
@@ -50,7 +58,8 @@ func TestTimeToLive(t *testing.T) {
 // TestItemsGoByTheClock: moving the clock returns when what expired is gone, also from indexes; until then reads show it.
 func TestItemsGoByTheClock(t *testing.T) {
 	w := newTables(t)
-	w.must("CreateTable", `{"TableName":"indexed","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},
+	w.must("CreateTable",
+		`{"TableName":"indexed","BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},
 		{"AttributeName":"g","AttributeType":"S"}],"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"GlobalSecondaryIndexes":[{"IndexName":"by-g",
 		"KeySchema":[{"AttributeName":"g","KeyType":"HASH"}],"Projection":{"ProjectionType":"ALL"}}]}`)
 	now := time.Now().Unix()
@@ -62,7 +71,8 @@ func TestItemsGoByTheClock(t *testing.T) {
 	w.must("UpdateTimeToLive", `{"TableName":"indexed","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`)
 	count := func(more string) any {
 		t.Helper()
-		return decode(t, w.must("Query", `{"TableName":"indexed","IndexName":"by-g","Select":"COUNT","KeyConditionExpression":"g = :g","ExpressionAttributeValues":{":g":{"S":"one"}}`+more+`}`)).(map[string]any)["Count"]
+		return decode(t, w.must("Query",
+			`{"TableName":"indexed","IndexName":"by-g","Select":"COUNT","KeyConditionExpression":"g = :g","ExpressionAttributeValues":{":g":{"S":"one"}}`+more+`}`)).(map[string]any)["Count"]
 	}
 	if n := fmt.Sprint(count("")); n != fmt.Sprint(many+1) {
 		t.Fatalf("%s items before", n)

@@ -10,7 +10,8 @@ import (
 
 // counted is a transaction that adds one to a counter.
 func counted(token, more string) string {
-	return `{"ClientRequestToken":"` + token + `","TransactItems":[{"Update":{"TableName":"plain","Key":{"pk":{"S":"counter"}},"UpdateExpression":"ADD n :n",
+	return `{"ClientRequestToken":"` + token +
+		`","TransactItems":[{"Update":{"TableName":"plain","Key":{"pk":{"S":"counter"}},"UpdateExpression":"ADD n :n",
 		"ExpressionAttributeValues":{":n":{"N":"1"}}}}]` + more + `}`
 }
 
@@ -20,7 +21,8 @@ func TestTokens(t *testing.T) {
 	const mismatch = "com.amazonaws.dynamodb.v20120810#IdempotentParameterMismatchException"
 	expect := func(n string) {
 		t.Helper()
-		if got := w.must("GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`); !sameJSON(t, got, `{"Item":{"pk":{"S":"counter"},"n":{"N":"`+n+`"}}}`) {
+		if got := w.must("GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`); !sameJSON(t, got,
+			`{"Item":{"pk":{"S":"counter"},"n":{"N":"`+n+`"}}}`) {
 			t.Errorf("want %s: %s", n, got)
 		}
 	}
@@ -29,7 +31,8 @@ func TestTokens(t *testing.T) {
 			`{"ConsumedCapacity":[{"TableName":"plain","CapacityUnits":2,"WriteCapacityUnits":2}]}`},
 		{"again only reads", "TransactWriteItems", counted("token", `,"ReturnConsumedCapacity":"TOTAL"`),
 			`{"ConsumedCapacity":[{"TableName":"plain","CapacityUnits":2,"ReadCapacityUnits":2}]}`},
-		{"in another spelling", "TransactWriteItems", `{"TransactItems":[{"Update":{"ExpressionAttributeValues":{":n":{"N":"1.0"}},"UpdateExpression":"ADD n :n",
+		{"in another spelling", "TransactWriteItems",
+			`{"TransactItems":[{"Update":{"ExpressionAttributeValues":{":n":{"N":"1.0"}},"UpdateExpression":"ADD n :n",
 			"Key":{"pk":{"S":"counter"}},"TableName":"plain"}}],"ClientRequestToken":"token"}`, `{}`},
 	})
 	expect("1")
@@ -55,7 +58,8 @@ func TestTokensOutliveTheServer(t *testing.T) {
 	w.must("TransactWriteItems", counted("token", ""))
 	w.restart()
 	w.must("TransactWriteItems", counted("token", ""))
-	w.answers([]answered{{"once", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`, `{"Item":{"pk":{"S":"counter"},"n":{"N":"1"}}}`}})
+	w.answers([]answered{{"once", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`,
+		`{"Item":{"pk":{"S":"counter"},"n":{"N":"1"}}}`}})
 }
 
 // TestATokenAtOnce: of equal transactions at the same time one is done.
@@ -70,7 +74,8 @@ func TestATokenAtOnce(t *testing.T) {
 		})
 	}
 	all.Wait()
-	w.answers([]answered{{"once for each token", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`, `{"Item":{"pk":{"S":"counter"},"n":{"N":"3"}}}`}})
+	w.answers([]answered{{"once for each token", "GetItem", `{"TableName":"plain","Key":{"pk":{"S":"counter"}}}`,
+		`{"Item":{"pk":{"S":"counter"},"n":{"N":"3"}}}`}})
 }
 
 // TestACancelledTransactionHasNoToken: what was not done is tried again.

@@ -10,35 +10,41 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-// each visits what the request does with the table of the need, and of a transaction only what the need's action is about.
+// each visits what the request does with the table of the need, and of a transaction only what the need's
+// action is about.
 func (c *conditionKeys) each(visit func(*touch)) {
 	switch in := c.request.(type) {
 	case *dynamodbapi.GetItemInput:
 		visit(&touch{
-			key: in.Key, projection: in.ProjectionExpression, names: in.ExpressionAttributeNames, attributes: in.AttributesToGet,
-			selects: selects(nil, in.ProjectionExpression, in.AttributesToGet, nil),
+			key: in.Key, projection: in.ProjectionExpression, names: in.ExpressionAttributeNames,
+			attributes: in.AttributesToGet,
+			selects:    selects(nil, in.ProjectionExpression, in.AttributesToGet, nil),
 		})
 	case *dynamodbapi.PutItemInput:
 		visit(&touch{
-			item: in.Item, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames, attributes: named(in.Expected),
+			item: in.Item, expressions: [2]*string{in.ConditionExpression},
+			names: in.ExpressionAttributeNames, attributes: named(in.Expected),
 			returns: returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
 		})
 	case *dynamodbapi.UpdateItemInput:
 		visit(&touch{
-			key: in.Key, update: in.UpdateExpression, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames,
+			key: in.Key, update: in.UpdateExpression, expressions: [2]*string{in.ConditionExpression},
+			names:      in.ExpressionAttributeNames,
 			attributes: slices.Concat(named(in.AttributeUpdates), named(in.Expected)),
 			returns:    returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
 		})
 	case *dynamodbapi.DeleteItemInput:
 		visit(&touch{
-			key: in.Key, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames, attributes: named(in.Expected),
-			returns: returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
+			key: in.Key, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames,
+			attributes: named(in.Expected),
+			returns:    returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
 		})
 	case *dynamodbapi.QueryInput:
 		visit(c.ofQuery(in))
 	case *dynamodbapi.ScanInput:
 		visit(&touch{
-			projection: in.ProjectionExpression, expressions: [2]*string{in.FilterExpression}, names: in.ExpressionAttributeNames,
+			projection: in.ProjectionExpression, expressions: [2]*string{in.FilterExpression},
+			names:      in.ExpressionAttributeNames,
 			attributes: slices.Concat(in.AttributesToGet, named(in.ScanFilter)),
 			selects:    selects(in.Select, in.ProjectionExpression, in.AttributesToGet, in.IndexName),
 		})
@@ -56,8 +62,9 @@ func (c *conditionKeys) eachOfMany(visit func(*touch)) {
 		for name, r := range in.RequestItems {
 			for _, key := range r.Keys {
 				c.visitOf(&name, visit, &touch{
-					key: key, projection: r.ProjectionExpression, names: r.ExpressionAttributeNames, attributes: r.AttributesToGet,
-					selects: selects(nil, r.ProjectionExpression, r.AttributesToGet, nil),
+					key: key, projection: r.ProjectionExpression, names: r.ExpressionAttributeNames,
+					attributes: r.AttributesToGet,
+					selects:    selects(nil, r.ProjectionExpression, r.AttributesToGet, nil),
 				})
 			}
 		}
@@ -78,8 +85,9 @@ func (c *conditionKeys) eachOfMany(visit func(*touch)) {
 		for i := range in.TransactItems {
 			if g := in.TransactItems[i].Get; g != nil {
 				c.visitOf(g.TableName, visit, &touch{
-					key: g.Key, projection: g.ProjectionExpression, names: g.ExpressionAttributeNames, enclosing: "TransactGetItems",
-					selects: selects(nil, g.ProjectionExpression, nil, nil),
+					key: g.Key, projection: g.ProjectionExpression, names: g.ExpressionAttributeNames,
+					enclosing: "TransactGetItems",
+					selects:   selects(nil, g.ProjectionExpression, nil, nil),
 				})
 			}
 		}
@@ -105,19 +113,28 @@ func ofWrite(item *dynamodbapi.TransactWriteItem) *touch {
 	switch {
 	case item.Put != nil:
 		w := item.Put
-		t.item, t.names, t.expressions[0] = w.Item, w.ExpressionAttributeNames, w.ConditionExpression
+		t.item = w.Item
+		t.names = w.ExpressionAttributeNames
+		t.expressions[0] = w.ConditionExpression
 		t.returns = returns(nil, w.ReturnValuesOnConditionCheckFailure)
 	case item.Update != nil:
 		w := item.Update
-		t.key, t.names, t.expressions[0], t.update = w.Key, w.ExpressionAttributeNames, w.ConditionExpression, w.UpdateExpression
+		t.key = w.Key
+		t.names = w.ExpressionAttributeNames
+		t.expressions[0] = w.ConditionExpression
+		t.update = w.UpdateExpression
 		t.returns = returns(nil, w.ReturnValuesOnConditionCheckFailure)
 	case item.Delete != nil:
 		w := item.Delete
-		t.key, t.names, t.expressions[0] = w.Key, w.ExpressionAttributeNames, w.ConditionExpression
+		t.key = w.Key
+		t.names = w.ExpressionAttributeNames
+		t.expressions[0] = w.ConditionExpression
 		t.returns = returns(nil, w.ReturnValuesOnConditionCheckFailure)
 	case item.ConditionCheck != nil:
 		w := item.ConditionCheck
-		t.key, t.names, t.expressions[0] = w.Key, w.ExpressionAttributeNames, w.ConditionExpression
+		t.key = w.Key
+		t.names = w.ExpressionAttributeNames
+		t.expressions[0] = w.ConditionExpression
 		t.returns = returns(nil, w.ReturnValuesOnConditionCheckFailure)
 	}
 	return t
@@ -125,17 +142,20 @@ func ofWrite(item *dynamodbapi.TransactWriteItem) *touch {
 
 func (c *conditionKeys) ofQuery(in *dynamodbapi.QueryInput) *touch {
 	return &touch{
-		leading: c.queriedPartition(in), projection: in.ProjectionExpression, names: in.ExpressionAttributeNames,
+		leading: c.queriedPartition(in), projection: in.ProjectionExpression,
+		names:       in.ExpressionAttributeNames,
 		expressions: [2]*string{in.KeyConditionExpression, in.FilterExpression},
 		attributes:  slices.Concat(in.AttributesToGet, named(in.QueryFilter), named(in.KeyConditions)),
 		selects:     selects(in.Select, in.ProjectionExpression, in.AttributesToGet, in.IndexName),
 	}
 }
 
-// queriedPartition is the partition key that a query asks for. Where nobody knows which attribute that is, as for a table that is not
-// there, all values that the key condition wants equal count: the query is refused then, or its partition is among them.
+// queriedPartition is the partition key that a query asks for. Where nobody knows which attribute that is, as
+// for a table that is not there, all values that the key condition wants equal count: the query is refused
+// then, or its partition is among them.
 func (c *conditionKeys) queriedPartition(in *dynamodbapi.QueryInput) (values []attribute.Value) {
-	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues, "FilterExpression", "KeyConditionExpression")
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		"FilterExpression", "KeyConditionExpression")
 	condition, err := readKeyCondition(scope, in)
 	if err != nil || condition == nil {
 		return nil
@@ -176,7 +196,8 @@ func selects(given, projection *string, attributes []string, index *string) stri
 	return everything
 }
 
-// returns is the effective ReturnValues of a write. An item that is returned because it failed the condition is returned all the same.
+// returns is the effective ReturnValues of a write. An item that is returned because it failed the condition
+// is returned all the same.
 func returns(given, onFailure *string) string {
 	switch {
 	case onFailure != nil && *onFailure == "ALL_OLD":
@@ -189,7 +210,8 @@ func returns(given, onFailure *string) string {
 
 func named[T any](byName map[string]T) []string { return slices.Sorted(maps.Keys(byName)) }
 
-// consumedCapacityOf is the effective ReturnConsumedCapacity of a request; nil for one that has no such member.
+// consumedCapacityOf is the effective ReturnConsumedCapacity of a request; nil for one that has no such
+// member.
 func consumedCapacityOf(request any) []string {
 	var given *string
 	switch in := request.(type) {

@@ -29,7 +29,9 @@ func (s *Service) transactGetItems(
 }
 
 // getTogether reads the items of a transaction at one moment, and charges their tables.
-func (s *Service) getTogether(ctx context.Context, tables []*engine.Table, places []engine.Place) ([]attribute.Item, error) {
+func (s *Service) getTogether(
+	ctx context.Context, tables []*engine.Table, places []engine.Place,
+) ([]attribute.Item, error) {
 	if engine.SamePlaces(places) {
 		return nil, transactionRefusal(engine.ErrSameItem)
 	}
@@ -46,16 +48,23 @@ func (s *Service) getTogether(ctx context.Context, tables []*engine.Table, place
 	return items, nil
 }
 
-// places finds the tables and the places of the items. A key that does not fit its table cancels the transaction.
-func (s *Service) places(ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem) ([]*engine.Table, []engine.Place, error) {
-	tables, places, misfits := make([]*engine.Table, len(gets)), make([]engine.Place, len(gets)), make([]error, len(gets))
+// places finds the tables and the places of the items. A key that does not fit its table cancels the
+// transaction.
+func (s *Service) places(
+	ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem,
+) ([]*engine.Table, []engine.Place, error) {
+	tables := make([]*engine.Table, len(gets))
+	places := make([]engine.Place,
+		len(gets))
+	misfits := make([]error, len(gets))
 	for i := range gets {
 		var err error
 		if tables[i], err = s.use(ctx, caller, gets[i].Get.TableName); err != nil {
 			return nil, nil, err
 		}
 		if places[i], err = engine.PlaceOf(tables[i], gets[i].Get.Key); err != nil {
-			if misfits[i] = lookupRefusal(err); isFault(err) {
+			misfits[i] = lookupRefusal(err)
+			if isFault(err) {
 				return nil, nil, misfits[i]
 			}
 		}
@@ -70,7 +79,8 @@ func compileGets(gets []dynamodbapi.TransactGetItem) ([]*expression.Projection, 
 		if gets[i].Get.ProjectionExpression == nil {
 			continue
 		}
-		selected := projected{expression: gets[i].Get.ProjectionExpression, names: gets[i].Get.ExpressionAttributeNames}
+		selected := projected{expression: gets[i].Get.ProjectionExpression,
+			names: gets[i].Get.ExpressionAttributeNames}
 		var err error
 		if projections[i], err = selected.compile(); err != nil {
 			return nil, err
@@ -89,5 +99,7 @@ func transactionAnswer(
 			responses[i].Item = selectFrom(projections[i], item)
 		}
 	}
-	return &dynamodbapi.TransactGetItemsOutput{ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses}
+	return &dynamodbapi.TransactGetItemsOutput{
+		ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses,
+	}
 }

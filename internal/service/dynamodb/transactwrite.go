@@ -54,7 +54,9 @@ func (s *Service) transactWriteItems(
 }
 
 // buildWrites ties the writes to their tables. A write that does not fit its table cancels the transaction.
-func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []plannedWrite) ([]*engine.Table, []engine.Write, error) {
+func (s *Service) buildWrites(
+	ctx context.Context, caller *auth.Caller, plan []plannedWrite,
+) ([]*engine.Table, []engine.Write, error) {
 	tables := make([]*engine.Table, len(plan))
 	for i, p := range plan {
 		var err error
@@ -66,7 +68,8 @@ func (s *Service) buildWrites(ctx context.Context, caller *auth.Caller, plan []p
 	for i, p := range plan {
 		var err error
 		if writes[i], err = p.build(tables[i]); err != nil {
-			if misfits[i] = p.word(err); isFault(err) {
+			misfits[i] = p.word(err)
+			if isFault(err) {
 				return nil, nil, misfits[i]
 			}
 		}
@@ -119,8 +122,11 @@ func planWrite(item *dynamodbapi.TransactWriteItem) (plannedWrite, error) {
 	return planCheck(item.ConditionCheck)
 }
 
-// transactedCondition compiles the condition of a write. Unlike elsewhere, placeholders without an expression are let pass.
-func transactedCondition(text *string, names map[string]string, values attribute.Item) (engine.Condition, error) {
+// transactedCondition compiles the condition of a write. Unlike elsewhere, placeholders without an expression
+// are let pass.
+func transactedCondition(
+	text *string, names map[string]string, values attribute.Item,
+) (engine.Condition, error) {
 	if text == nil {
 		return nil, nil
 	}
@@ -132,34 +138,42 @@ func planPut(in *dynamodbapi.Put) (plannedWrite, error) {
 	if err := checkItemSize(in.Item); err != nil {
 		return plannedWrite{}, err
 	}
-	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, refusal, func(t *engine.Table) (engine.Write, error) {
-		return engine.PutOf(t, in.Item, condition)
-	}}, err
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
+		in.ExpressionAttributeValues)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, refusal,
+		func(t *engine.Table) (engine.Write, error) {
+			return engine.PutOf(t, in.Item, condition)
+		}}, err
 }
 
 func planUpdate(in *dynamodbapi.Update) (plannedWrite, error) {
-	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames, values: in.ExpressionAttributeValues}
+	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames,
+		values: in.ExpressionAttributeValues}
 	u, err := compileUpdate(in.UpdateExpression, &c)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
-		w, err := engine.UpdateOf(t, in.Key, u.condition, u.decide)
-		if err == nil {
-			err = u.keepKey(in.Key)
-		}
-		return w, err
-	}}, err
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
+		func(t *engine.Table) (engine.Write, error) {
+			w, err := engine.UpdateOf(t, in.Key, u.condition, u.decide)
+			if err == nil {
+				err = u.keepKey(in.Key)
+			}
+			return w, err
+		}}, err
 }
 
 func planDelete(in *dynamodbapi.Delete) (plannedWrite, error) {
-	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
-		return engine.DeleteOf(t, in.Key, condition)
-	}}, err
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
+		in.ExpressionAttributeValues)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
+		func(t *engine.Table) (engine.Write, error) {
+			return engine.DeleteOf(t, in.Key, condition)
+		}}, err
 }
 
 func planCheck(in *dynamodbapi.ConditionCheck) (plannedWrite, error) {
-	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal, func(t *engine.Table) (engine.Write, error) {
-		return engine.CheckOf(t, in.Key, condition)
-	}}, err
+	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
+		in.ExpressionAttributeValues)
+	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
+		func(t *engine.Table) (engine.Write, error) {
+			return engine.CheckOf(t, in.Key, condition)
+		}}, err
 }

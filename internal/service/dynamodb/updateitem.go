@@ -11,7 +11,9 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) updateItem(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput) (*dynamodbapi.UpdateItemOutput, error) {
+func (s *Service) updateItem(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput,
+) (*dynamodbapi.UpdateItemOutput, error) {
 	u, err := checkUpdate(in)
 	if err != nil {
 		return nil, err
@@ -58,10 +60,13 @@ type itemUpdate struct {
 
 // checkUpdate checks what needs no table, in DynamoDB's order, and compiles update and condition.
 func checkUpdate(in *dynamodbapi.UpdateItemInput) (*itemUpdate, error) {
-	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues, in.Expected, in.ConditionalOperator}
+	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		in.Expected, in.ConditionalOperator}
 	err := checkForms(
-		[]parameter{{"UpdateExpression", in.UpdateExpression != nil}, {"ConditionExpression", in.ConditionExpression != nil}},
-		[]parameter{{"AttributeUpdates", in.AttributeUpdates != nil}, {"Expected", in.Expected != nil}, {"ConditionalOperator", in.ConditionalOperator != nil}})
+		[]parameter{{"UpdateExpression", in.UpdateExpression != nil},
+			{"ConditionExpression", in.ConditionExpression != nil}},
+		[]parameter{{"AttributeUpdates", in.AttributeUpdates != nil}, {"Expected", in.Expected != nil},
+			{"ConditionalOperator", in.ConditionalOperator != nil}})
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +76,8 @@ func checkUpdate(in *dynamodbapi.UpdateItemInput) (*itemUpdate, error) {
 	return legacyUpdate(in.AttributeUpdates, &c)
 }
 
-// compileUpdate compiles an UpdateExpression and the ConditionExpression beside it, which share their placeholders.
+// compileUpdate compiles an UpdateExpression and the ConditionExpression beside it, which share their
+// placeholders.
 func compileUpdate(text *string, c *conditioned) (u *itemUpdate, err error) {
 	u = &itemUpdate{}
 	scope := expression.NewScope(c.names, c.values, "UpdateExpression", "ConditionExpression")
@@ -86,7 +92,9 @@ func compileUpdate(text *string, c *conditioned) (u *itemUpdate, err error) {
 	return u, expressionRefusal(scope.Finish())
 }
 
-func legacyUpdate(given map[string]dynamodbapi.AttributeValueUpdate, c *conditioned) (u *itemUpdate, err error) {
+func legacyUpdate(
+	given map[string]dynamodbapi.AttributeValueUpdate, c *conditioned,
+) (u *itemUpdate, err error) {
 	u = &itemUpdate{onlyDeletes: len(given) > 0, legacy: given != nil}
 	updates := make(map[string]expression.LegacyUpdate, len(given))
 	for name, update := range given {
@@ -159,9 +167,11 @@ func (u *itemUpdate) selectTouched(item attribute.Item) attribute.Item {
 
 const updateTooLarge = "Item size to update has exceeded the maximum allowed size"
 
-// refusal is updateRefusal with the words of AttributeUpdates, where they gave a key of an index another type.
+// refusal is updateRefusal with the words of AttributeUpdates, where they gave a key of an index another
+// type.
 func (u *itemUpdate) refusal(err error) error {
-	if key := new(engine.KeyError); u.legacy && errors.As(err, &key) && key.Index != "" && key.Problem == engine.KeyWrongKind {
+	if key := new(engine.KeyError); u.legacy && errors.As(err, &key) && key.Index != "" &&
+		key.Problem == engine.KeyWrongKind {
 		return invalid("Type mismatch for attribute to update")
 	}
 	return updateRefusal(err)

@@ -13,7 +13,9 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-func (s *Service) updateTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+func (s *Service) updateTable(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput,
+) (*dynamodbapi.UpdateTableOutput, error) {
 	if err := checkTableUpdate(in); err != nil {
 		return nil, err
 	}
@@ -34,10 +36,13 @@ func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
 	}
 	switch {
 	case in.SSESpecification == nil && !changesSettings(in):
-		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, " +
-			"MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required")
+		return invalid("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, " +
+			"GlobalSecondaryIndexUpdates, SSESpecification, ReplicaUpdates, " +
+			"MultiAccountReplicaReady, ReplicaTransitRoleArn, MultiRegionConsistency, " +
+			"DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is required")
 	case in.BillingMode != nil && *in.BillingMode == "PAY_PER_REQUEST" && in.ProvisionedThroughput != nil:
-		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when " +
+			"BillingMode is PAY_PER_REQUEST")
 	case in.ProvisionedThroughput != nil:
 		if err := checkThroughput(in.ProvisionedThroughput); err != nil {
 			return err
@@ -88,7 +93,8 @@ func (s *Service) checkKeyChange(t *engine.Table, wanted wantedKey, now time.Tim
 		return tableBusy(t, now)
 	}
 	if now.Before(t.Encryption.SettlesAt) {
-		return inUse("Attempt to change a resource which is still in use: Table: %s Server-Side Encryption is still being updated", t.Name.Table)
+		return inUse("Attempt to change a resource which is still in use: Table: %s Server-Side Encryption "+
+			"is still being updated", t.Name.Table)
 	}
 	if err := checkSameKey(t.Encryption.Key, wanted); err != nil {
 		return err
@@ -96,7 +102,8 @@ func (s *Service) checkKeyChange(t *engine.Table, wanted wantedKey, now time.Tim
 	return checkChangeQuota(&t.Encryption, wanted, now)
 }
 
-// sameTable guards against a table that was deleted and made anew under its name while a request was under way.
+// sameTable guards against a table that was deleted and made anew under its name while a request was under
+// way.
 func sameTable(next, t *engine.Table) error {
 	if next.ID != t.ID {
 		return notFound("Requested resource not found: Table: %s not found", t.Name.Table)
@@ -105,16 +112,19 @@ func sameTable(next, t *engine.Table) error {
 }
 
 func tableBusy(t *engine.Table, now time.Time) error {
-	state := map[string]string{"CREATING": "created", "UPDATING": "updated", "DELETING": "deleted"}[status(t, now)]
+	state := map[string]string{"CREATING": "created", "UPDATING": "updated",
+		"DELETING": "deleted"}[status(t, now)]
 	if state == "" {
 		return inUse("Attempt to change a resource which is still in use: Table: %s", t.Name.Table)
 	}
-	return inUse("Attempt to change a resource which is still in use: Table is being %s: %s", state, t.Name.Table)
+	return inUse("Attempt to change a resource which is still in use: Table is being %s: %s", state,
+		t.Name.Table)
 }
 
 // changesSettings says whether the request asks for anything but a change of key.
 func changesSettings(in *dynamodbapi.UpdateTableInput) bool {
-	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil || in.OnDemandThroughput != nil || in.WarmThroughput != nil ||
+	return changesCapacity(in) || in.DeletionProtectionEnabled != nil || in.TableClass != nil ||
+		in.OnDemandThroughput != nil || in.WarmThroughput != nil ||
 		in.StreamSpecification != nil || len(in.GlobalSecondaryIndexUpdates) > 0
 }
 
@@ -124,7 +134,9 @@ func changesCapacity(in *dynamodbapi.UpdateTableInput) bool {
 }
 
 // changeSettings applies everything but the key.
-func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynamodbapi.UpdateTableInput) (*dynamodbapi.UpdateTableOutput, error) {
+func (s *Service) changeSettings(
+	ctx context.Context, t *engine.Table, in *dynamodbapi.UpdateTableInput,
+) (*dynamodbapi.UpdateTableOutput, error) {
 	now := s.clock.Now()
 	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
 		if err := sameTable(next, t); err != nil {
@@ -133,10 +145,12 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 		if err := checkChangeable(next, in, now); err != nil {
 			return err
 		}
-		if changesCapacity(in) || in.TableClass != nil || in.StreamSpecification != nil || changesIndexes(in) {
+		if changesCapacity(in) || in.TableClass != nil || in.StreamSpecification != nil ||
+			changesIndexes(in) {
 			next.Updating, next.ActiveAt = true, now.Add(s.transition)
 		}
-		if err := s.applySettings(next, in, now); err != nil || in.ProvisionedThroughput == nil && in.GlobalSecondaryIndexUpdates == nil {
+		if err := s.applySettings(next, in, now); err != nil ||
+			in.ProvisionedThroughput == nil && in.GlobalSecondaryIndexUpdates == nil {
 			return err
 		}
 		return s.checkThroughputQuota(next)
@@ -153,15 +167,16 @@ func (s *Service) changeSettings(ctx context.Context, t *engine.Table, in *dynam
 	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
 }
 
-// checkChangeable refuses changes of a table that is on its way in or out, and changes of what is being changed. Protection can be
-// switched, and the limits of on-demand mode set, while something else changes.
+// checkChangeable refuses changes of a table that is on its way in or out, and changes of what is being
+// changed. Protection can be switched, and the limits of on-demand mode set, while something else changes.
 func checkChangeable(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
 	switch status(t, now) {
 	case "CREATING", "DELETING", "ARCHIVED":
 		return tableBusy(t, now)
 	case "UPDATING":
 		if changesCapacity(in) {
-			return inUse("Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: %s", t.Name.Table)
+			return inUse("Attempt to change a resource which is still in use: Table IOPS are currently "+
+				"being updated. Table: %s", t.Name.Table)
 		}
 		if in.TableClass != nil || in.StreamSpecification != nil || changesIndexes(in) {
 			return tableBusy(t, now)
@@ -213,9 +228,11 @@ func applyCapacity(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.T
 		return nil
 	}
 	if t.PayPerRequest {
-		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
+		return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when " +
+			"BillingMode is PAY_PER_REQUEST")
 	}
-	return changeUnits(&t.Throughput, "table", *in.ProvisionedThroughput.ReadCapacityUnits, *in.ProvisionedThroughput.WriteCapacityUnits, now)
+	return changeUnits(&t.Throughput, "table", *in.ProvisionedThroughput.ReadCapacityUnits,
+		*in.ProvisionedThroughput.WriteCapacityUnits, now)
 }
 
 func changeBilling(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.Time) error {
@@ -230,7 +247,8 @@ func changeBilling(t *engine.Table, in *dynamodbapi.UpdateTableInput, now time.T
 	return readBilling(t, in.BillingMode, in.ProvisionedThroughput, now)
 }
 
-// checkDefinitions lets a request repeat the table's attribute definitions: without a new index there is nothing to define.
+// checkDefinitions lets a request repeat the table's attribute definitions: without a new index there is
+// nothing to define.
 func checkDefinitions(t *engine.Table, given []dynamodbapi.AttributeDefinition) error {
 	definitions, err := readDefinitions(given)
 	if err != nil || len(given) == 0 {
@@ -238,21 +256,25 @@ func checkDefinitions(t *engine.Table, given []dynamodbapi.AttributeDefinition) 
 	}
 	for _, d := range definitions {
 		if !slices.Contains(t.Attributes, d) {
-			return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], keys used: [%s]",
+			return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], "+
+				"keys used: [%s]",
 				strings.Join(definedNames(definitions), ", "), strings.Join(t.KeyNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// changeUnits changes the throughput of what is named. It keeps count of the decreases of the day, which start anew at midnight UTC.
+// changeUnits changes the throughput of what is named. It keeps count of the decreases of the day, which
+// start anew at midnight UTC.
 func changeUnits(p *engine.Throughput, what string, read, write int64, now time.Time) error {
 	kind, _, _ := strings.Cut(what, " ")
 	if read == p.Read && write == p.Write {
-		return invalid("The provisioned throughput for the %s will not change. The requested value equals the current value. "+
+		return invalid("The provisioned throughput for the %s will not change. The requested value equals "+
+			"the current value. "+
 			"Current ReadCapacityUnits provisioned for the %s: %d. Requested ReadCapacityUnits: %d. "+
 			"Current WriteCapacityUnits provisioned for the %s: %d. Requested WriteCapacityUnits: %d. "+
-			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.",
+			"Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher "+
+			"limits.",
 			what, kind, p.Read, read, kind, p.Write, write)
 	}
 	if read > p.Read || write > p.Write {
@@ -270,7 +292,9 @@ func changeUnits(p *engine.Throughput, what string, read, write int64, now time.
 	return nil
 }
 
-func (s *Service) deleteTable(ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteTableInput) (*dynamodbapi.DeleteTableOutput, error) {
+func (s *Service) deleteTable(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteTableInput,
+) (*dynamodbapi.DeleteTableOutput, error) {
 	t, err := s.findNamed(caller, in.TableName)
 	if err != nil {
 		return nil, err
@@ -289,19 +313,23 @@ func (s *Service) deleteTable(ctx context.Context, caller *auth.Caller, in *dyna
 	if err != nil {
 		return nil, refusal(err)
 	}
-	return &dynamodbapi.DeleteTableOutput{TableDescription: describe(updated, now)}, s.finishDeletion(ctx, updated, now)
+	return &dynamodbapi.DeleteTableOutput{TableDescription: describe(updated, now)}, s.finishDeletion(ctx,
+		updated, now)
 }
 
 func checkDeletable(t *engine.Table, now time.Time) error {
 	if t.DeletionProtection {
-		return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first.")
+		return invalid("Resource cannot be deleted as it is currently protected against deletion. Disable " +
+			"deletion protection first.")
 	}
 	if now.Before(t.Encryption.SettlesAt) {
-		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of being updated.", t.Name.Table)
+		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of "+
+			"being updated.", t.Name.Table)
 	}
 	switch status(t, now) {
 	case "UPDATING":
-		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of being updated.", t.Name.Table)
+		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of "+
+			"being updated.", t.Name.Table)
 	case "CREATING", "DELETING":
 		return tableBusy(t, now)
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
-// checkedFirst gives an operation a check that goes before the model's, where DynamoDB has words of its own for what breaks the model.
+// checkedFirst gives an operation a check that goes before the model's, where DynamoDB has words of its own
+// for what breaks the model.
 func checkedFirst[In, Out any](op api.Operation[In, Out], check func(in *In) error) api.Operation[In, Out] {
 	validate := op.Validate
 	op.Validate = func(in *In) error {
@@ -21,8 +22,9 @@ func checkedFirst[In, Out any](op api.Operation[In, Out], check func(in *In) err
 	return op
 }
 
-// reads gives an operation DynamoDB's words for attribute values that break a rule, and DynamoDB's order: what is malformed goes
-// first, then members that break the model, then the values, although they are checked while the request is read.
+// reads gives an operation DynamoDB's words for attribute values that break a rule, and DynamoDB's order:
+// what is malformed goes first, then members that break the model, then the values, although they are checked
+// while the request is read.
 func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
 	read, validate := op.Read, op.Validate
 	op.Validate = func(in *In) error { return longName(validate(in)) }
@@ -51,8 +53,8 @@ func reads[In, Out any](op api.Operation[In, Out]) api.Operation[In, Out] {
 	return op
 }
 
-// longName gives DynamoDB's words to a name in ExpressionAttributeNames that is longer than the model allows: those of a name in an
-// item, which do not repeat it.
+// longName gives DynamoDB's words to a name in ExpressionAttributeNames that is longer than the model allows:
+// those of a name in an item, which do not repeat it.
 func longName(err error) error {
 	var broken *api.Error
 	if errors.As(err, &broken) && strings.Contains(broken.Message, "xpressionAttributeNames'") &&
@@ -118,7 +120,8 @@ func valueRefusal(err error, before strictjson.Reader) error {
 	return invalid("%s", ruleBroken(err))
 }
 
-// locateWrongValue reads the request once more, because DynamoDB says of some members which one the wrong value is in.
+// locateWrongValue reads the request once more, because DynamoDB says of some members which one the wrong
+// value is in.
 func locateWrongValue(r *strictjson.Reader) (message string) {
 	if r.BeginObject() != nil {
 		return ""
@@ -130,7 +133,8 @@ func locateWrongValue(r *strictjson.Reader) (message string) {
 		case err != nil || !ok:
 			return inPlaceholders
 		case string(name) == startKey:
-			if message = wrongItem(r); message != "" {
+			message = wrongItem(r)
+			if message != "" {
 				message = "The provided starting key is invalid: " + message
 			}
 		case isItem(name):
@@ -152,7 +156,8 @@ func wrongItem(r *strictjson.Reader) string {
 	return ruleBroken(err)
 }
 
-// wrongPlaceholder is what is wrong with the first wrong value of the ExpressionAttributeValues that r stands at.
+// wrongPlaceholder is what is wrong with the first wrong value of the ExpressionAttributeValues that r stands
+// at.
 func wrongPlaceholder(r *strictjson.Reader) (message string) {
 	if r.BeginObject() != nil {
 		return ""

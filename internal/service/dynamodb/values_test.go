@@ -14,7 +14,8 @@ import (
 func FuzzWrongValues(f *testing.F) {
 	for _, body := range []string{
 		`{"TableName":"t","Item":{"pk":{"S":"a"}}}`, `{"Item":{"pk":{}},"TableName":"t"}`, `{"Item":{"pk":{"N":"x"}},"TableName":1}`,
-		`{"Item":{"pk":{"S":"a"}},"ExpressionAttributeValues":{":a":{"SS":[]}}}`, `{"Item":{"pk":{"NULL":false}},"x":`, `{"Item":[],"Key":{}}`,
+		`{"Item":{"pk":{"S":"a"}},"ExpressionAttributeValues":{":a":{"SS":[]}}}`, `{"Item":{"pk":{"NULL":false}},"x":`,
+		`{"Item":[],"Key":{}}`,
 		`{"Expected":{"a":{"Value":{"NS":["1","1"]}}},"Item":{}}`, `{"Item":{"a":{"B":"a"}}}`, `{"\u0049tem":{"a":{}},"Item":{}}`,
 	} {
 		f.Add([]byte(body))

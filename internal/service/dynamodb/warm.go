@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// onDemandUnits is what a table in on-demand mode is ready for from the start ("DynamoDB on-demand capacity mode: initial throughput"),
-// and so is each of its global indexes.
+// onDemandUnits is what a table in on-demand mode is ready for from the start ("DynamoDB on-demand capacity
+// mode: initial throughput"), and so is each of its global indexes.
 func onDemandUnits() engine.Units { return engine.Units{Read: 12_000, Write: 4_000} }
 
 // warmed is what has warm throughput: a table, or one of its global indexes.
@@ -25,7 +25,8 @@ func warmedIndex(t *engine.Table, x *engine.Index) warmed {
 	return warmed{t, "index " + x.Name, &x.Throughput, &x.Warm}
 }
 
-// units is what it is ready for: never less than by its mode and its provisioned throughput, nor than it once was.
+// units is what it is ready for: never less than by its mode and its provisioned throughput, nor than it once
+// was.
 func (w warmed) units(noted engine.Units) engine.Units {
 	base := engine.Units{Read: w.provisioned.Read, Write: w.provisioned.Write}
 	if w.table.PayPerRequest {
@@ -62,15 +63,19 @@ func (w warmed) set(given *dynamodbapi.WarmThroughput, created bool, settles tim
 		given             *int64
 		next              *int64
 	}{
-		{"ReadUnitsPerSecond", "TableMaxReadCapacityUnits", "ReadCapacityUnits", given.ReadUnitsPerSecond, &next.Read},
-		{"WriteUnitsPerSecond", "TableMaxWriteCapacityUnits", "WriteCapacityUnits", given.WriteUnitsPerSecond, &next.Write},
+		{"ReadUnitsPerSecond", "TableMaxReadCapacityUnits", "ReadCapacityUnits", given.ReadUnitsPerSecond,
+			&next.Read},
+		{"WriteUnitsPerSecond", "TableMaxWriteCapacityUnits", "WriteCapacityUnits", given.WriteUnitsPerSecond,
+			&next.Write},
 	} {
 		switch {
 		case unit.given == nil:
 		case *unit.given < *unit.next:
-			return invalidParameter("Requested %s for WarmThroughput for %s is lower than %s", unit.name, w.what, w.lowest(created, unit.base))
+			return invalidParameter("Requested %s for WarmThroughput for %s is lower than %s", unit.name,
+				w.what, w.lowest(created, unit.base))
 		case *unit.given > maxTableUnits:
-			return limitExceeded("Subscriber limit exceeded: Requested " + unit.name + " for WarmThroughput for " + w.what + " exceeds " + unit.quota +
+			return limitExceeded("Subscriber limit exceeded: Requested " + unit.name +
+				" for WarmThroughput for " + w.what + " exceeds " + unit.quota +
 				" of the account in region " + w.table.Name.Region)
 		default:
 			*unit.next = *unit.given
@@ -86,7 +91,8 @@ func (w warmed) lowest(created bool, provisioned string) string {
 	case !created:
 		return "current WarmThroughput, decreasing WarmThroughput is not supported"
 	case w.table.PayPerRequest:
-		return "initial throughput for OnDemand. See: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"
+		return "initial throughput for OnDemand. See: " +
+			"https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html#on-demand-capacity-mode-initial"
 	}
 	return provisioned + " of ProvisionedThroughput"
 }
@@ -101,10 +107,14 @@ func (w warmed) at(now time.Time) (shown engine.Units, state string) {
 
 func describeWarm(t *engine.Table, now time.Time) *dynamodbapi.TableWarmThroughputDescription {
 	shown, state := warmedTable(t).at(now)
-	return &dynamodbapi.TableWarmThroughputDescription{ReadUnitsPerSecond: &shown.Read, WriteUnitsPerSecond: &shown.Write, Status: &state}
+	return &dynamodbapi.TableWarmThroughputDescription{ReadUnitsPerSecond: &shown.Read,
+		WriteUnitsPerSecond: &shown.Write, Status: &state}
 }
 
-func describeIndexWarm(t *engine.Table, x *engine.Index, now time.Time) *dynamodbapi.GlobalSecondaryIndexWarmThroughputDescription {
+func describeIndexWarm(
+	t *engine.Table, x *engine.Index, now time.Time,
+) *dynamodbapi.GlobalSecondaryIndexWarmThroughputDescription {
 	shown, state := warmedIndex(t, x).at(now)
-	return &dynamodbapi.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &shown.Read, WriteUnitsPerSecond: &shown.Write, Status: &state}
+	return &dynamodbapi.GlobalSecondaryIndexWarmThroughputDescription{ReadUnitsPerSecond: &shown.Read,
+		WriteUnitsPerSecond: &shown.Write, Status: &state}
 }

@@ -38,7 +38,9 @@ func newSlowWorld(t *testing.T, transition time.Duration) *world {
 // begin opens a world and sees to its end.
 func begin(t *testing.T, w *world) *world {
 	t.Helper()
-	w.t, w.dir, w.region = t, t.TempDir(), "eu-west-1"
+	w.t = t
+	w.dir = t.TempDir()
+	w.region = "eu-west-1"
 	w.open()
 	t.Cleanup(func() {
 		if err := w.server.Close(); err != nil {
@@ -53,7 +55,8 @@ func (w *world) open() {
 	s, err := server.Open(context.Background(), server.Config{
 		DataDir: filepath.Join(w.dir, "data"), ConfigDir: filepath.Join(w.dir, "config"), Listen: []string{"127.0.0.1:0"},
 		Account: "123456789012", Region: w.region, KeyCacheLifetime: 5 * time.Minute, KeySweep: time.Minute,
-		ArchiveAfter: 168 * time.Hour, Open: true, Transition: w.transition, EnforceThroughput: w.enforce, Log: slog.New(slog.DiscardHandler),
+		ArchiveAfter: 168 * time.Hour, Open: true, Transition: w.transition, EnforceThroughput: w.enforce,
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -130,7 +133,8 @@ func (w *world) must(operation, body string) []byte {
 // advance moves the server's clock.
 func (w *world) advance(d time.Duration) {
 	w.t.Helper()
-	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.endpoint+"/_sealtable/clock", strings.NewReader(`{"advance":"`+d.String()+`"}`))
+	req, err := http.NewRequestWithContext(w.t.Context(), http.MethodPost, w.endpoint+"/_sealtable/clock",
+		strings.NewReader(`{"advance":"`+d.String()+`"}`))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -185,7 +189,8 @@ func (w *world) refusals(cases []refused) {
 				t.Fatalf("%s %s: %d %s", c.operation, shorten(c.body), status, answer)
 			}
 			if status != http.StatusBadRequest || got.Type != c.code || got.Message != c.message {
-				t.Errorf("%s %s\n got %d %s\n     %s\nwant 400 %s\n     %s", c.operation, shorten(c.body), status, got.Type, shorten(got.Message), c.code, c.message)
+				t.Errorf("%s %s\n got %d %s\n     %s\nwant 400 %s\n     %s", c.operation, shorten(c.body), status, got.Type,
+					shorten(got.Message), c.code, c.message)
 			}
 		})
 	}

@@ -8,9 +8,11 @@ import (
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
-// need adds the permission for an action on a stream, whose own policy counts, and notes its ARN for the trail.
+// need adds the permission for an action on a stream, whose own policy counts, and notes its ARN for the
+// trail.
 func (s *Service) need(caller *auth.Caller, action string, name streamName, needs *auth.Needs) {
-	needs.Add(auth.Need{Action: action, Resource: name.arn(), Policy: s.tables.PolicyOn(caller, action, name.arn())})
+	needs.Add(auth.Need{Action: action, Resource: name.arn(),
+		Policy: s.tables.PolicyOn(caller, action, name.arn())})
 	needs.Note("streamArn", name.arn())
 }
 
@@ -23,7 +25,9 @@ func (s *Service) needOn(caller *auth.Caller, action string, given *string, need
 }
 
 // listStreamsAccess needs the permission for all streams of a table, or of all tables.
-func listStreamsAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.ListStreamsInput, needs *auth.Needs) error {
+func listStreamsAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.ListStreamsInput, needs *auth.Needs,
+) error {
 	table := "*"
 	if in.TableName != nil {
 		table = *in.TableName
@@ -34,7 +38,9 @@ func listStreamsAccess(_ context.Context, caller *auth.Caller, in *dynamodbstrea
 	return nil
 }
 
-func (s *Service) describeStreamAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput, needs *auth.Needs) error {
+func (s *Service) describeStreamAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput, needs *auth.Needs,
+) error {
 	return s.needOn(caller, "dynamodb:DescribeStream", in.StreamArn, needs)
 }
 
@@ -44,7 +50,9 @@ func (s *Service) getShardIteratorAccess(
 	return s.needOn(caller, "dynamodb:GetShardIterator", in.StreamArn, needs)
 }
 
-func (s *Service) getRecordsAccess(_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput, needs *auth.Needs) error {
+func (s *Service) getRecordsAccess(
+	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput, needs *auth.Needs,
+) error {
 	it, err := s.openIterator(caller, *in.ShardIterator)
 	if err == nil {
 		s.need(caller, "dynamodb:GetRecords", it.name(), needs)

@@ -30,11 +30,13 @@ func (s *Service) listStreams(
 		}
 		after = *in.ExclusiveStartStreamArn
 	}
-	all := slices.DeleteFunc(s.streamsOf(caller, in.TableName), func(name streamName) bool { return name.arn() <= after })
+	all := slices.DeleteFunc(s.streamsOf(caller, in.TableName),
+		func(name streamName) bool { return name.arn() <= after })
 	limit := min(atMost(in.Limit), len(all))
 	out := &dynamodbstreamsapi.ListStreamsOutput{Streams: make([]dynamodbstreamsapi.Stream, limit)}
 	for i, name := range all[:limit] {
-		out.Streams[i] = dynamodbstreamsapi.Stream{StreamArn: pointer(name.arn()), StreamLabel: &name.label, TableName: &name.table.Table}
+		out.Streams[i] = dynamodbstreamsapi.Stream{StreamArn: pointer(name.arn()), StreamLabel: &name.label,
+			TableName: &name.table.Table}
 	}
 	if limit < len(all) {
 		out.LastEvaluatedStreamArn = out.Streams[limit-1].StreamArn
@@ -82,8 +84,10 @@ func (s *Service) describeStream(
 		return nil, refusal(err, name.arn())
 	}
 	d := &dynamodbstreamsapi.StreamDescription{
-		StreamArn: in.StreamArn, StreamLabel: &f.stream.Label, StreamStatus: pointer(status(f.stream, s.clock.Now())),
-		StreamViewType: pointer(string(f.stream.View)), CreationRequestDateTime: &f.stream.Created, TableName: &f.table.Name.Table,
+		StreamArn: in.StreamArn, StreamLabel: &f.stream.Label,
+		StreamStatus:   pointer(status(f.stream, s.clock.Now())),
+		StreamViewType: pointer(string(f.stream.View)), CreationRequestDateTime: &f.stream.Created,
+		TableName: &f.table.Name.Table,
 		KeySchema: keySchema(&f.table.Key),
 	}
 	d.Shards, d.LastEvaluatedShardId = pageOfShards(f.stream, shards, in)
@@ -120,8 +124,10 @@ func pageOfShards(
 
 func describeShard(stream *engine.Stream, shard *engine.Shard) dynamodbstreamsapi.Shard {
 	out := dynamodbstreamsapi.Shard{
-		ShardId:             pointer(shardID(stream, shard.Ordinal)),
-		SequenceNumberRange: &dynamodbstreamsapi.SequenceNumberRange{StartingSequenceNumber: pointer(sequenceNumber(shard.First))},
+		ShardId: pointer(shardID(stream, shard.Ordinal)),
+		SequenceNumberRange: &dynamodbstreamsapi.SequenceNumberRange{
+			StartingSequenceNumber: pointer(sequenceNumber(shard.First)),
+		},
 	}
 	if shard.Closed {
 		out.SequenceNumberRange.EndingSequenceNumber = pointer(sequenceNumber(shard.Last))
@@ -135,7 +141,8 @@ func describeShard(stream *engine.Stream, shard *engine.Shard) dynamodbstreamsap
 func keySchema(k *engine.KeySchema) []dynamodbstreamsapi.KeySchemaElement {
 	out := []dynamodbstreamsapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: pointer("HASH")}}
 	if k.Range != nil {
-		out = append(out, dynamodbstreamsapi.KeySchemaElement{AttributeName: &k.Range.Name, KeyType: pointer("RANGE")})
+		out = append(out, dynamodbstreamsapi.KeySchemaElement{AttributeName: &k.Range.Name,
+			KeyType: pointer("RANGE")})
 	}
 	return out
 }

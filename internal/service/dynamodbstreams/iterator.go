@@ -16,8 +16,8 @@ import (
 // iteratorLifetime is how long an iterator can be used ("GetShardIterator").
 const iteratorLifetime = 15 * time.Minute
 
-// iterator is what a shard iterator says once it is opened. Clients see it sealed under a key of the installation: they can neither read
-// nor make one. It survives a restart of the server.
+// iterator is what a shard iterator says once it is opened. Clients see it sealed under a key of the
+// installation: they can neither read nor make one. It survives a restart of the server.
 type iterator struct {
 	Account, Region, Table string
 	Label                  string
@@ -30,7 +30,8 @@ func iteratorContext() envelope.Context { return envelope.Context{Label: "sealta
 
 func (s *Service) sealIterator(f *found, place engine.StreamPosition) (*string, error) {
 	plain, err := json.Marshal(iterator{
-		Account: f.name.table.Account, Region: f.name.table.Region, Table: f.name.table.Table, Label: f.name.label,
+		Account: f.name.table.Account, Region: f.name.table.Region, Table: f.name.table.Table,
+		Label:   f.name.label,
 		TableID: f.table.ID, Place: place, Made: s.clock.Now().UnixMilli(),
 	})
 	if err != nil {
@@ -43,8 +44,8 @@ func (s *Service) sealIterator(f *found, place engine.StreamPosition) (*string, 
 	return pointer(base64.StdEncoding.EncodeToString(sealed)), nil
 }
 
-// openIterator reads an iterator that was made for the caller's region. Whether it is too old is said by expired, once the caller is
-// known to have permission.
+// openIterator reads an iterator that was made for the caller's region. Whether it is too old is said by
+// expired, once the caller is known to have permission.
 func (s *Service) openIterator(caller *auth.Caller, given string) (*iterator, error) {
 	malformed := invalid("Invalid ShardIterator")
 	sealed, err := base64.StdEncoding.Strict().DecodeString(given)
@@ -71,6 +72,8 @@ func (it *iterator) expired(now time.Time) error {
 	if now.Sub(made) <= iteratorLifetime {
 		return nil
 	}
-	return dynamodbstreamsapi.ExpiredIteratorException("Iterator expired. The iterator was created at time " + made.Format(time.UnixDate) +
-		" while right now it is " + now.Format(time.UnixDate) + " which is further in the future than the tolerated delay of 900000 milliseconds.")
+	return dynamodbstreamsapi.ExpiredIteratorException("Iterator expired. The iterator was created at time " +
+		made.Format(time.UnixDate) +
+		" while right now it is " + now.Format(time.UnixDate) +
+		" which is further in the future than the tolerated delay of 900000 milliseconds.")
 }

@@ -17,7 +17,8 @@ type streamName struct {
 }
 
 func (n streamName) arn() string {
-	return arn.New("dynamodb", n.table.Region, n.table.Account, "table/"+n.table.Table+"/stream/"+n.label).String()
+	return arn.New("dynamodb", n.table.Region, n.table.Account,
+		"table/"+n.table.Table+"/stream/"+n.label).String()
 }
 
 // readARN reads the ARN of a stream in the caller's region.
@@ -37,8 +38,8 @@ func readARN(caller *auth.Caller, given *string) (streamName, error) {
 	return streamName{engine.Name{Account: a.Account, Region: a.Region, Table: table}, label}, nil
 }
 
-// shardID names a shard by when its stream began and by its place among the stream's shards, so that the name of a shard's parent is
-// known when the parent is trimmed. Names are in the order of their shards.
+// shardID names a shard by when its stream began and by its place among the stream's shards, so that the name
+// of a shard's parent is known when the parent is trimmed. Names are in the order of their shards.
 func shardID(stream *engine.Stream, ordinal uint64) string {
 	return fmt.Sprintf("shardId-%020d-%08x", stream.Created.UnixMilli(), ordinal)
 }
@@ -56,14 +57,15 @@ func shardOrdinal(stream *engine.Stream, id string) uint64 {
 	return ordinal
 }
 
-// sequenceNumber writes the number of a record with as many digits as DynamoDB has, the same for all, so that their order as text is
-// that of the records.
+// sequenceNumber writes the number of a record with as many digits as DynamoDB has, the same for all, so that
+// their order as text is that of the records.
 func sequenceNumber(number uint64) string { return fmt.Sprintf("1%020d", number) }
 
 func readSequenceNumber(text string) (number uint64, err error) {
 	digits, ok := strings.CutPrefix(text, "1")
 	if ok && len(digits) == 20 {
-		if number, err = strconv.ParseUint(digits, 10, 64); err == nil && number > 0 && sequenceNumber(number) == text {
+		if number, err = strconv.ParseUint(digits, 10, 64); err == nil && number > 0 &&
+			sequenceNumber(number) == text {
 			return number, nil
 		}
 	}

@@ -15,7 +15,8 @@ const (
 
 // policyOn is a policy of one statement on a stream.
 func policyOn(stream, effect, principal, actions string) string {
-	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":` + principal + `,"Action":` + actions + `,"Resource":"` + stream + `"}]}`
+	return `{"Version":"2012-10-17","Statement":[{"Effect":"` + effect + `","Principal":` + principal + `,"Action":` + actions +
+		`,"Resource":"` + stream + `"}]}`
 }
 
 func putPolicy(stream, document string) string {
@@ -43,11 +44,13 @@ func TestPolicyAcrossAccounts(t *testing.T) {
 	w.must("PutResourcePolicy", putPolicy(table, policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, `"dynamodb:*"`)))
 	guest.refuse("streams:DescribeStream", ask, accessDenied, notLetIn("DescribeStream", stream))
 
-	w.must("PutResourcePolicy", putPolicy(stream, policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, `["dynamodb:DescribeStream","dynamodb:GetShardIterator"]`)))
+	w.must("PutResourcePolicy", putPolicy(stream,
+		policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, `["dynamodb:DescribeStream","dynamodb:GetShardIterator"]`)))
 	shard := text(guest.describe(stream), "Shards.0.ShardId")
 	iterator := guest.iterator(stream, shard, "TRIM_HORIZON", "")
 	guest.refuse("streams:GetRecords", `{"ShardIterator":"`+iterator+`"}`, accessDenied, notLetIn("GetRecords", stream))
-	w.must("PutResourcePolicy", putPolicy(stream, policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, `["dynamodb:GetRecords","dynamodb:GetShardIterator"]`)))
+	w.must("PutResourcePolicy", putPolicy(stream,
+		policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, `["dynamodb:GetRecords","dynamodb:GetShardIterator"]`)))
 	if page := guest.records(iterator, ""); count(page, "Records") != 1 {
 		t.Errorf("the guest reads %v", page)
 	}
@@ -57,7 +60,8 @@ func TestPolicyAcrossAccounts(t *testing.T) {
 	if page := guest.records(guest.iterator(stream, shard, "TRIM_HORIZON", ""), ""); count(page, "Records") != 1 {
 		t.Errorf("after a restart the guest reads %v", page)
 	}
-	w.as("999999999999").refuse("streams:GetShardIterator", from(shard), accessDenied, strings.ReplaceAll(notLetIn("GetShardIterator", stream), stranger, "999999999999"))
+	w.as("999999999999").refuse("streams:GetShardIterator", from(shard), accessDenied,
+		strings.ReplaceAll(notLetIn("GetShardIterator", stream), stranger, "999999999999"))
 	w.must("DeleteResourcePolicy", `{"ResourceArn":"`+stream+`"}`)
 	guest.refuse("streams:GetShardIterator", from(shard), accessDenied, notLetIn("GetShardIterator", stream))
 }
@@ -68,9 +72,11 @@ func TestPolicyDeniesItsOwn(t *testing.T) {
 	stream := w.table("orders", "")
 	ask := `{"StreamArn":"` + stream + `"}`
 	deny := func(actions string) string { return putPolicy(stream, policyOn(stream, "Deny", `"*"`, actions)) }
-	w.refuse("PutResourcePolicy", deny(`"dynamodb:*"`), accessDenied, "The new resource policy will not allow you to update the resource policy in the future.")
+	w.refuse("PutResourcePolicy", deny(`"dynamodb:*"`), accessDenied,
+		"The new resource policy will not allow you to update the resource policy in the future.")
 	w.must("PutResourcePolicy", deny(`["dynamodb:DescribeStream"]`))
-	w.refuse("streams:DescribeStream", ask, accessDenied, "User: arn:aws:iam::123456789012:root is not authorized to perform: dynamodb:DescribeStream on resource: "+
+	w.refuse("streams:DescribeStream", ask, accessDenied, "User: arn:aws:iam::123456789012:root is not authorized to perform: "+
+		"dynamodb:DescribeStream on resource: "+
 		stream+" with an explicit deny in a resource-based policy")
 	w.must("DescribeTable", `{"TableName":"orders"}`)
 	w.must("DeleteResourcePolicy", `{"ResourceArn":"`+stream+`"}`)
@@ -90,7 +96,8 @@ func TestPolicyGoesWithItsStream(t *testing.T) {
 	again := w.must("UpdateTable", `{"TableName":"orders","StreamSpecification":{"StreamEnabled":true,"StreamViewType":"KEYS_ONLY"}}`)
 	second := text(again, "TableDescription.LatestStreamArn")
 	ask := func(stream string) string { return `{"ResourceArn":"` + stream + `"}` }
-	w.refuse("GetResourcePolicy", ask(second), "PolicyNotFoundException", "Resource-based policy not found for the provided ResourceArn: "+second)
+	w.refuse("GetResourcePolicy", ask(second), "PolicyNotFoundException",
+		"Resource-based policy not found for the provided ResourceArn: "+second)
 	w.as(stranger).refuse("streams:DescribeStream", `{"StreamArn":"`+second+`"}`, accessDenied, notLetIn("DescribeStream", second))
 	if got := text(w.must("GetResourcePolicy", ask(first)), "Policy"); got != policy(first) {
 		t.Errorf("the policy of the first stream is %s", got)
@@ -114,7 +121,8 @@ func TestRefusedStreamPolicies(t *testing.T) {
 	w := newWorld(t, 0)
 	stream := w.table("orders", "")
 	allow := func(actions string) string { return policyOn(stream, "Allow", `{"AWS":"`+stranger+`"}`, actions) }
-	w.refuse("PutResourcePolicy", putPolicy(stream, allow(`["dynamodb:GetRecords","dynamodb:GetItem","dynamodb:ListStreams"]`)), "ValidationException",
+	w.refuse("PutResourcePolicy", putPolicy(stream, allow(`["dynamodb:GetRecords","dynamodb:GetItem","dynamodb:ListStreams"]`)),
+		"ValidationException",
 		parameters+`Invalid policy document: The following action names are invalid: "dynamodb:GetItem", "dynamodb:ListStreams"`)
 	w.as(stranger).refuse("PutResourcePolicy", putPolicy(stream, allow(`"dynamodb:GetRecords"`)), "ValidationException",
 		"This action is only supported by accounts that match the resource owner’s account.")
@@ -124,11 +132,14 @@ func TestRefusedStreamPolicies(t *testing.T) {
 	elsewhere := strings.Replace(stream, "eu-west-1", "us-east-1", 1)
 	w.refuse("GetResourcePolicy", `{"ResourceArn":"`+elsewhere+`"}`, "ValidationException", parameters+"Invalid resource Arn: "+elsewhere)
 	other := strings.Replace(stream, "orders", "nowhere", 1)
-	w.refuse("GetResourcePolicy", `{"ResourceArn":"`+other+`"}`, "ResourceNotFoundException", "Requested resource not found: Stream: "+other+" not found")
+	w.refuse("GetResourcePolicy", `{"ResourceArn":"`+other+`"}`, "ResourceNotFoundException",
+		"Requested resource not found: Stream: "+other+" not found")
 	w.must("PutResourcePolicy", putPolicy(stream, allow(`"dynamodb:Get*"`)))
 	_, label, _ := strings.Cut(stream, "/stream/")
-	status, answer := w.ask("PutResourcePolicy", strings.Replace(putPolicy(stream, allow(`"dynamodb:*"`)), `"Policy"`, `"ExpectedRevisionId":"7","Policy"`, 1))
-	if message, _ := answer["message"].(string); status != 400 || !strings.Contains(message, "with revision id 7, but the policy associated to target stream "+label+" has revision id ") {
+	status, answer := w.ask("PutResourcePolicy",
+		strings.Replace(putPolicy(stream, allow(`"dynamodb:*"`)), `"Policy"`, `"ExpectedRevisionId":"7","Policy"`, 1))
+	if message, _ := answer["message"].(string); status != 400 ||
+		!strings.Contains(message, "with revision id 7, but the policy associated to target stream "+label+" has revision id ") {
 		t.Errorf("%d %v", status, answer)
 	}
 }

@@ -46,7 +46,8 @@ func readStart(in *dynamodbstreamsapi.GetShardIteratorInput) (uint64, error) {
 		if in.SequenceNumber != nil {
 			given = "also a SequenceNumber"
 		}
-		return 0, invalid("Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and SequenceNumber or (2) TRIM_HORIZON or LATEST "+
+		return 0, invalid("Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and "+
+			"SequenceNumber or (2) TRIM_HORIZON or LATEST "+
 			"and no SequenceNumber. Request specified %s and %s.", *in.ShardIteratorType, given)
 	}
 	if !wants {
@@ -55,8 +56,11 @@ func readStart(in *dynamodbstreamsapi.GetShardIteratorInput) (uint64, error) {
 	return readSequenceNumber(*in.SequenceNumber)
 }
 
-func (s *Service) place(ctx context.Context, f *found, in *dynamodbstreamsapi.GetShardIteratorInput, number uint64) (engine.StreamPosition, error) {
-	place := engine.StreamPosition{Stream: f.stream.Number, Shard: shardOrdinal(f.stream, *in.ShardId), After: number}
+func (s *Service) place(
+	ctx context.Context, f *found, in *dynamodbstreamsapi.GetShardIteratorInput, number uint64,
+) (engine.StreamPosition, error) {
+	place := engine.StreamPosition{Stream: f.stream.Number, Shard: shardOrdinal(f.stream, *in.ShardId),
+		After: number}
 	switch *in.ShardIteratorType {
 	case "TRIM_HORIZON":
 		return s.engine.Oldest(ctx, f.table, place.Stream, place.Shard)
@@ -77,7 +81,8 @@ func (s *Service) getRecords(
 	limit := maxRecords
 	if in.Limit != nil {
 		if *in.Limit > maxRecords {
-			return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy constraint: Member must have value less than or equal to %d", *in.Limit, maxRecords)
+			return nil, invalid("1 validation error detected: Value '%d' at 'limit' failed to satisfy "+
+				"constraint: Member must have value less than or equal to %d", *in.Limit, maxRecords)
 		}
 		limit = int(*in.Limit)
 	}
@@ -117,15 +122,19 @@ func (s *Service) answer(f *found, page *engine.StreamPage) (*dynamodbstreamsapi
 
 func describeRecord(f *found, r *engine.StreamRecord) dynamodbstreamsapi.Record {
 	out := dynamodbstreamsapi.Record{
-		AwsRegion: &f.name.table.Region, EventID: pointer(eventID(f, r)), EventName: pointer(eventName(r.Event)),
+		AwsRegion: &f.name.table.Region, EventID: pointer(eventID(f, r)),
+		EventName:   pointer(eventName(r.Event)),
 		EventSource: pointer("aws:dynamodb"), EventVersion: pointer("1.1"),
 		Dynamodb: &dynamodbstreamsapi.StreamRecord{
-			ApproximateCreationDateTime: pointer(r.Created.Truncate(time.Second)), Keys: r.Keys, NewImage: r.New, OldImage: r.Old,
-			SequenceNumber: pointer(sequenceNumber(r.Number)), SizeBytes: pointer(int64(r.Size())), StreamViewType: pointer(string(f.stream.View)),
+			ApproximateCreationDateTime: pointer(r.Created.Truncate(time.Second)), Keys: r.Keys,
+			NewImage: r.New, OldImage: r.Old,
+			SequenceNumber: pointer(sequenceNumber(r.Number)), SizeBytes: pointer(int64(r.Size())),
+			StreamViewType: pointer(string(f.stream.View)),
 		},
 	}
 	if r.Expired {
-		out.UserIdentity = &dynamodbstreamsapi.Identity{Type: pointer("Service"), PrincipalId: pointer("dynamodb.amazonaws.com")}
+		out.UserIdentity = &dynamodbstreamsapi.Identity{Type: pointer("Service"),
+			PrincipalId: pointer("dynamodb.amazonaws.com")}
 	}
 	return out
 }

@@ -1,8 +1,10 @@
-// Package dynamodbstreams answers the API of DynamoDB Streams: it shows which streams tables have, and reads them.
+// Package dynamodbstreams answers the API of DynamoDB Streams: it shows which streams tables have, and reads
+// them.
 //
-// Callers may rely on this: a shard's records are given in the order of their changes, none twice and none left out, to whoever goes
-// on with NextShardIterator, and a null NextShardIterator says that there will be no more; every call that reads a table's rows passes
-// Tables.LetThrough with its caller first (P2); and an iterator is of use only where it was made, unchanged, and for 15 minutes.
+// Callers may rely on this: a shard's records are given in the order of their changes, none twice and none
+// left out, to whoever goes on with NextShardIterator, and a null NextShardIterator says that there will be
+// no more; every call that reads a table's rows passes Tables.LetThrough with its caller first (P2); and an
+// iterator is of use only where it was made, unchanged, and for 15 minutes.
 package dynamodbstreams
 
 import (
@@ -25,7 +27,8 @@ import (
 type Tables interface {
 	// LetThrough lets the caller through to a table's rows, or says why not, in the database's words.
 	LetThrough(ctx context.Context, caller *auth.Caller, t *engine.Table) error
-	// PolicyOn is the policy of the resource that counts when the caller does something to it; nil when none does.
+	// PolicyOn is the policy of the resource that counts when the caller does something to it; nil when none
+	// does.
 	PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy
 }
 
@@ -65,7 +68,8 @@ func invalid(format string, args ...any) error {
 }
 
 func noStream(streamARN string) error {
-	return dynamodbstreamsapi.ResourceNotFoundException("Requested resource not found: Stream: " + streamARN + " not found")
+	return dynamodbstreamsapi.ResourceNotFoundException("Requested resource not found: Stream: " + streamARN +
+		" not found")
 }
 
 // refusal gives an error of the engine its name and words.
@@ -74,9 +78,11 @@ func refusal(err error, streamARN string) error {
 	case errors.Is(err, engine.ErrNoStream), errors.Is(err, engine.ErrNoTable):
 		return noStream(streamARN)
 	case errors.Is(err, engine.ErrNoShard):
-		return dynamodbstreamsapi.ResourceNotFoundException("Requested resource not found: Shard does not exist")
+		return dynamodbstreamsapi.ResourceNotFoundException("Requested resource not found: Shard does " +
+			"not exist")
 	case errors.Is(err, engine.ErrTrimmed):
-		return dynamodbstreamsapi.TrimmedDataAccessException("The data you are trying to access has been trimmed")
+		return dynamodbstreamsapi.TrimmedDataAccessException("The data you are trying to access has been " +
+			"trimmed")
 	case errors.Is(err, engine.ErrStartKeyOutside):
 		return invalid("Invalid SequenceNumber: it is not in the range of the shard")
 	}

@@ -141,7 +141,8 @@ func (w *world) refuse(operation, body, code, message string) {
 
 func (w *world) advance(d time.Duration) {
 	w.Helper()
-	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.endpoint+"/_sealtable/clock", strings.NewReader(`{"advance":"`+d.String()+`"}`))
+	req, err := http.NewRequestWithContext(w.Context(), http.MethodPost, w.endpoint+"/_sealtable/clock",
+		strings.NewReader(`{"advance":"`+d.String()+`"}`))
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -184,7 +185,8 @@ const plain = `"BillingMode":"PAY_PER_REQUEST","AttributeDefinitions":[{"Attribu
 // table makes a table with a stream and gives the stream's ARN.
 func (w *world) table(name, more string) (streamARN string) {
 	w.Helper()
-	made := w.must("CreateTable", `{"TableName":"`+name+`",`+plain+more+`,"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}`)
+	made := w.must("CreateTable", `{"TableName":"`+name+`",`+plain+more+
+		`,"StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}`)
 	return text(made, "TableDescription.LatestStreamArn")
 }
 
@@ -200,7 +202,8 @@ func (w *world) describe(streamARN string) any {
 
 func (w *world) iterator(streamARN, shard, kind, more string) string {
 	w.Helper()
-	return text(w.must("streams:GetShardIterator", `{"StreamArn":"`+streamARN+`","ShardId":"`+shard+`","ShardIteratorType":"`+kind+`"`+more+`}`), "ShardIterator")
+	return text(w.must("streams:GetShardIterator", `{"StreamArn":"`+streamARN+`","ShardId":"`+shard+`","ShardIteratorType":"`+kind+`"`+more+
+		`}`), "ShardIterator")
 }
 
 func (w *world) records(iterator, more string) object {

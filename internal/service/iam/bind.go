@@ -18,13 +18,15 @@ type call struct {
 	needs *auth.Needs
 }
 
-// onPrincipal binds an operation on one principal. The access function finds it once and leaves its ARN in the member that names
-// it, so that what was authorised is what runs. A user that is not named is the caller.
+// onPrincipal binds an operation on one principal. The access function finds it once and leaves its ARN in
+// the member that names it, so that what was authorised is what runs. A user that is not named is the caller.
 func onPrincipal[In, Out any](
-	s *Service, op api.Operation[In, Out], kind identity.Kind, name func(*In) **string, describe func(*In, *call),
+	s *Service, op api.Operation[In, Out], kind identity.Kind, name func(*In) **string,
+	describe func(*In, *call),
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	return service.Bind(op, accessPrincipal(s, op.Name, kind, name, describe), runPrincipal(s, op.Name, kind, name, run))
+	return service.Bind(op, accessPrincipal(s, op.Name, kind, name, describe),
+		runPrincipal(s, op.Name, kind, name, run))
 }
 
 func accessPrincipal[In any](
@@ -129,7 +131,8 @@ func onPolicy[In, Out any](
 
 func checkPolicyARN(name string) error {
 	a, ok := arn.Parse(name)
-	if _, is := a.Child("policy"); !ok || !is || a.Service != "iam" || a.Partition != arn.Partition || a.Region != "" {
+	if _, is := a.Child("policy"); !ok || !is || a.Service != "iam" || a.Partition != arn.Partition ||
+		a.Region != "" {
 		return invalid("ARN " + name + " is not valid.")
 	}
 	return nil

@@ -12,11 +12,14 @@ func (s *Service) bindBoundaries() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.PutUserPermissionsBoundary(), identity.User,
 			func(in *iamapi.PutUserPermissionsBoundaryRequest) **string { return &in.UserName },
-			func(in *iamapi.PutUserPermissionsBoundaryRequest, c *call) { c.newBoundary(*in.PermissionsBoundary) },
+			func(in *iamapi.PutUserPermissionsBoundaryRequest, c *call) {
+				c.newBoundary(*in.PermissionsBoundary)
+			},
 			func(
 				ctx context.Context, p *identity.Principal, in *iamapi.PutUserPermissionsBoundaryRequest,
 			) (*iamapi.PutUserPermissionsBoundaryOutput, error) {
-				return &iamapi.PutUserPermissionsBoundaryOutput{}, s.directory.SetBoundary(ctx, p, *in.PermissionsBoundary)
+				return &iamapi.PutUserPermissionsBoundaryOutput{}, s.directory.SetBoundary(ctx, p,
+					*in.PermissionsBoundary)
 			}),
 		onPrincipal(s, iamapi.DeleteUserPermissionsBoundary(), identity.User,
 			func(in *iamapi.DeleteUserPermissionsBoundaryRequest) **string { return &in.UserName }, nil,
@@ -27,11 +30,14 @@ func (s *Service) bindBoundaries() []service.Bound {
 			}),
 		onPrincipal(s, iamapi.PutRolePermissionsBoundary(), identity.Role,
 			func(in *iamapi.PutRolePermissionsBoundaryRequest) **string { return &in.RoleName },
-			func(in *iamapi.PutRolePermissionsBoundaryRequest, c *call) { c.newBoundary(*in.PermissionsBoundary) },
+			func(in *iamapi.PutRolePermissionsBoundaryRequest, c *call) {
+				c.newBoundary(*in.PermissionsBoundary)
+			},
 			func(
 				ctx context.Context, p *identity.Principal, in *iamapi.PutRolePermissionsBoundaryRequest,
 			) (*iamapi.PutRolePermissionsBoundaryOutput, error) {
-				return &iamapi.PutRolePermissionsBoundaryOutput{}, s.directory.SetBoundary(ctx, p, *in.PermissionsBoundary)
+				return &iamapi.PutRolePermissionsBoundaryOutput{}, s.directory.SetBoundary(ctx, p,
+					*in.PermissionsBoundary)
 			}),
 		onPrincipal(s, iamapi.DeleteRolePermissionsBoundary(), identity.Role,
 			func(in *iamapi.DeleteRolePermissionsBoundaryRequest) **string { return &in.RoleName }, nil,

@@ -7,8 +7,8 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
-// conditions are the condition keys of one call ("Actions, resources, and condition keys for AWS Identity and Access
-// Management").
+// conditions are the condition keys of one call ("Actions, resources, and condition keys for AWS Identity and
+// Access Management").
 type conditions struct{ list []condition }
 
 type condition struct {

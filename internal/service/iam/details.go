@@ -20,7 +20,8 @@ type detail struct {
 	policy    *identity.Policy
 }
 
-// authorizationDetails lists users, groups, roles, the account's policies, and those of AWS that are in use, in pages over all of them.
+// authorizationDetails lists users, groups, roles, the account's policies, and those of AWS that are in use,
+// in pages over all of them.
 func (s *Service) authorizationDetails(
 	_ context.Context, account string, in *iamapi.GetAccountAuthorizationDetailsRequest,
 ) (*iamapi.GetAccountAuthorizationDetailsResponse, error) {
@@ -29,8 +30,9 @@ func (s *Service) authorizationDetails(
 		return nil, err
 	}
 	out := &iamapi.GetAccountAuthorizationDetailsResponse{
-		UserDetailList: []iamapi.UserDetail{}, GroupDetailList: []iamapi.GroupDetail{}, RoleDetailList: []iamapi.RoleDetail{},
-		Policies: []iamapi.ManagedPolicyDetail{}, IsTruncated: list.truncated, Marker: list.marker,
+		UserDetailList: []iamapi.UserDetail{}, GroupDetailList: []iamapi.GroupDetail{},
+		RoleDetailList: []iamapi.RoleDetail{},
+		Policies:       []iamapi.ManagedPolicyDetail{}, IsTruncated: list.truncated, Marker: list.marker,
 	}
 	for _, d := range list.items {
 		switch {
@@ -65,7 +67,8 @@ func (d detail) key() string {
 func (s *Service) details(account string, filter []string) []detail {
 	wants := func(what string) bool { return len(filter) == 0 || slices.Contains(filter, what) }
 	var all []detail
-	for what, kind := range map[string]identity.Kind{"User": identity.User, "Group": identity.Group, "Role": identity.Role} {
+	for what, kind := range map[string]identity.Kind{"User": identity.User, "Group": identity.Group,
+		"Role": identity.Role} {
 		if wants(what) {
 			for _, p := range s.directory.List(account, kind, "/") {
 				all = append(all, detail{principal: p})
@@ -88,16 +91,20 @@ func inlineDetails(p *identity.Principal) []iamapi.PolicyDetail {
 
 func (s *Service) userDetail(p *identity.Principal) iamapi.UserDetail {
 	return iamapi.UserDetail{
-		Arn: new(p.ARN()), CreateDate: new(p.Created), Path: new(p.Path), UserId: new(p.ID), UserName: new(p.Name),
+		Arn: new(p.ARN()), CreateDate: new(p.Created), Path: new(p.Path), UserId: new(p.ID),
+		UserName:                new(p.Name),
 		AttachedManagedPolicies: each(p.Attached, attachedPolicy), UserPolicyList: inlineDetails(p),
-		GroupList:           each(s.directory.GroupsOf(p), func(g *identity.Principal) string { return g.Name }),
+		GroupList: each(s.directory.GroupsOf(p), func(g *identity.Principal) string {
+			return g.Name
+		}),
 		PermissionsBoundary: boundaryOf(p.Boundary), Tags: tagsOf(p.Tags),
 	}
 }
 
 func groupDetail(p *identity.Principal) iamapi.GroupDetail {
 	return iamapi.GroupDetail{
-		Arn: new(p.ARN()), CreateDate: new(p.Created), Path: new(p.Path), GroupId: new(p.ID), GroupName: new(p.Name),
+		Arn: new(p.ARN()), CreateDate: new(p.Created), Path: new(p.Path), GroupId: new(p.ID),
+		GroupName:               new(p.Name),
 		AttachedManagedPolicies: each(p.Attached, attachedPolicy), GroupPolicyList: inlineDetails(p),
 	}
 }
@@ -106,20 +113,27 @@ func (s *Service) roleDetail(p *identity.Principal) iamapi.RoleDetail {
 	r := s.role(p)
 	return iamapi.RoleDetail{
 		Arn: r.Arn, CreateDate: r.CreateDate, Path: r.Path, RoleId: r.RoleId, RoleName: r.RoleName,
-		AssumeRolePolicyDocument: r.AssumeRolePolicyDocument, AttachedManagedPolicies: each(p.Attached, attachedPolicy),
-		InstanceProfileList: []iamapi.InstanceProfile{}, RolePolicyList: inlineDetails(p), PermissionsBoundary: r.PermissionsBoundary,
-		RoleLastUsed: r.RoleLastUsed, Tags: r.Tags,
+		AssumeRolePolicyDocument: r.AssumeRolePolicyDocument,
+		AttachedManagedPolicies:  each(p.Attached, attachedPolicy),
+		InstanceProfileList:      []iamapi.InstanceProfile{}, RolePolicyList: inlineDetails(p),
+		PermissionsBoundary: r.PermissionsBoundary,
+		RoleLastUsed:        r.RoleLastUsed, Tags: r.Tags,
 	}
 }
 
 func (s *Service) policyDetail(account string, p *identity.Policy) iamapi.ManagedPolicyDetail {
 	shown := s.policy(account, p)
 	versions := slices.Clone(p.Versions)
-	slices.SortFunc(versions, func(a, b identity.Version) int { return strings.Compare(newestFirst(a), newestFirst(b)) })
+	slices.SortFunc(versions, func(a, b identity.Version) int {
+		return strings.Compare(newestFirst(a), newestFirst(b))
+	})
 	return iamapi.ManagedPolicyDetail{
-		Arn: shown.Arn, AttachmentCount: shown.AttachmentCount, CreateDate: shown.CreateDate, DefaultVersionId: shown.DefaultVersionId,
-		Description: shown.Description, IsAttachable: shown.IsAttachable, Path: shown.Path, PolicyId: shown.PolicyId,
-		PermissionsBoundaryUsageCount: shown.PermissionsBoundaryUsageCount, PolicyName: shown.PolicyName, UpdateDate: shown.UpdateDate,
+		Arn: shown.Arn, AttachmentCount: shown.AttachmentCount, CreateDate: shown.CreateDate,
+		DefaultVersionId: shown.DefaultVersionId,
+		Description:      shown.Description, IsAttachable: shown.IsAttachable, Path: shown.Path,
+		PolicyId:                      shown.PolicyId,
+		PermissionsBoundaryUsageCount: shown.PermissionsBoundaryUsageCount, PolicyName: shown.PolicyName,
+		UpdateDate: shown.UpdateDate,
 		PolicyVersionList: each(versions, func(v identity.Version) iamapi.PolicyVersion {
 			shape := version(p, &v)
 			shape.Document = encoded(v.Document.Text)

@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
-// translate gives a refusal of the directory the name of IAM's error. Others are passed on: they are internal to the client.
+// translate gives a refusal of the directory the name of IAM's error. Others are passed on: they are internal
+// to the client.
 func translate(err error) error {
 	var known *identity.Error
 	if !errors.As(err, &known) {

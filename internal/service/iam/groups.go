@@ -13,24 +13,34 @@ func (s *Service) bindGroups() []service.Bound {
 	return []service.Bound{
 		onNew(iamapi.CreateGroup(), func(account string, in *iamapi.CreateGroupRequest) string {
 			return identity.NameARN(account, identity.Group, pathOf(in.Path), *in.GroupName)
-		}, func(in *iamapi.CreateGroupRequest, c *call) { c.needs.Note("groupName", *in.GroupName) }, s.createGroup),
-		onPrincipal(s, iamapi.GetGroup(), identity.Group, func(in *iamapi.GetGroupRequest) **string { return &in.GroupName }, nil, s.getGroup),
+		}, func(in *iamapi.CreateGroupRequest, c *call) { c.needs.Note("groupName", *in.GroupName) },
+			s.createGroup),
+		onPrincipal(s, iamapi.GetGroup(), identity.Group, func(in *iamapi.GetGroupRequest) **string {
+			return &in.GroupName
+		}, nil, s.getGroup),
 		onNew(iamapi.ListGroups(), func(account string, in *iamapi.ListGroupsRequest) string {
 			return identity.NameARN(account, identity.Group, pathOf(in.PathPrefix), "")
 		}, nil, s.listGroups),
-		onPrincipal(s, iamapi.UpdateGroup(), identity.Group, func(in *iamapi.UpdateGroupRequest) **string { return &in.GroupName },
+		onPrincipal(s, iamapi.UpdateGroup(), identity.Group,
+			func(in *iamapi.UpdateGroupRequest) **string { return &in.GroupName },
 			s.describeMovedGroup,
-			func(ctx context.Context, p *identity.Principal, in *iamapi.UpdateGroupRequest) (*iamapi.UpdateGroupOutput, error) {
-				return &iamapi.UpdateGroupOutput{}, s.directory.Move(ctx, p, text(in.NewGroupName), text(in.NewPath))
+			func(ctx context.Context, p *identity.Principal,
+				in *iamapi.UpdateGroupRequest) (*iamapi.UpdateGroupOutput, error) {
+				return &iamapi.UpdateGroupOutput{}, s.directory.Move(ctx, p, text(in.NewGroupName),
+					text(in.NewPath))
 			}),
-		onPrincipal(s, iamapi.DeleteGroup(), identity.Group, func(in *iamapi.DeleteGroupRequest) **string { return &in.GroupName }, nil,
-			func(ctx context.Context, p *identity.Principal, _ *iamapi.DeleteGroupRequest) (*iamapi.DeleteGroupOutput, error) {
+		onPrincipal(s, iamapi.DeleteGroup(), identity.Group,
+			func(in *iamapi.DeleteGroupRequest) **string { return &in.GroupName }, nil,
+			func(ctx context.Context, p *identity.Principal,
+				_ *iamapi.DeleteGroupRequest) (*iamapi.DeleteGroupOutput, error) {
 				return &iamapi.DeleteGroupOutput{}, s.directory.Delete(ctx, p)
 			}),
 	}
 }
 
-func (s *Service) createGroup(ctx context.Context, account string, in *iamapi.CreateGroupRequest) (*iamapi.CreateGroupResponse, error) {
+func (s *Service) createGroup(
+	ctx context.Context, account string, in *iamapi.CreateGroupRequest,
+) (*iamapi.CreateGroupResponse, error) {
 	p, err := s.directory.Create(ctx, identity.New{
 		Kind: identity.Group, Account: account, Name: *in.GroupName, Path: pathOf(in.Path),
 	})
@@ -40,35 +50,45 @@ func (s *Service) createGroup(ctx context.Context, account string, in *iamapi.Cr
 	return &iamapi.CreateGroupResponse{Group: new(group(p))}, nil
 }
 
-func (s *Service) getGroup(_ context.Context, p *identity.Principal, in *iamapi.GetGroupRequest) (*iamapi.GetGroupResponse, error) {
+func (s *Service) getGroup(
+	_ context.Context, p *identity.Principal, in *iamapi.GetGroupRequest,
+) (*iamapi.GetGroupResponse, error) {
 	list, err := pageOf(s.directory.Members(p), byName, in.Marker, in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
 	return &iamapi.GetGroupResponse{
-		Group: new(group(p)), Users: each(list.items, listedUser), IsTruncated: list.truncated, Marker: list.marker,
+		Group: new(group(p)), Users: each(list.items, listedUser), IsTruncated: list.truncated,
+		Marker: list.marker,
 	}, nil
 }
 
-func (s *Service) listGroups(_ context.Context, account string, in *iamapi.ListGroupsRequest) (*iamapi.ListGroupsResponse, error) {
-	list, err := pageOf(s.directory.List(account, identity.Group, pathOf(in.PathPrefix)), byName, in.Marker, in.MaxItems)
+func (s *Service) listGroups(
+	_ context.Context, account string, in *iamapi.ListGroupsRequest,
+) (*iamapi.ListGroupsResponse, error) {
+	list, err := pageOf(s.directory.List(account, identity.Group, pathOf(in.PathPrefix)), byName, in.Marker,
+		in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.ListGroupsResponse{Groups: each(list.items, group), IsTruncated: list.truncated, Marker: list.marker}, nil
+	return &iamapi.ListGroupsResponse{Groups: each(list.items, group), IsTruncated: list.truncated,
+		Marker: list.marker}, nil
 }
 
 func (s *Service) describeMovedGroup(in *iamapi.UpdateGroupRequest, c *call) {
 	c.needs.Add(auth.Need{
-		Action: "iam:UpdateGroup", Resource: s.movedARN(c.account, identity.Group, *in.GroupName, in.NewGroupName, in.NewPath), Context: c,
+		Action: "iam:UpdateGroup", Resource: s.movedARN(c.account, identity.Group, *in.GroupName,
+			in.NewGroupName, in.NewPath), Context: c,
 	})
 }
 
 func (s *Service) bindMembership() []service.Bound {
 	return []service.Bound{
-		onPrincipal(s, iamapi.AddUserToGroup(), identity.Group, func(in *iamapi.AddUserToGroupRequest) **string { return &in.GroupName },
+		onPrincipal(s, iamapi.AddUserToGroup(), identity.Group,
+			func(in *iamapi.AddUserToGroupRequest) **string { return &in.GroupName },
 			func(in *iamapi.AddUserToGroupRequest, c *call) { c.needs.Note("userName", *in.UserName) },
-			func(ctx context.Context, p *identity.Principal, in *iamapi.AddUserToGroupRequest) (*iamapi.AddUserToGroupOutput, error) {
+			func(ctx context.Context, p *identity.Principal,
+				in *iamapi.AddUserToGroupRequest) (*iamapi.AddUserToGroupOutput, error) {
 				member, err := s.directory.Find(p.Account, identity.User, *in.UserName)
 				if err != nil {
 					return nil, err
@@ -78,7 +98,8 @@ func (s *Service) bindMembership() []service.Bound {
 		onPrincipal(s, iamapi.RemoveUserFromGroup(), identity.Group,
 			func(in *iamapi.RemoveUserFromGroupRequest) **string { return &in.GroupName },
 			func(in *iamapi.RemoveUserFromGroupRequest, c *call) { c.needs.Note("userName", *in.UserName) },
-			func(ctx context.Context, p *identity.Principal, in *iamapi.RemoveUserFromGroupRequest) (*iamapi.RemoveUserFromGroupOutput, error) {
+			func(ctx context.Context, p *identity.Principal,
+				in *iamapi.RemoveUserFromGroupRequest) (*iamapi.RemoveUserFromGroupOutput, error) {
 				member, err := s.directory.Find(p.Account, identity.User, *in.UserName)
 				if err != nil {
 					return nil, err
@@ -97,5 +118,6 @@ func (s *Service) groupsOfUser(
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.ListGroupsForUserResponse{Groups: each(list.items, group), IsTruncated: list.truncated, Marker: list.marker}, nil
+	return &iamapi.ListGroupsForUserResponse{Groups: each(list.items, group), IsTruncated: list.truncated,
+		Marker: list.marker}, nil
 }

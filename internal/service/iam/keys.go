@@ -38,7 +38,8 @@ func (s *Service) bindKeys() []service.Bound {
 		onPrincipal(s, iamapi.DeleteAccessKey(), identity.User,
 			func(in *iamapi.DeleteAccessKeyRequest) **string { return &in.UserName },
 			func(in *iamapi.DeleteAccessKeyRequest, c *call) { c.needs.Note("accessKeyId", *in.AccessKeyId) },
-			func(ctx context.Context, p *identity.Principal, in *iamapi.DeleteAccessKeyRequest) (*iamapi.DeleteAccessKeyOutput, error) {
+			func(ctx context.Context, p *identity.Principal,
+				in *iamapi.DeleteAccessKeyRequest) (*iamapi.DeleteAccessKeyOutput, error) {
 				return &iamapi.DeleteAccessKeyOutput{}, s.directory.DeleteKey(ctx, p, *in.AccessKeyId)
 			}),
 		service.Bind(iamapi.GetAccessKeyLastUsed(), s.lastUsedAccess, s.keyLastUsed),
@@ -53,11 +54,14 @@ func (s *Service) createKey(
 		return nil, err
 	}
 	return &iamapi.CreateAccessKeyResponse{AccessKey: &iamapi.AccessKey{
-		AccessKeyId: &key.ID, CreateDate: &key.Created, SecretAccessKey: &secret, Status: statusOf(key), UserName: new(p.Name),
+		AccessKeyId: &key.ID, CreateDate: &key.Created, SecretAccessKey: &secret, Status: statusOf(key),
+		UserName: new(p.Name),
 	}}, nil
 }
 
-func listKeys(_ context.Context, p *identity.Principal, in *iamapi.ListAccessKeysRequest) (*iamapi.ListAccessKeysResponse, error) {
+func listKeys(
+	_ context.Context, p *identity.Principal, in *iamapi.ListAccessKeysRequest,
+) (*iamapi.ListAccessKeysResponse, error) {
 	copied := each(p.Keys, func(k identity.AccessKey) identity.AccessKey { return k })
 	list, err := pageOf(copied, func(k identity.AccessKey) string { return k.ID }, in.Marker, in.MaxItems)
 	if err != nil {
@@ -65,7 +69,8 @@ func listKeys(_ context.Context, p *identity.Principal, in *iamapi.ListAccessKey
 	}
 	return &iamapi.ListAccessKeysResponse{
 		AccessKeyMetadata: each(list.items, func(k identity.AccessKey) iamapi.AccessKeyMetadata {
-			return iamapi.AccessKeyMetadata{AccessKeyId: &k.ID, CreateDate: &k.Created, Status: statusOf(k), UserName: new(p.Name)}
+			return iamapi.AccessKeyMetadata{AccessKeyId: &k.ID, CreateDate: &k.Created, Status: statusOf(k),
+				UserName: new(p.Name)}
 		}),
 		IsTruncated: list.truncated, Marker: list.marker,
 	}, nil
@@ -77,7 +82,8 @@ func (s *Service) updateKey(
 	if *in.Status != active && *in.Status != inactive {
 		return nil, invalid("An access key can be made Active or Inactive.")
 	}
-	return &iamapi.UpdateAccessKeyOutput{}, s.directory.SetKeyActive(ctx, p, *in.AccessKeyId, *in.Status == active)
+	return &iamapi.UpdateAccessKeyOutput{}, s.directory.SetKeyActive(ctx, p, *in.AccessKeyId,
+		*in.Status == active)
 }
 
 // lastUsedAccess needs the permission on the user whose key it is.
@@ -100,11 +106,13 @@ func (s *Service) keyLastUsed(
 ) (*iamapi.GetAccessKeyLastUsedResponse, error) {
 	p, ok := s.directory.KeyOwner(*in.AccessKeyId)
 	if !ok || p.Account != caller.Account {
-		return nil, iamapi.NoSuchEntityException("The Access Key with id " + *in.AccessKeyId + " cannot be found.")
+		return nil, iamapi.NoSuchEntityException("The Access Key with id " + *in.AccessKeyId +
+			" cannot be found.")
 	}
 	used := &iamapi.AccessKeyLastUsed{Region: new(notApplicable), ServiceName: new(notApplicable)}
 	if use, ok := s.directory.LastUse(*in.AccessKeyId); ok {
-		used = &iamapi.AccessKeyLastUsed{LastUsedDate: &use.Time, Region: &use.Region, ServiceName: &use.Service}
+		used = &iamapi.AccessKeyLastUsed{LastUsedDate: &use.Time, Region: &use.Region,
+			ServiceName: &use.Service}
 	}
 	return &iamapi.GetAccessKeyLastUsedResponse{AccessKeyLastUsed: used, UserName: new(p.Name)}, nil
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
-// maxShown bounds the statements and condition keys on one page: a few large policies could fill any answer with them.
+// maxShown bounds the statements and condition keys on one page: a few large policies could fill any answer
+// with them.
 const maxShown = 20_000
 
 // pageSize is how many results go on a page; it may be fewer than the request wants.
@@ -26,7 +27,8 @@ func (m *simulation) pageSize(wanted *int64) int {
 	return min(size, max(1, maxShown/shown))
 }
 
-// page simulates as much as goes on a page. The marker is how many combinations of action and resource went before.
+// page simulates as much as goes on a page. The marker is how many combinations of action and resource went
+// before.
 func (m *simulation) page(given *options) (*iamapi.SimulatePolicyResponse, error) {
 	m.missingKeys = m.missing()
 	size, start := m.pageSize(given.maxItems), 0
@@ -41,9 +43,11 @@ func (m *simulation) page(given *options) (*iamapi.SimulatePolicyResponse, error
 		}
 	}
 	end := min(total, start+size)
-	out := &iamapi.SimulatePolicyResponse{EvaluationResults: []iamapi.EvaluationResult{}, IsTruncated: new(end < total)}
+	out := &iamapi.SimulatePolicyResponse{EvaluationResults: []iamapi.EvaluationResult{},
+		IsTruncated: new(end < total)}
 	for i := start; i < end; i++ {
-		out.EvaluationResults = append(out.EvaluationResults, m.result(m.actions[i/len(m.resources)], m.resources[i%len(m.resources)]))
+		out.EvaluationResults = append(out.EvaluationResults,
+			m.result(m.actions[i/len(m.resources)], m.resources[i%len(m.resources)]))
 	}
 	if end < total {
 		out.Marker = new(base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(end))))
@@ -51,23 +55,28 @@ func (m *simulation) page(given *options) (*iamapi.SimulatePolicyResponse, error
 	return out, nil
 }
 
-// result is the outcome of one action on one resource. Where the request names resources, it is told for the resource again.
+// result is the outcome of one action on one resource. Where the request names resources, it is told for the
+// resource again.
 func (m *simulation) result(action, resource string) iamapi.EvaluationResult {
 	r := &policy.Request{Principal: m.principal, Action: action, Resource: resource, Context: m.context}
 	p := m.policies(resource)
 	d := policy.Decide(r, p)
 	out := iamapi.EvaluationResult{
-		EvalActionName: &action, EvalResourceName: &resource, EvalDecision: verdict(d), MatchedStatements: m.matched(r, p, d),
-		MissingContextValues: []string{}, PermissionsBoundaryDecisionDetail: m.byBoundary(r), EvalDecisionDetails: m.details(r, p),
+		EvalActionName: &action, EvalResourceName: &resource, EvalDecision: verdict(d),
+		MatchedStatements:    m.matched(r, p, d),
+		MissingContextValues: []string{}, PermissionsBoundaryDecisionDetail: m.byBoundary(r),
+		EvalDecisionDetails: m.details(r, p),
 	}
 	if !m.named {
 		out.MissingContextValues = m.missingKeys
 		return out
 	}
 	out.ResourceSpecificResults = []iamapi.ResourceSpecificResult{{
-		EvalResourceName: &resource, EvalResourceDecision: out.EvalDecision, MatchedStatements: out.MatchedStatements,
-		MissingContextValues: m.missingKeys, PermissionsBoundaryDecisionDetail: out.PermissionsBoundaryDecisionDetail,
-		EvalDecisionDetails: out.EvalDecisionDetails,
+		EvalResourceName: &resource, EvalResourceDecision: out.EvalDecision,
+		MatchedStatements:                 out.MatchedStatements,
+		MissingContextValues:              m.missingKeys,
+		PermissionsBoundaryDecisionDetail: out.PermissionsBoundaryDecisionDetail,
+		EvalDecisionDetails:               out.EvalDecisionDetails,
 	}}
 	return out
 }
@@ -84,7 +93,8 @@ func (m *simulation) policies(resource string) *policy.Policies {
 		p.Gate = m.onResource != nil && (isKey && a.Service == "kms" || isRole && a.Service == "iam")
 	}
 	for i := range m.identity {
-		p.Identity = append(p.Identity, policy.Attached{Name: m.identity[i].Name, Policy: m.identity[i].Compiled})
+		p.Identity = append(p.Identity, policy.Attached{Name: m.identity[i].Name,
+			Policy: m.identity[i].Compiled})
 	}
 	if m.boundary != nil {
 		p.Boundary = m.boundary.Compiled
@@ -105,7 +115,8 @@ func verdict(d policy.Decision) *string {
 	return new("implicitDeny")
 }
 
-// matched are the statements that the decision rests on: those that deny, or all that allow; none where none allowed.
+// matched are the statements that the decision rests on: those that deny, or all that allow; none where none
+// allowed.
 func (m *simulation) matched(r *policy.Request, p *policy.Policies, d policy.Decision) []iamapi.Statement {
 	list := []iamapi.Statement{}
 	if !d.Allowed && !d.Explicit {
@@ -120,12 +131,15 @@ func (m *simulation) matched(r *policy.Request, p *policy.Policies, d policy.Dec
 	}
 	if m.onResource != nil {
 		delegated := p.Gate || r.Principal.Account != p.ResourceAccount
-		list = appendStatements(list, m.onResource, m.onResource.Compiled.ApplyingOnResource(r, effect, m.boundary != nil, delegated))
+		list = appendStatements(list, m.onResource,
+			m.onResource.Compiled.ApplyingOnResource(r, effect, m.boundary != nil, delegated))
 	}
 	return list
 }
 
-func appendStatements(list []iamapi.Statement, from *identity.Source, statements []*policy.Statement) []iamapi.Statement {
+func appendStatements(
+	list []iamapi.Statement, from *identity.Source, statements []*policy.Statement,
+) []iamapi.Statement {
 	kind := "IAM Policy"
 	if from.Name == "ResourcePolicy" {
 		kind = "Resource Policy"
@@ -133,7 +147,8 @@ func appendStatements(list []iamapi.Statement, from *identity.Source, statements
 	for _, s := range statements {
 		start, end := s.Position(from.Text)
 		list = append(list, iamapi.Statement{
-			SourcePolicyId: &from.Name, SourcePolicyType: &kind, StartPosition: position(start), EndPosition: position(end),
+			SourcePolicyId: &from.Name, SourcePolicyType: &kind, StartPosition: position(start),
+			EndPosition: position(end),
 		})
 	}
 	return list
@@ -148,12 +163,13 @@ func (m *simulation) byBoundary(r *policy.Request) *iamapi.PermissionsBoundaryDe
 	if m.boundary == nil {
 		return nil
 	}
-	allowed := len(m.boundary.Compiled.Applying(r, policy.Deny)) == 0 && len(m.boundary.Compiled.Applying(r, policy.Allow)) > 0
+	allowed := len(m.boundary.Compiled.Applying(r, policy.Deny)) == 0 &&
+		len(m.boundary.Compiled.Applying(r, policy.Allow)) > 0
 	return &iamapi.PermissionsBoundaryDecisionDetail{AllowedByPermissionsBoundary: &allowed}
 }
 
-// details say, where the resource is in another account, what each side decides; they are empty for a resource of the same account,
-// and absent where no resource is named.
+// details say, where the resource is in another account, what each side decides; they are empty for a
+// resource of the same account, and absent where no resource is named.
 func (m *simulation) details(r *policy.Request, p *policy.Policies) map[string]string {
 	if !m.named {
 		return nil
@@ -163,13 +179,15 @@ func (m *simulation) details(r *policy.Request, p *policy.Policies) map[string]s
 	}
 	var own []applying
 	for i := range m.identity {
-		own = append(own, applying{m.identity[i].Compiled.Applying(r, policy.Deny), m.identity[i].Compiled.Applying(r, policy.Allow)})
+		own = append(own, applying{m.identity[i].Compiled.Applying(r, policy.Deny),
+			m.identity[i].Compiled.Applying(r, policy.Allow)})
 	}
 	details := map[string]string{"IAM Policy": sideOf(own...), "Resource Policy": sideOf()}
 	if on := p.OnResource; on != nil {
 		bounded := p.Boundary != nil
 		details["Resource Policy"] = sideOf(applying{
-			on.ApplyingOnResource(r, policy.Deny, bounded, true), on.ApplyingOnResource(r, policy.Allow, bounded, true),
+			on.ApplyingOnResource(r, policy.Deny, bounded, true),
+			on.ApplyingOnResource(r, policy.Allow, bounded, true),
 		})
 	}
 	return details

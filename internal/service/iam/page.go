@@ -15,8 +15,8 @@ type page[T any] struct {
 	marker    *string
 }
 
-// pageOf cuts a list into pages. key gives each item a name of its own, by which the list is put in order; the marker is the
-// name of the last item, in a form that nobody is to read.
+// pageOf cuts a list into pages. key gives each item a name of its own, by which the list is put in order;
+// the marker is the name of the last item, in a form that nobody is to read.
 func pageOf[T any](items []T, key func(T) string, marker *string, maxItems *int64) (page[T], error) {
 	size := defaultPage
 	if maxItems != nil {

@@ -25,7 +25,8 @@ func TestPagesGiveEverythingOnce(t *testing.T) {
 			if *p.truncated != (p.marker != nil) {
 				r.Fatal("truncated and marker disagree")
 			}
-			if marker = p.marker; marker == nil {
+			marker = p.marker
+			if marker == nil {
 				break
 			}
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
-// What users, roles and groups have in common about their policies. Each operation has types of its own, which is why
-// userpolicies.go, rolepolicies.go and grouppolicies.go look alike.
+// What users, roles and groups have in common about their policies. Each operation has types of its own,
+// which is why userpolicies.go, rolepolicies.go and grouppolicies.go look alike.
 
 func (c *call) noteInline(name, document *string) {
 	c.needs.Note("policyName", *name)
@@ -24,7 +24,8 @@ func (c *call) notePolicy(policyARN *string) {
 }
 
 func inlineNames(p *identity.Principal, marker *string, maxItems *int64) (page[string], error) {
-	return pageOf(each(p.Inline, func(i identity.Inline) string { return i.Name }), strings.ToLower, marker, maxItems)
+	return pageOf(each(p.Inline, func(i identity.Inline) string { return i.Name }), strings.ToLower, marker,
+		maxItems)
 }
 
 // attachedTo are the ARNs of the policies attached to a principal whose path begins with prefix.

@@ -1,10 +1,10 @@
-// Package iam answers the API of the identity service: an operation table, and the translation between its shapes and the
-// directory of principals.
+// Package iam answers the API of the identity service: an operation table, and the translation between its
+// shapes and the directory of principals.
 //
-// Callers may rely on this: an operation runs only if the caller's policies allow it on the ARN of what it concerns, and what was
-// authorised is what runs, even if a name changes hands in between (P6); every error that a client may see has IAM's code and
-// words; policy documents in answers are percent-encoded, as IAM's are; and an operation or a member that is not honoured is
-// refused by its name (P8).
+// Callers may rely on this: an operation runs only if the caller's policies allow it on the ARN of what it
+// concerns, and what was authorised is what runs, even if a name changes hands in between (P6); every error
+// that a client may see has IAM's code and words; policy documents in answers are percent-encoded, as IAM's
+// are; and an operation or a member that is not honoured is refused by its name (P8).
 //
 // The input of a call is changed while it runs: the names in it become ARNs.
 package iam
@@ -27,8 +27,10 @@ func New(directory *identity.Directory, path *service.Path) *Service {
 	s := &Service{directory: directory, hasRootKey: func(string) bool { return false }}
 	var bound []service.Bound
 	for _, some := range [][]service.Bound{
-		s.bindUsers(), s.bindRoles(), s.bindGroups(), s.bindMembership(), s.bindUserPolicies(), s.bindRolePolicies(),
-		s.bindGroupPolicies(), s.bindPolicies(), s.bindVersions(), s.bindKeys(), s.bindTags(), s.bindBoundaries(), s.bindEmpty(),
+		s.bindUsers(), s.bindRoles(), s.bindGroups(), s.bindMembership(), s.bindUserPolicies(),
+		s.bindRolePolicies(),
+		s.bindGroupPolicies(), s.bindPolicies(), s.bindVersions(), s.bindKeys(), s.bindTags(),
+		s.bindBoundaries(), s.bindEmpty(),
 		s.bindSimulator(), s.bindAuthorizationDetails(), s.bindServiceLinked(), s.bindProviders(),
 		unsupportedOperations(),
 	} {

@@ -12,8 +12,9 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// Service-linked roles: those that DynamoDB's services have in AWS ("Using service-linked roles with DynamoDB"). They can be made,
-// shown and deleted, so that templates which make them work. Nothing here acts in them, so they have no policies.
+// Service-linked roles: those that DynamoDB's services have in AWS ("Using service-linked roles with
+// DynamoDB"). They can be made, shown and deleted, so that templates which make them work. Nothing here acts
+// in them, so they have no policies.
 
 const servicePath = "/aws-service-role/"
 
@@ -34,15 +35,17 @@ func linkedRole(serviceName string) (name string, ok bool) {
 
 func (s *Service) bindServiceLinked() []service.Bound {
 	return []service.Bound{
-		onNew(iamapi.CreateServiceLinkedRole(), func(account string, in *iamapi.CreateServiceLinkedRoleRequest) string {
-			name, _ := linkedRole(*in.AWSServiceName)
-			return identity.NameARN(account, identity.Role, servicePath+*in.AWSServiceName+"/", name)
-		}, func(in *iamapi.CreateServiceLinkedRoleRequest, c *call) {
-			c.set("iam:awsservicename", *in.AWSServiceName)
-			c.needs.Note("aWSServiceName", *in.AWSServiceName)
-		}, s.createServiceLinked),
+		onNew(iamapi.CreateServiceLinkedRole(),
+			func(account string, in *iamapi.CreateServiceLinkedRoleRequest) string {
+				name, _ := linkedRole(*in.AWSServiceName)
+				return identity.NameARN(account, identity.Role, servicePath+*in.AWSServiceName+"/", name)
+			}, func(in *iamapi.CreateServiceLinkedRoleRequest, c *call) {
+				c.set("iam:awsservicename", *in.AWSServiceName)
+				c.needs.Note("aWSServiceName", *in.AWSServiceName)
+			}, s.createServiceLinked),
 		onPrincipal(s, iamapi.DeleteServiceLinkedRole(), identity.Role,
-			func(in *iamapi.DeleteServiceLinkedRoleRequest) **string { return &in.RoleName }, nil, s.deleteServiceLinked),
+			func(in *iamapi.DeleteServiceLinkedRoleRequest) **string { return &in.RoleName }, nil,
+			s.deleteServiceLinked),
 		service.Bind(iamapi.GetServiceLinkedRoleDeletionStatus(), deletionStatusAccess, s.deletionStatus),
 	}
 }
@@ -52,18 +55,21 @@ func (s *Service) createServiceLinked(
 ) (*iamapi.CreateServiceLinkedRoleResponse, error) {
 	name, ok := linkedRole(*in.AWSServiceName)
 	if !ok {
-		return nil, iamapi.InvalidInputException(*in.AWSServiceName + " has no service-linked role in this installation.")
+		return nil, iamapi.InvalidInputException(*in.AWSServiceName +
+			" has no service-linked role in this installation.")
 	}
 	if in.CustomSuffix != nil {
 		return nil, iamapi.InvalidInputException("Custom suffix is not allowed for " + *in.AWSServiceName)
 	}
 	p, err := s.directory.Create(ctx, identity.New{
-		Kind: identity.Role, Account: account, Name: name, Path: servicePath + *in.AWSServiceName + "/", Description: text(in.Description),
+		Kind: identity.Role, Account: account, Name: name, Path: servicePath + *in.AWSServiceName + "/",
+		Description: text(in.Description),
 		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":%q},"Action":"sts:AssumeRole"}]}`,
 			*in.AWSServiceName),
 	})
 	if reason, refused := identity.ReasonOf(err); refused && reason == identity.AlreadyExists {
-		return nil, iamapi.InvalidInputException("Service role name " + name + " has been taken in this account, please try a different suffix.")
+		return nil, iamapi.InvalidInputException("Service role name " + name +
+			" has been taken in this account, please try a different suffix.")
 	}
 	if err != nil {
 		return nil, err
@@ -71,17 +77,20 @@ func (s *Service) createServiceLinked(
 	return &iamapi.CreateServiceLinkedRoleResponse{Role: madeRole(p)}, nil
 }
 
-// deleteServiceLinked deletes at once: nothing holds on to these roles. The task's id says all that is to know of it.
+// deleteServiceLinked deletes at once: nothing holds on to these roles. The task's id says all that is to
+// know of it.
 func (s *Service) deleteServiceLinked(
 	ctx context.Context, p *identity.Principal, _ *iamapi.DeleteServiceLinkedRoleRequest,
 ) (*iamapi.DeleteServiceLinkedRoleResponse, error) {
 	if !strings.HasPrefix(p.Path, servicePath) {
-		return nil, iamapi.NoSuchEntityException("The service-linked role with name " + p.Name + " cannot be found.")
+		return nil, iamapi.NoSuchEntityException("The service-linked role with name " + p.Name +
+			" cannot be found.")
 	}
 	if err := s.directory.Delete(ctx, p); err != nil {
 		return nil, err
 	}
-	return &iamapi.DeleteServiceLinkedRoleResponse{DeletionTaskId: new("task" + p.Path + p.Name + "/" + strings.ToLower(rand.Text()))}, nil
+	return &iamapi.DeleteServiceLinkedRoleResponse{DeletionTaskId: new("task" + p.Path + p.Name + "/" +
+		strings.ToLower(rand.Text()))}, nil
 }
 
 // deletionTask is the path and the name of the role in a task's id.
@@ -96,7 +105,8 @@ func deletionTask(id string) (path, name string, ok bool) {
 }
 
 func deletionStatusAccess(
-	_ context.Context, caller *auth.Caller, in *iamapi.GetServiceLinkedRoleDeletionStatusRequest, needs *auth.Needs,
+	_ context.Context, caller *auth.Caller, in *iamapi.GetServiceLinkedRoleDeletionStatusRequest,
+	needs *auth.Needs,
 ) error {
 	needs.Note("deletionTaskId", *in.DeletionTaskId)
 	path, name, ok := deletionTask(*in.DeletionTaskId)
@@ -104,8 +114,9 @@ func deletionStatusAccess(
 		return iamapi.NoSuchEntityException("Deletion task " + *in.DeletionTaskId + " cannot be found.")
 	}
 	needs.Add(auth.Need{
-		Action: "iam:GetServiceLinkedRoleDeletionStatus", Resource: identity.NameARN(caller.Account, identity.Role, path, name),
-		Context: &conditions{},
+		Action:   "iam:GetServiceLinkedRoleDeletionStatus",
+		Resource: identity.NameARN(caller.Account, identity.Role, path, name),
+		Context:  &conditions{},
 	})
 	return nil
 }
@@ -122,10 +133,12 @@ func protect(p *identity.Principal, operation string) error {
 		return nil
 	}
 	switch operation {
-	case "DeleteRole", "AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy", "UpdateAssumeRolePolicy",
+	case "DeleteRole", "AttachRolePolicy", "DetachRolePolicy", "PutRolePolicy", "DeleteRolePolicy",
+		"UpdateAssumeRolePolicy",
 		"PutRolePermissionsBoundary", "DeleteRolePermissionsBoundary":
 		return iamapi.UnmodifiableEntityException(
-			"Cannot perform the operation on the protected role '" + p.Name + "' - this role is only modifiable by AWS")
+			"Cannot perform the operation on the protected role '" + p.Name +
+				"' - this role is only modifiable by AWS")
 	}
 	return nil
 }

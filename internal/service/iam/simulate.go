@@ -18,11 +18,16 @@ func (s *Service) bindSimulator() []service.Bound {
 	return []service.Bound{
 		onAccount(iamapi.SimulateCustomPolicy(), simulateCustom).Without("ResourceHandlingOption"),
 		service.Bind(iamapi.SimulatePrincipalPolicy(),
-			onSource("SimulatePrincipalPolicy", func(in *iamapi.SimulatePrincipalPolicyRequest) *string { return in.PolicySourceArn }),
+			onSource("SimulatePrincipalPolicy", func(in *iamapi.SimulatePrincipalPolicyRequest) *string {
+				return in.PolicySourceArn
+			}),
 			s.simulatePrincipal).Without("ResourceHandlingOption"),
 		onAccount(iamapi.GetContextKeysForCustomPolicy(), contextKeysOfCustom),
 		service.Bind(iamapi.GetContextKeysForPrincipalPolicy(),
-			onSource("GetContextKeysForPrincipalPolicy", func(in *iamapi.GetContextKeysForPrincipalPolicyRequest) *string { return in.PolicySourceArn }),
+			onSource("GetContextKeysForPrincipalPolicy",
+				func(in *iamapi.GetContextKeysForPrincipalPolicyRequest) *string {
+					return in.PolicySourceArn
+				}),
 			s.contextKeysOfPrincipal),
 	}
 }
@@ -52,7 +57,8 @@ func (s *Service) source(caller *auth.Caller, name string) (*identity.Principal,
 		p, err := s.directory.FindARN(kind, name)
 		return p, translate(err)
 	}
-	return nil, iamapi.InvalidInputException("Invalid Entity Arn: " + name + " does not clearly define entity type and name.")
+	return nil, iamapi.InvalidInputException("Invalid Entity Arn: " + name +
+		" does not clearly define entity type and name.")
 }
 
 // options are what both kinds of simulation take.
@@ -64,11 +70,15 @@ type options struct {
 	maxItems                                 *int64
 }
 
-func simulateCustom(_ context.Context, account string, in *iamapi.SimulateCustomPolicyRequest) (*iamapi.SimulatePolicyResponse, error) {
+func simulateCustom(
+	_ context.Context, account string, in *iamapi.SimulateCustomPolicyRequest,
+) (*iamapi.SimulatePolicyResponse, error) {
 	given := &options{
-		actions: in.ActionNames, resources: in.ResourceArns, policies: in.PolicyInputList, boundaries: in.PermissionsBoundaryPolicyInputList,
-		resourcePolicy: in.ResourcePolicy, resourceOwner: in.ResourceOwner, caller: in.CallerArn, entries: in.ContextEntries,
-		marker: in.Marker, maxItems: in.MaxItems,
+		actions: in.ActionNames, resources: in.ResourceArns, policies: in.PolicyInputList,
+		boundaries:     in.PermissionsBoundaryPolicyInputList,
+		resourcePolicy: in.ResourcePolicy, resourceOwner: in.ResourceOwner, caller: in.CallerArn,
+		entries: in.ContextEntries,
+		marker:  in.Marker, maxItems: in.MaxItems,
 	}
 	m := &simulation{owner: account}
 	if err := m.read(given); err != nil {
@@ -85,9 +95,11 @@ func (s *Service) simulatePrincipal(
 		return nil, err
 	}
 	given := &options{
-		actions: in.ActionNames, resources: in.ResourceArns, policies: in.PolicyInputList, boundaries: in.PermissionsBoundaryPolicyInputList,
-		resourcePolicy: in.ResourcePolicy, resourceOwner: in.ResourceOwner, caller: in.CallerArn, entries: in.ContextEntries,
-		marker: in.Marker, maxItems: in.MaxItems,
+		actions: in.ActionNames, resources: in.ResourceArns, policies: in.PolicyInputList,
+		boundaries:     in.PermissionsBoundaryPolicyInputList,
+		resourcePolicy: in.ResourcePolicy, resourceOwner: in.ResourceOwner, caller: in.CallerArn,
+		entries: in.ContextEntries,
+		marker:  in.Marker, maxItems: in.MaxItems,
 	}
 	if given.caller == nil && p.Kind == identity.User {
 		given.caller = in.PolicySourceArn
@@ -123,7 +135,9 @@ func (s *Service) contextKeysOfPrincipal(
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.GetContextKeysForPolicyResponse{ContextKeyNames: contextKeysOf(append(s.directory.Sources(p), given...))}, nil
+	return &iamapi.GetContextKeysForPolicyResponse{
+		ContextKeyNames: contextKeysOf(append(s.directory.Sources(p), given...)),
+	}, nil
 }
 
 // contextKeysOf are the condition keys that policies ask for, each once.

@@ -106,7 +106,8 @@ func readResourcePolicy(text string) (*identity.Source, error) {
 func (m *simulation) readCaller(given *options) error {
 	if given.caller != nil {
 		a, ok := arn.Parse(*given.caller)
-		if _, isUser := a.Child("user"); !ok || !isUser || a.Service != "iam" || len(a.Account) != len("123456789012") {
+		if _, isUser := a.Child("user"); !ok || !isUser || a.Service != "iam" ||
+			len(a.Account) != len("123456789012") {
 			return invalidInput("Invalid Caller ARN: " + *given.caller + " is not the ARN of a user.")
 		}
 		m.principal = policy.Principal{Account: a.Account, ARN: *given.caller}
@@ -115,7 +116,8 @@ func (m *simulation) readCaller(given *options) error {
 	if given.resourceOwner != nil {
 		a, ok := arn.Parse(*given.resourceOwner)
 		if !ok || a.Service != "iam" || a.Resource != "root" {
-			return invalidInput("Invalid ResourceOwner: " + *given.resourceOwner + " is not the ARN of an account.")
+			return invalidInput("Invalid ResourceOwner: " + *given.resourceOwner +
+				" is not the ARN of an account.")
 		}
 		m.owner = a.Account
 	}
@@ -123,10 +125,14 @@ func (m *simulation) readCaller(given *options) error {
 }
 
 func (m *simulation) readTargets(given *options) error {
-	m.actions, m.resources, m.named = given.actions, given.resources, true
+	m.actions = given.actions
+	m.resources = given.resources
+	m.named = true
 	for _, action := range m.actions {
-		if service, operation, ok := strings.Cut(action, ":"); !ok || service == "" || operation == "" || strings.ContainsAny(action, "*? ") {
-			return invalidInput("Invalid Action: " + action + ". Actions are SERVICE:OPERATION, without wildcards.")
+		if service, operation, ok := strings.Cut(action, ":"); !ok || service == "" || operation == "" ||
+			strings.ContainsAny(action, "*? ") {
+			return invalidInput("Invalid Action: " + action +
+				". Actions are SERVICE:OPERATION, without wildcards.")
 		}
 	}
 	for _, resource := range m.resources {
@@ -153,7 +159,8 @@ func (m *simulation) readContext(given *options) error {
 		}
 		for _, value := range e.ContextKeyValues {
 			if !fitsType(base, value) {
-				return invalidInput("Context key " + name + " has a value that is not of type " + kind + ": " + value)
+				return invalidInput("Context key " + name + " has a value that is not of type " + kind +
+					": " + value)
 			}
 		}
 		key := strings.ToLower(name)

@@ -12,7 +12,8 @@ import (
 func TestSimulationsStayWithinBounds(t *testing.T) {
 	var statements []string
 	for i := range 300 {
-		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k:key%d":true}}}`, i))
+		statements = append(statements, fmt.Sprintf(`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"Null":{"k:key%d":true}}}`,
+			i))
 	}
 	in := &iamapi.SimulateCustomPolicyRequest{
 		PolicyInputList: []string{`{"Statement":[` + strings.Join(statements, ",") + `]}`}, MaxItems: new(int64(1000)),
@@ -33,7 +34,8 @@ func TestSimulationsStayWithinBounds(t *testing.T) {
 		if shown > maxShown {
 			t.Fatalf("a page shows %d", shown)
 		}
-		if results += len(out.EvaluationResults); out.Marker == nil {
+		results += len(out.EvaluationResults)
+		if out.Marker == nil {
 			break
 		}
 		in.Marker = out.Marker

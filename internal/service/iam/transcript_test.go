@@ -110,12 +110,15 @@ func (s *teller) caller(t *testing.T, d *datadriven.TestData) *auth.Caller {
 	d.MaybeScanArgs(t, "account", &c.Account)
 	c.ARN = "arn:aws:iam::" + c.Account + ":root"
 	var user string
-	if d.MaybeScanArgs(t, "user", &user); user != "" {
+	d.MaybeScanArgs(t, "user", &user)
+	if user != "" {
 		p, err := s.directory.Find(c.Account, identity.User, user)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Type, c.ARN, c.UserID = auth.IAMUser, p.ARN(), p.ID
+		c.Type = auth.IAMUser
+		c.ARN = p.ARN()
+		c.UserID = p.ID
 	}
 	return c
 }
@@ -188,7 +191,8 @@ func outline(t *testing.T, response []byte) string {
 				return strings.Join(append(lines, "."), "\n")
 			}
 			text = ""
-			if depth++; depth >= 0 {
+			depth++
+			if depth >= 0 {
 				lines = append(lines, strings.Repeat(" ", depth)+token.Name.Local)
 			}
 		case xml.CharData:

@@ -19,10 +19,15 @@ func (s *Service) bindUsers() []service.Bound {
 		onNew(iamapi.ListUsers(), func(account string, in *iamapi.ListUsersRequest) string {
 			return identity.NameARN(account, identity.User, pathOf(in.PathPrefix), "")
 		}, nil, s.listUsers),
-		onPrincipal(s, iamapi.UpdateUser(), identity.User, func(in *iamapi.UpdateUserRequest) **string { return &in.UserName },
+		onPrincipal(s, iamapi.UpdateUser(), identity.User, func(in *iamapi.UpdateUserRequest) **string {
+			return &in.UserName
+		},
 			s.describeMovedUser, s.updateUser),
-		onPrincipal(s, iamapi.DeleteUser(), identity.User, func(in *iamapi.DeleteUserRequest) **string { return &in.UserName }, nil,
-			func(ctx context.Context, p *identity.Principal, _ *iamapi.DeleteUserRequest) (*iamapi.DeleteUserOutput, error) {
+		onPrincipal(s, iamapi.DeleteUser(), identity.User, func(in *iamapi.DeleteUserRequest) **string {
+			return &in.UserName
+		}, nil,
+			func(ctx context.Context, p *identity.Principal,
+				_ *iamapi.DeleteUserRequest) (*iamapi.DeleteUserOutput, error) {
 				return &iamapi.DeleteUserOutput{}, s.directory.Delete(ctx, p)
 			}),
 	}
@@ -35,9 +40,12 @@ func describeNewUser(in *iamapi.CreateUserRequest, c *call) {
 	c.needs.Note("path", pathOf(in.Path))
 }
 
-func (s *Service) createUser(ctx context.Context, account string, in *iamapi.CreateUserRequest) (*iamapi.CreateUserResponse, error) {
+func (s *Service) createUser(
+	ctx context.Context, account string, in *iamapi.CreateUserRequest,
+) (*iamapi.CreateUserResponse, error) {
 	p, err := s.directory.Create(ctx, identity.New{
-		Kind: identity.User, Account: account, Name: *in.UserName, Path: pathOf(in.Path), Tags: readTags(in.Tags),
+		Kind: identity.User, Account: account, Name: *in.UserName, Path: pathOf(in.Path),
+		Tags:     readTags(in.Tags),
 		Boundary: text(in.PermissionsBoundary),
 	})
 	if err != nil {
@@ -51,10 +59,12 @@ func (s *Service) bindGetUser() service.Bound {
 	name := func(in *iamapi.GetUserRequest) **string { return &in.UserName }
 	accessNamed := accessPrincipal(s, "GetUser", identity.User, name, nil)
 	runNamed := runPrincipal(s, "GetUser", identity.User, name,
-		func(_ context.Context, p *identity.Principal, _ *iamapi.GetUserRequest) (*iamapi.GetUserResponse, error) {
+		func(_ context.Context, p *identity.Principal, _ *iamapi.GetUserRequest) (*iamapi.GetUserResponse,
+			error) {
 			return &iamapi.GetUserResponse{User: user(p)}, nil
 		})
-	access := func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest, needs *auth.Needs) error {
+	access := func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest,
+		needs *auth.Needs) error {
 		if in.UserName == nil && caller.Type == auth.Root {
 			needs.Add(auth.Need{Action: "iam:GetUser", Resource: caller.ARN})
 			return nil
@@ -62,7 +72,8 @@ func (s *Service) bindGetUser() service.Bound {
 		return accessNamed(ctx, caller, in, needs)
 	}
 	return service.Bind(iamapi.GetUser(), access,
-		func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest) (*iamapi.GetUserResponse, error) {
+		func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest) (*iamapi.GetUserResponse,
+			error) {
 			if in.UserName == nil {
 				root := arn.New("iam", "", caller.Account, "root").String()
 				return &iamapi.GetUserResponse{User: &iamapi.User{Arn: &root, UserId: &caller.Account}}, nil
@@ -71,18 +82,23 @@ func (s *Service) bindGetUser() service.Bound {
 		})
 }
 
-func (s *Service) listUsers(_ context.Context, account string, in *iamapi.ListUsersRequest) (*iamapi.ListUsersResponse, error) {
-	list, err := pageOf(s.directory.List(account, identity.User, pathOf(in.PathPrefix)), byName, in.Marker, in.MaxItems)
+func (s *Service) listUsers(
+	_ context.Context, account string, in *iamapi.ListUsersRequest,
+) (*iamapi.ListUsersResponse, error) {
+	list, err := pageOf(s.directory.List(account, identity.User, pathOf(in.PathPrefix)), byName, in.Marker,
+		in.MaxItems)
 	if err != nil {
 		return nil, err
 	}
-	return &iamapi.ListUsersResponse{Users: each(list.items, listedUser), IsTruncated: list.truncated, Marker: list.marker}, nil
+	return &iamapi.ListUsersResponse{Users: each(list.items, listedUser), IsTruncated: list.truncated,
+		Marker: list.marker}, nil
 }
 
 // describeMovedUser needs the permission for what the user will be called, too ("UpdateUser").
 func (s *Service) describeMovedUser(in *iamapi.UpdateUserRequest, c *call) {
 	c.needs.Add(auth.Need{
-		Action: "iam:UpdateUser", Resource: s.movedARN(c.account, identity.User, *in.UserName, in.NewUserName, in.NewPath), Context: c,
+		Action: "iam:UpdateUser", Resource: s.movedARN(c.account, identity.User, *in.UserName, in.NewUserName,
+			in.NewPath), Context: c,
 	})
 }
 

@@ -11,8 +11,8 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// The operations on aliases. Each needs its permission on the alias, where identity policies alone decide, and on every key
-// that it concerns ("Controlling access to aliases" in the AWS KMS Developer Guide).
+// The operations on aliases. Each needs its permission on the alias, where identity policies alone decide,
+// and on every key that it concerns ("Controlling access to aliases" in the AWS KMS Developer Guide).
 
 func (s *Service) bindAliases() []service.Bound {
 	return []service.Bound{
@@ -28,12 +28,15 @@ func needAlias(caller *auth.Caller, operation, name string, needs *auth.Needs) e
 	if err := keyring.CheckAlias(name); err != nil {
 		return translate(err)
 	}
-	needs.Add(auth.Need{Action: "kms:" + operation, Resource: scopeOf(caller).AliasARN(name), Context: &conditions{}})
+	needs.Add(auth.Need{Action: "kms:" + operation, Resource: scopeOf(caller).AliasARN(name),
+		Context: &conditions{}})
 	return nil
 }
 
 // needTarget adds the permission on the key that an alias is to name, and leaves its ARN in the input.
-func (s *Service) needTarget(caller *auth.Caller, operation string, target **string, needs *auth.Needs) error {
+func (s *Service) needTarget(
+	caller *auth.Caller, operation string, target **string, needs *auth.Needs,
+) error {
 	needs.Note("targetKeyId", **target)
 	key, err := s.resolve(caller, operation, **target, false, false)
 	if err != nil {
@@ -139,7 +142,11 @@ func (s *Service) listAliases(
 func aliasEntry(a *keyring.Alias) kmsapi.AliasListEntry {
 	entry := kmsapi.AliasListEntry{AliasName: new(a.Name), AliasArn: new(a.ARN())}
 	if a.Target != "" {
-		entry.TargetKeyId, entry.CreationDate, entry.LastUpdatedDate = new(a.Target), new(a.Created), new(a.Updated)
+		entry.TargetKeyId = new(a.Target)
+		entry.CreationDate = new(a.Created)
+		entry.LastUpdatedDate = new(
+			a.Updated,
+		)
 	}
 	return entry
 }
@@ -147,9 +154,11 @@ func aliasEntry(a *keyring.Alias) kmsapi.AliasListEntry {
 // predefinedAlias stands for the AWS managed key of DynamoDB, also before there is one.
 const predefinedAlias = "alias/aws/dynamodb"
 
-// withPredefined adds the predefined alias to a page of aliases while no key has it: it has no target then ("ListAliases" in the AWS
-// KMS API Reference).
-func withPredefined(page []*keyring.Alias, more bool, scope keyring.Scope, after string, limit int) ([]*keyring.Alias, bool) {
+// withPredefined adds the predefined alias to a page of aliases while no key has it: it has no target then
+// ("ListAliases" in the AWS KMS API Reference).
+func withPredefined(
+	page []*keyring.Alias, more bool, scope keyring.Scope, after string, limit int,
+) ([]*keyring.Alias, bool) {
 	at, found := slices.BinarySearchFunc(page, predefinedAlias, func(a *keyring.Alias, name string) int {
 		return strings.Compare(a.Name, name)
 	})

@@ -29,8 +29,8 @@ type keyRule[In any] struct {
 	missing func(ctx context.Context, caller *auth.Caller, id string) error
 }
 
-// onKey binds an operation on one key. The access function resolves the key once and leaves its ARN in the input, so that what
-// was authorised is what runs.
+// onKey binds an operation on one key. The access function resolves the key once and leaves its ARN in the
+// input, so that what was authorised is what runs.
 func onKey[In, Out any](
 	s *Service, op api.Operation[In, Out], rule keyRule[In],
 	run func(ctx context.Context, caller *auth.Caller, key *keyring.Key, in *In) (*Out, error),
@@ -65,7 +65,9 @@ func bound[In any](check func(*In) error, in *In) func() error {
 	}
 }
 
-func describeWith[In any](describe func(*In, *conditions, *auth.Needs), in *In, c *conditions, needs *auth.Needs) {
+func describeWith[In any](
+	describe func(*In, *conditions, *auth.Needs), in *In, c *conditions, needs *auth.Needs,
+) {
 	if describe != nil {
 		describe(in, c, needs)
 	}
@@ -80,7 +82,9 @@ type keyCall struct {
 	missing                    func(ctx context.Context, caller *auth.Caller, id string) error
 }
 
-func (s *Service) accessKey(ctx context.Context, caller *auth.Caller, operation string, call keyCall, needs *auth.Needs) error {
+func (s *Service) accessKey(
+	ctx context.Context, caller *auth.Caller, operation string, call keyCall, needs *auth.Needs,
+) error {
 	id := **call.member
 	needs.Note("keyId", id)
 	if err := call.check(); err != nil {
@@ -106,9 +110,12 @@ func (s *Service) accessKey(ctx context.Context, caller *auth.Caller, operation 
 	return s.veil(ctx, caller, key, needs, unreachable(caller, operation))
 }
 
-// veil gives callers of another account who may not use a key the answer that they get where there is none: a denial that names
-// the key would tell which keys, and behind which aliases and ciphertexts, another account has.
-func (s *Service) veil(ctx context.Context, caller *auth.Caller, key *keyring.Key, needs *auth.Needs, veiled error) error {
+// veil gives callers of another account who may not use a key the answer that they get where there is none: a
+// denial that names the key would tell which keys, and behind which aliases and ciphertexts, another account
+// has.
+func (s *Service) veil(
+	ctx context.Context, caller *auth.Caller, key *keyring.Key, needs *auth.Needs, veiled error,
+) error {
 	if key.Scope().Account == caller.Account {
 		return nil
 	}
@@ -122,13 +129,16 @@ func (s *Service) veil(ctx context.Context, caller *auth.Caller, key *keyring.Ke
 // keyNeed is the permission for an operation on a key: the key's policy is the gate.
 func keyNeed(operation string, key *keyring.Key, c *conditions) auth.Need {
 	return auth.Need{
-		Action: "kms:" + operation, Resource: key.ARN(), Policy: key.Metadata().Compiled(), Gate: true, Context: c,
+		Action: "kms:" + operation, Resource: key.ARN(), Policy: key.Metadata().Compiled(), Gate: true,
+		Context: c,
 	}
 }
 
-// resolve finds a key for a caller. What is in another account and not there, or not to be reached from abroad, gets one answer,
-// so that nobody learns which keys another account has.
-func (s *Service) resolve(caller *auth.Caller, operation, id string, aliases, abroad bool) (*keyring.Key, error) {
+// resolve finds a key for a caller. What is in another account and not there, or not to be reached from
+// abroad, gets one answer, so that nobody learns which keys another account has.
+func (s *Service) resolve(
+	caller *auth.Caller, operation, id string, aliases, abroad bool,
+) (*keyring.Key, error) {
 	forms := keyring.KeyOnly
 	if aliases {
 		forms = keyring.KeyOrAlias
@@ -144,7 +154,8 @@ func (s *Service) resolve(caller *auth.Caller, operation, id string, aliases, ab
 
 // unreachable is the answer for a key of another account.
 func unreachable(caller *auth.Caller, operation string) error {
-	const format = "User: %s is not authorized to perform: kms:%s on this resource because the resource does not exist in this " +
+	const format = "User: %s is not authorized to perform: kms:%s on this resource because the resource " +
+		"does not exist in this " +
 		"Region, no resource-based policies allow access, or a resource-based policy explicitly denies access"
 	return &api.Error{Code: "AccessDeniedException", Message: fmt.Sprintf(format, caller.ARN, operation)}
 }
@@ -158,7 +169,8 @@ func scopeOf(caller *auth.Caller) keyring.Scope {
 	return keyring.Scope{Account: caller.Account, Region: caller.Region}
 }
 
-// granteesOf are the names under which grants may know the caller: its own and its unique id, and for a session those of its role.
+// granteesOf are the names under which grants may know the caller: its own and its unique id, and for a
+// session those of its role.
 func granteesOf(caller *auth.Caller) []string {
 	switch {
 	case caller.RoleARN != "":

@@ -78,7 +78,8 @@ func TestConditionsDecide(t *testing.T) {
 		`{"DateGreaterThan":{"kms:ValidTo":"2017-08-02T00:00:00Z"}}`:      false,
 		`{"StringEquals":{"kms:ExpirationModel":"KEY_MATERIAL_EXPIRES"}}`: false,
 	} {
-		p, err := policy.Parse([]byte(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":`+condition+`}}`), policy.Identity)
+		p, err := policy.Parse([]byte(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*","Condition":`+condition+`}}`),
+			policy.Identity)
 		if err != nil {
 			t.Fatal(err)
 		}

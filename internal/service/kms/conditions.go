@@ -9,8 +9,9 @@ import (
 	"github.com/sealtable/sealtable/internal/keyring"
 )
 
-// conditions gives the condition keys of the key service ("AWS KMS condition keys" in the AWS KMS Developer Guide) for one need.
-// Those that every request has, kms:CallerAccount and kms:ViaService among them, the authorizer knows itself.
+// conditions gives the condition keys of the key service ("AWS KMS condition keys" in the AWS KMS Developer
+// Guide) for one need. Those that every request has, kms:CallerAccount and kms:ViaService among them, the
+// authorizer knows itself.
 type conditions struct {
 	caller  *auth.Caller // of operations on one key
 	key     *keyring.Key // nil for an operation on no key
@@ -63,8 +64,8 @@ func (c *conditions) Values(name string) ([]string, bool) {
 	return c.ofKey(name)
 }
 
-// pair is the value of an encryption context pair. Its name is matched without case, as the developer guide has it, so that
-// there may be several.
+// pair is the value of an encryption context pair. Its name is matched without case, as the developer guide
+// has it, so that there may be several.
 func (c *conditions) pair(name string) (values []string, ok bool) {
 	for k, v := range c.context {
 		if strings.EqualFold(k, name) {

@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/keyring"
 )
 
-// translate gives an error of the keyring the name of AWS's exception. Others are passed on: they are internal to the client.
+// translate gives an error of the keyring the name of AWS's exception. Others are passed on: they are
+// internal to the client.
 func translate(err error) error {
 	var known *keyring.Error
 	if errors.As(err, &known) {
@@ -83,8 +84,10 @@ func malformedPolicy(problem *policy.ParseError) error {
 	case policy.InvalidPrincipal:
 		return malformed("Policy contains a statement with one or more invalid principals.")
 	case policy.OverPermissive:
-		return malformed("OverlyPermissiveCondition: Using the ForAllValues set operator with a single-valued condition key matches " +
-			"requests without the specified [encryption context or tag] or with an unspecified [encryption context or tag]. " +
+		return malformed("OverlyPermissiveCondition: Using the ForAllValues set operator with a " +
+			"single-valued condition key matches " +
+			"requests without the specified [encryption context or tag] or with an unspecified [encryption " +
+			"context or tag]. " +
 			"To fix, remove ForAllValues.")
 	}
 	return malformed(problem.Detail)
@@ -92,7 +95,8 @@ func malformedPolicy(problem *policy.ParseError) error {
 
 // dryRun is the answer to a request with DryRun that would have succeeded.
 func dryRun() error {
-	return &api.Error{Code: "DryRunOperationException", Message: "The request would have succeeded, but the DryRun option is set."}
+	return &api.Error{Code: "DryRunOperationException", Message: "The request would have succeeded, but " +
+		"the DryRun option is set."}
 }
 
 func isTrue(b *bool) bool { return b != nil && *b }

@@ -32,7 +32,8 @@ func (s *Service) bindGrants() []service.Bound {
 // grantOf is the grant that a request describes. Empty constraints are none.
 func grantOf(caller *auth.Caller, in *kmsapi.CreateGrantRequest) *keyring.Grant {
 	g := &keyring.Grant{
-		Name: text(in.Name), Grantee: *in.GranteePrincipal, Retiring: text(in.RetiringPrincipal), Issuer: caller.Account,
+		Name: text(in.Name), Grantee: *in.GranteePrincipal, Retiring: text(in.RetiringPrincipal),
+		Issuer: caller.Account,
 	}
 	for _, op := range in.Operations {
 		g.Operations = append(g.Operations, keyring.Operation(op))
@@ -90,8 +91,8 @@ func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *c
 	return c
 }
 
-// constraintConditions are the condition keys of a grant's constraints: their encryption context counts as that of the request
-// ("kms:EncryptionContext:context-key" for CreateGrant and RetireGrant).
+// constraintConditions are the condition keys of a grant's constraints: their encryption context counts as
+// that of the request ("kms:EncryptionContext:context-key" for CreateGrant and RetireGrant).
 func constraintConditions(key *keyring.Key, g *keyring.Grant) *conditions {
 	c := &conditions{key: key}
 	switch {
@@ -110,7 +111,8 @@ func forService(caller *auth.Caller) bool { return caller.Via != "" || caller.Ty
 
 // checkPrincipal refuses what cannot be a grantee: only a service may name a service.
 func checkPrincipal(caller *auth.Caller, principal string) error {
-	if principal == "" || strings.HasPrefix(principal, "arn:aws:iam::") || strings.HasPrefix(principal, "arn:aws:sts::") ||
+	if principal == "" || strings.HasPrefix(principal, "arn:aws:iam::") ||
+		strings.HasPrefix(principal, "arn:aws:sts::") ||
 		forService(caller) && strings.HasSuffix(principal, ".amazonaws.com") {
 		return nil
 	}
@@ -118,7 +120,8 @@ func checkPrincipal(caller *auth.Caller, principal string) error {
 }
 
 func noPrincipal(name string) error {
-	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " + name}
+	return &api.Error{Code: "InvalidArnException", Message: "ARN does not refer to a valid principal: " +
+		name}
 }
 
 func (s *Service) createGrant(
@@ -142,7 +145,8 @@ func (s *Service) createGrant(
 	return &kmsapi.CreateGrantResponse{GrantId: new(made.ID), GrantToken: new(token)}, nil
 }
 
-// bindGrant puts the unique ids of users and roles in the place of their names, so that nobody inherits a grant with a name.
+// bindGrant puts the unique ids of users and roles in the place of their names, so that nobody inherits a
+// grant with a name.
 func (s *Service) bindGrant(g *keyring.Grant) error {
 	for _, principal := range []*string{&g.Grantee, &g.Retiring} {
 		if s.principals == nil || !strings.HasPrefix(*principal, "arn:") {
@@ -177,7 +181,8 @@ func (s *Service) listGrants(
 		return nil, err
 	}
 	page, more := key.Grants(after, limit, func(g *keyring.Grant) bool {
-		return (in.GrantId == nil || *in.GrantId == g.ID) && (in.GranteePrincipal == nil || s.isPrincipal(g.Grantee, *in.GranteePrincipal))
+		return (in.GrantId == nil || *in.GrantId == g.ID) &&
+			(in.GranteePrincipal == nil || s.isPrincipal(g.Grantee, *in.GranteePrincipal))
 	})
 	return s.grantPage(page, more), nil
 }
@@ -195,13 +200,15 @@ func (s *Service) grantEntry(g *keyring.Grant) kmsapi.GrantListEntry {
 	entry := kmsapi.GrantListEntry{
 		GrantId: new(g.ID), KeyId: new(g.Scope.KeyARN(g.KeyID)), CreationDate: new(g.Created),
 		GranteePrincipal: new(s.shownPrincipal(g.Grantee)),
-		IssuingAccount:   new("arn:aws:iam::" + g.Issuer + ":root"), Name: optional(g.Name), RetiringPrincipal: optional(s.shownPrincipal(g.Retiring)),
+		IssuingAccount:   new("arn:aws:iam::" + g.Issuer + ":root"), Name: optional(g.Name),
+		RetiringPrincipal: optional(s.shownPrincipal(g.Retiring)),
 	}
 	for _, op := range g.Operations {
 		entry.Operations = append(entry.Operations, string(op))
 	}
 	if len(g.Equals) > 0 || len(g.Subset) > 0 {
-		entry.Constraints = &kmsapi.GrantConstraints{EncryptionContextEquals: g.Equals, EncryptionContextSubset: g.Subset}
+		entry.Constraints = &kmsapi.GrantConstraints{EncryptionContextEquals: g.Equals,
+			EncryptionContextSubset: g.Subset}
 	}
 	return entry
 }
@@ -249,7 +256,8 @@ func (s *Service) revokeGrantAccess(
 func (s *Service) revokeGrant(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest,
 ) (*kmsapi.RevokeGrantOutput, error) {
-	return &kmsapi.RevokeGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
+	return &kmsapi.RevokeGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId,
+		isTrue(in.DryRun)))
 }
 
 func (s *Service) endGrant(ctx context.Context, caller *auth.Caller, keyARN, grantID string, dry bool) error {
@@ -264,9 +272,9 @@ func (s *Service) endGrant(ctx context.Context, caller *auth.Caller, keyARN, gra
 	return s.keys.DeleteGrant(ctx, key, grantID)
 }
 
-// retireGrantAccess: the grant itself says who may retire it, its retiring principal, and its grantee where retiring is among
-// the operations. Others need kms:RetireGrant by an identity policy of the account that made the grant ("RetireGrant" in the AWS
-// KMS API Reference). The key's policy can only deny.
+// retireGrantAccess: the grant itself says who may retire it, its retiring principal, and its grantee where
+// retiring is among the operations. Others need kms:RetireGrant by an identity policy of the account that
+// made the grant ("RetireGrant" in the AWS KMS API Reference). The key's policy can only deny.
 func (s *Service) retireGrantAccess(
 	_ context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest, needs *auth.Needs,
 ) error {
@@ -281,10 +289,13 @@ func (s *Service) retireGrantAccess(
 		return unreachable(caller, "RetireGrant")
 	}
 	needs.Add(auth.Need{
-		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()), Context: constraintConditions(key, g),
+		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()),
+		Context: constraintConditions(key, g),
 		Granted: granted,
 	})
-	in.KeyId, in.GrantId, in.GrantToken = new(key.ARN()), new(g.ID), nil
+	in.KeyId = new(key.ARN())
+	in.GrantId = new(g.ID)
+	in.GrantToken = nil
 	return nil
 }
 
@@ -294,11 +305,14 @@ func denials(p *policy.Policy) *policy.Policy {
 		return nil
 	}
 	only := *p
-	only.Statements = slices.DeleteFunc(slices.Clone(p.Statements), func(s policy.Statement) bool { return s.Effect == policy.Allow })
+	only.Statements = slices.DeleteFunc(slices.Clone(p.Statements),
+		func(s policy.Statement) bool { return s.Effect == policy.Allow })
 	return &only
 }
 
-func (s *Service) grantToRetire(caller *auth.Caller, in *kmsapi.RetireGrantRequest) (*keyring.Key, *keyring.Grant, error) {
+func (s *Service) grantToRetire(
+	caller *auth.Caller, in *kmsapi.RetireGrantRequest,
+) (*keyring.Key, *keyring.Grant, error) {
 	if in.GrantToken != nil {
 		return s.keys.GrantOf(*in.GrantToken)
 	}
@@ -332,5 +346,6 @@ func mayRetire(caller *auth.Caller, g *keyring.Grant) bool {
 func (s *Service) retireGrant(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest,
 ) (*kmsapi.RetireGrantOutput, error) {
-	return &kmsapi.RetireGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId, isTrue(in.DryRun)))
+	return &kmsapi.RetireGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId,
+		isTrue(in.DryRun)))
 }

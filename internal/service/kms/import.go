@@ -65,7 +65,8 @@ func describeImport(in *kmsapi.ImportKeyMaterialRequest, c *conditions, needs *a
 		needs.Note("importType", *in.ImportType)
 	}
 	if in.ValidTo != nil {
-		c.set("kms:validto", strconv.FormatInt(in.ValidTo.Unix(), 10)) // which both numeric and date operators take
+		// which both numeric and date operators take
+		c.set("kms:validto", strconv.FormatInt(in.ValidTo.Unix(), 10))
 		needs.Note("validTo", *in.ValidTo)
 	}
 }
@@ -78,14 +79,16 @@ func (s *Service) importMaterial(
 	}
 	given := keyring.Import{
 		Token: in.ImportToken, Wrapped: in.EncryptedKeyMaterial, MaterialID: text(in.KeyMaterialId),
-		New: text(in.ImportType) == "NEW_KEY_MATERIAL", Existing: text(in.ImportType) == "EXISTING_KEY_MATERIAL",
+		New:         text(in.ImportType) == "NEW_KEY_MATERIAL",
+		Existing:    text(in.ImportType) == "EXISTING_KEY_MATERIAL",
 		Description: text(in.KeyMaterialDescription),
 	}
 	switch expires := expirationModel(in) == materialExpires; {
 	case expires && in.ValidTo == nil:
 		return nil, invalid("A validTo date must be set if the ExpirationModel is KEY_MATERIAL_EXPIRES")
 	case !expires && in.ValidTo != nil:
-		return nil, invalid("A validTo date must not be set if the ExpirationModel is KEY_MATERIAL_DOES_NOT_EXPIRE")
+		return nil, invalid("A validTo date must not be set if the ExpirationModel is " +
+			"KEY_MATERIAL_DOES_NOT_EXPIRE")
 	case expires:
 		given.Terms.ValidTo = *in.ValidTo
 	}
@@ -93,7 +96,8 @@ func (s *Service) importMaterial(
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.ImportKeyMaterialResponse{KeyId: new(key.ARN()), KeyMaterialId: shownMaterial(key, id)}, nil
+	return &kmsapi.ImportKeyMaterialResponse{KeyId: new(key.ARN()),
+		KeyMaterialId: shownMaterial(key, id)}, nil
 }
 
 // shownMaterial is a material id, which only symmetric keys show.
@@ -111,5 +115,6 @@ func (s *Service) deleteMaterial(
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.DeleteImportedKeyMaterialResponse{KeyId: new(key.ARN()), KeyMaterialId: shownMaterial(key, id)}, nil
+	return &kmsapi.DeleteImportedKeyMaterialResponse{KeyId: new(key.ARN()),
+		KeyMaterialId: shownMaterial(key, id)}, nil
 }

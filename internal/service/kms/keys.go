@@ -16,13 +16,15 @@ import (
 
 func (s *Service) bindManagement() []service.Bound {
 	s.DescribeKey = onKey(s, kmsapi.DescribeKey(), keyRule[kmsapi.DescribeKeyRequest]{
-		id: func(in *kmsapi.DescribeKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
-		check:   func(in *kmsapi.DescribeKeyRequest) error { return s.checkTokens(in.GrantTokens) },
-		missing: s.makeManaged,
+		id: func(in *kmsapi.DescribeKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+		grantable: true,
+		check:     func(in *kmsapi.DescribeKeyRequest) error { return s.checkTokens(in.GrantTokens) },
+		missing:   s.makeManaged,
 	}, describeKey)
 	return []service.Bound{
 		s.DescribeKey,
-		service.Bind(kmsapi.CreateKey(), s.createKeyAccess, s.createKey).Without("CustomKeyStoreId", "XksKeyId"),
+		service.Bind(kmsapi.CreateKey(), s.createKeyAccess, s.createKey).Without("CustomKeyStoreId",
+			"XksKeyId"),
 		onAccount(kmsapi.ListKeys(), nil, s.listKeys),
 		onKey(s, kmsapi.EnableKey(), keyRule[kmsapi.EnableKeyRequest]{
 			id: func(in *kmsapi.EnableKeyRequest) **string { return &in.KeyId },
@@ -72,9 +74,11 @@ func (s *Service) bindManagement() []service.Bound {
 	}
 }
 
-// createKeyAccess needs kms:CreateKey, whose condition keys see the defaults that the request leaves out, and kms:TagResource
-// where tags are given.
-func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.CreateKeyRequest, needs *auth.Needs) error {
+// createKeyAccess needs kms:CreateKey, whose condition keys see the defaults that the request leaves out, and
+// kms:TagResource where tags are given.
+func (s *Service) createKeyAccess(
+	_ context.Context, _ *auth.Caller, in *kmsapi.CreateKeyRequest, needs *auth.Needs,
+) error {
 	n, err := newKeyOf(in)
 	if err != nil {
 		return translate(err)
@@ -97,7 +101,8 @@ func (s *Service) createKeyAccess(_ context.Context, _ *auth.Caller, in *kmsapi.
 	return nil
 }
 
-// newKeyConditions are the condition keys of a key that is not there yet. kind says which of a multi-Region key's keys it will be.
+// newKeyConditions are the condition keys of a key that is not there yet. kind says which of a multi-Region
+// key's keys it will be.
 func newKeyConditions(n *keyring.NewKey, kind string) *conditions {
 	c := &conditions{}
 	c.set("kms:keyspec", string(n.Spec))
@@ -111,19 +116,23 @@ func newKeyConditions(n *keyring.NewKey, kind string) *conditions {
 	return c
 }
 
-// newKeyOf is what CreateKey asks for, with defaults filled in and kinds of keys that there are none of refused by name.
+// newKeyOf is what CreateKey asks for, with defaults filled in and kinds of keys that there are none of
+// refused by name.
 func newKeyOf(in *kmsapi.CreateKeyRequest) (keyring.NewKey, error) {
 	spec := in.KeySpec
 	if in.CustomerMasterKeySpec != nil {
 		if spec != nil {
-			return keyring.NewKey{}, invalid("You cannot specify KeySpec and CustomerMasterKeySpec in the same request. " +
+			return keyring.NewKey{}, invalid("You cannot specify KeySpec and CustomerMasterKeySpec in the " +
+				"same request. " +
 				"CustomerMasterKeySpec is deprecated.")
 		}
 		spec = in.CustomerMasterKeySpec
 	}
 	n := keyring.NewKey{
-		Spec: keyring.Spec(text(spec)), Usage: keyring.Usage(text(in.KeyUsage)), Origin: keyring.Origin(text(in.Origin)),
-		Description: text(in.Description), Policy: text(in.Policy), Tags: tagsOf(in.Tags), MultiRegion: isTrue(in.MultiRegion),
+		Spec: keyring.Spec(text(spec)), Usage: keyring.Usage(text(in.KeyUsage)),
+		Origin:      keyring.Origin(text(in.Origin)),
+		Description: text(in.Description), Policy: text(in.Policy), Tags: tagsOf(in.Tags),
+		MultiRegion: isTrue(in.MultiRegion),
 	}
 	return n, n.Check()
 }
@@ -133,7 +142,8 @@ func (s *Service) createKey(
 ) (*kmsapi.CreateKeyResponse, error) {
 	n, err := newKeyOf(in)
 	if err == nil && in.Policy != nil {
-		n.Policy, err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey), isTrue(in.BypassPolicyLockoutSafetyCheck))
+		n.Policy, err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey),
+			isTrue(in.BypassPolicyLockoutSafetyCheck))
 	}
 	if err != nil {
 		return nil, translate(err)
@@ -146,8 +156,8 @@ func (s *Service) createKey(
 	return &kmsapi.CreateKeyResponse{KeyMetadata: metadata(key.Metadata())}, nil
 }
 
-// makeManaged makes the AWS managed key that a predefined alias stands for, if the caller names it for the first time and may
-// describe it then.
+// makeManaged makes the AWS managed key that a predefined alias stands for, if the caller names it for the
+// first time and may describe it then.
 func (s *Service) makeManaged(ctx context.Context, caller *auth.Caller, id string) error {
 	name, ok := strings.CutPrefix(aliasIn(id), "alias/aws/")
 	scope := scopeOf(caller)
@@ -164,8 +174,8 @@ func (s *Service) makeManaged(ctx context.Context, caller *auth.Caller, id strin
 	return err
 }
 
-// authorizeUnborn asks whether the caller may describe a managed key that is not there yet: nothing is made for those who may not
-// (P6).
+// authorizeUnborn asks whether the caller may describe a managed key that is not there yet: nothing is made
+// for those who may not (P6).
 func (s *Service) authorizeUnborn(ctx context.Context, caller *auth.Caller, name string) error {
 	scope := scopeOf(caller)
 	document, ok := keyring.ManagedPolicy(scope, name)
@@ -178,7 +188,8 @@ func (s *Service) authorizeUnborn(ctx context.Context, caller *auth.Caller, name
 	}
 	var needs auth.Needs
 	needs.Add(auth.Need{
-		Action: "kms:DescribeKey", Resource: scope.KeyARN(unbornKey), Policy: compiled, Gate: true, Context: &conditions{},
+		Action: "kms:DescribeKey", Resource: scope.KeyARN(unbornKey), Policy: compiled, Gate: true,
+		Context: &conditions{},
 	})
 	return s.path.Authorizer.Authorize(ctx, caller, &needs)
 }
@@ -189,7 +200,9 @@ func describeKey(
 	return &kmsapi.DescribeKeyResponse{KeyMetadata: metadata(key.Metadata())}, nil
 }
 
-func (s *Service) listKeys(_ context.Context, caller *auth.Caller, in *kmsapi.ListKeysRequest) (*kmsapi.ListKeysResponse, error) {
+func (s *Service) listKeys(
+	_ context.Context, caller *auth.Caller, in *kmsapi.ListKeysRequest,
+) (*kmsapi.ListKeysResponse, error) {
 	after, limit, err := pageOf(in.Marker, in.Limit, 100, 1000)
 	if err != nil {
 		return nil, err
@@ -266,7 +279,8 @@ func lastUsage(
 		KeyId: new(key.ARN()), KeyCreationDate: new(m.Created), TrackingStartDate: new(m.Created),
 	}
 	if use, ok := key.LastUse(); ok {
-		out.KeyLastUsage = &kmsapi.KeyLastUsageData{Operation: new(string(use.Operation)), Timestamp: new(use.Time)}
+		out.KeyLastUsage = &kmsapi.KeyLastUsageData{Operation: new(string(use.Operation)),
+			Timestamp: new(use.Time)}
 	}
 	return out, nil
 }
@@ -316,13 +330,16 @@ func listTags(
 // unsupportedOperations are refused by name.
 func unsupportedOperations() []service.Bound {
 	return []service.Bound{
-		refused(kmsapi.ConnectCustomKeyStore()), refused(kmsapi.CreateCustomKeyStore()), refused(kmsapi.DeleteCustomKeyStore()),
-		refused(kmsapi.DescribeCustomKeyStores()), refused(kmsapi.DisconnectCustomKeyStore()), refused(kmsapi.UpdateCustomKeyStore()),
+		refused(kmsapi.ConnectCustomKeyStore()), refused(kmsapi.CreateCustomKeyStore()),
+		refused(kmsapi.DeleteCustomKeyStore()),
+		refused(kmsapi.DescribeCustomKeyStores()), refused(kmsapi.DisconnectCustomKeyStore()),
+		refused(kmsapi.UpdateCustomKeyStore()),
 	}
 }
 
 func refused[In, Out any](op api.Operation[In, Out]) *service.Endpoint[In, Out] {
 	return service.Refuse(op, &api.Error{
-		Code: Exception(keyring.Unsupported), Message: "Operation " + op.Name + " is not supported by this installation.",
+		Code: Exception(keyring.Unsupported), Message: "Operation " + op.Name +
+			" is not supported by this installation.",
 	})
 }

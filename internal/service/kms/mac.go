@@ -14,15 +14,17 @@ import (
 func (s *Service) bindMAC() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.GenerateMac(), keyRule[kmsapi.GenerateMacRequest]{
-			id: func(in *kmsapi.GenerateMacRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
+			id: func(in *kmsapi.GenerateMacRequest) **string { return &in.KeyId }, aliases: true,
+			abroad: true, grantable: true,
 			check: func(in *kmsapi.GenerateMacRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.GenerateMacRequest, c *conditions, needs *auth.Needs) {
 				c.describeMAC(*in.MacAlgorithm, needs)
 			},
 		}, s.generateMAC),
 		onKey(s, kmsapi.VerifyMac(), keyRule[kmsapi.VerifyMacRequest]{
-			id: func(in *kmsapi.VerifyMacRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
-			check: func(in *kmsapi.VerifyMacRequest) error { return s.checkTokens(in.GrantTokens) },
+			id: func(in *kmsapi.VerifyMacRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			grantable: true,
+			check:     func(in *kmsapi.VerifyMacRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.VerifyMacRequest, c *conditions, needs *auth.Needs) {
 				c.describeMAC(*in.MacAlgorithm, needs)
 			},
@@ -58,5 +60,6 @@ func (s *Service) verifyMAC(
 	if err := s.keys.VerifyMAC(key, *in.MacAlgorithm, in.Message, in.Mac); err != nil {
 		return nil, err
 	}
-	return &kmsapi.VerifyMacResponse{KeyId: new(key.ARN()), MacValid: new(true), MacAlgorithm: in.MacAlgorithm}, nil
+	return &kmsapi.VerifyMacResponse{KeyId: new(key.ARN()), MacValid: new(true),
+		MacAlgorithm: in.MacAlgorithm}, nil
 }

@@ -14,7 +14,8 @@ import (
 func metadata(m *keyring.Metadata) *kmsapi.KeyMetadata {
 	out := &kmsapi.KeyMetadata{
 		AWSAccountId: new(m.Scope.Account), KeyId: new(m.ID), Arn: new(m.ARN()), CreationDate: new(m.Created),
-		Enabled: new(m.State == keyring.Enabled), Description: new(m.Description), KeyUsage: new(string(m.Usage)),
+		Enabled: new(m.State == keyring.Enabled), Description: new(m.Description),
+		KeyUsage: new(string(m.Usage)),
 		KeyState: new(string(m.State)), Origin: new(string(m.Origin)), KeyManager: new(string(m.Manager)),
 		CustomerMasterKeySpec: new(string(m.Spec)), KeySpec: new(string(m.Spec)),
 		MultiRegion: new(m.MultiRegion != nil),
@@ -71,7 +72,8 @@ func multiRegion(m *keyring.Metadata) *kmsapi.MultiRegionConfiguration {
 		return kmsapi.MultiRegionKey{Arn: new(there), Region: new(region)}
 	}
 	out := &kmsapi.MultiRegionConfiguration{
-		MultiRegionKeyType: new(multiRegionType(m)), PrimaryKey: new(in(m.MultiRegion.Primary)), ReplicaKeys: []kmsapi.MultiRegionKey{},
+		MultiRegionKeyType: new(multiRegionType(m)), PrimaryKey: new(in(m.MultiRegion.Primary)),
+		ReplicaKeys: []kmsapi.MultiRegionKey{},
 	}
 	for _, region := range m.MultiRegion.Replicas {
 		out.ReplicaKeys = append(out.ReplicaKeys, in(region))

@@ -30,16 +30,20 @@ func (s *Service) bindPairs() []service.Bound {
 				c.describeDataPair(in.EncryptionContext, *in.KeyPairSpec, needs)
 			},
 		}, s.generatePair).Without("Recipient"),
-		onKey(s, kmsapi.GenerateDataKeyPairWithoutPlaintext(), keyRule[kmsapi.GenerateDataKeyPairWithoutPlaintextRequest]{
-			id:      func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) **string { return &in.KeyId },
-			aliases: true, abroad: true, grantable: true,
-			check: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) error {
-				return s.checkTokens(in.GrantTokens)
-			},
-			describe: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest, c *conditions, needs *auth.Needs) {
-				c.describeDataPair(in.EncryptionContext, *in.KeyPairSpec, needs)
-			},
-		}, s.generateSealedPair),
+		onKey(s, kmsapi.GenerateDataKeyPairWithoutPlaintext(),
+			keyRule[kmsapi.GenerateDataKeyPairWithoutPlaintextRequest]{
+				id: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) **string {
+					return &in.KeyId
+				},
+				aliases: true, abroad: true, grantable: true,
+				check: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) error {
+					return s.checkTokens(in.GrantTokens)
+				},
+				describe: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest, c *conditions,
+					needs *auth.Needs) {
+					c.describeDataPair(in.EncryptionContext, *in.KeyPairSpec, needs)
+				},
+			}, s.generateSealedPair),
 	}
 }
 
@@ -80,13 +84,15 @@ func (s *Service) generatePair(
 		return nil, err
 	}
 	return &kmsapi.GenerateDataKeyPairResponse{
-		KeyId: new(key.ARN()), KeyMaterialId: new(pair.Sealed.MaterialID), KeyPairSpec: in.KeyPairSpec, PublicKey: pair.Public,
+		KeyId: new(key.ARN()), KeyMaterialId: new(pair.Sealed.MaterialID), KeyPairSpec: in.KeyPairSpec,
+		PublicKey:           pair.Public,
 		PrivateKeyPlaintext: pair.Private, PrivateKeyCiphertextBlob: pair.Sealed.Blob,
 	}, nil
 }
 
 func (s *Service) generateSealedPair(
-	ctx context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest,
+	ctx context.Context, _ *auth.Caller, key *keyring.Key,
+	in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest,
 ) (*kmsapi.GenerateDataKeyPairWithoutPlaintextResponse, error) {
 	const op = "GenerateDataKeyPairWithoutPlaintext"
 	spec := keyring.Spec(*in.KeyPairSpec)
@@ -99,7 +105,8 @@ func (s *Service) generateSealedPair(
 	}
 	clear(pair.Private)
 	return &kmsapi.GenerateDataKeyPairWithoutPlaintextResponse{
-		KeyId: new(key.ARN()), KeyMaterialId: new(pair.Sealed.MaterialID), KeyPairSpec: in.KeyPairSpec, PublicKey: pair.Public,
+		KeyId: new(key.ARN()), KeyMaterialId: new(pair.Sealed.MaterialID), KeyPairSpec: in.KeyPairSpec,
+		PublicKey:                pair.Public,
 		PrivateKeyCiphertextBlob: pair.Sealed.Blob,
 	}, nil
 }

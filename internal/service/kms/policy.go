@@ -30,7 +30,8 @@ func (s *Service) getPolicy(
 	if in.PolicyName != nil && *in.PolicyName != policyName {
 		return nil, noSuchPolicy()
 	}
-	return &kmsapi.GetKeyPolicyResponse{Policy: s.shownPolicy(key.Metadata()), PolicyName: new(policyName)}, nil
+	return &kmsapi.GetKeyPolicyResponse{Policy: s.shownPolicy(key.Metadata()),
+		PolicyName: new(policyName)}, nil
 }
 
 func listPolicies(
@@ -68,11 +69,15 @@ func (s *Service) putPolicy(
 	return &kmsapi.PutKeyPolicyOutput{}, s.keys.SetPolicy(ctx, key, bound)
 }
 
-// checkPolicy gives back the policy as it is to be kept. It refuses one that is too long, malformed, or that names principals which
-// do not exist; and, unless that check is bypassed, one that would lock the caller out.
-func (s *Service) checkPolicy(ctx context.Context, caller *auth.Caller, document, keyARN string, bypass bool) (string, error) {
+// checkPolicy gives back the policy as it is to be kept. It refuses one that is too long, malformed, or that
+// names principals which do not exist; and, unless that check is bypassed, one that would lock the caller
+// out.
+func (s *Service) checkPolicy(
+	ctx context.Context, caller *auth.Caller, document, keyARN string, bypass bool,
+) (string, error) {
 	if len(document) > maxPolicy {
-		return "", &api.Error{Code: "LimitExceededException", Message: "The key policy document exceeds the quota of 32768 bytes."}
+		return "", &api.Error{Code: "LimitExceededException",
+			Message: "The key policy document exceeds the quota of 32768 bytes."}
 	}
 	compiled, err := policy.Parse([]byte(document), policy.Key)
 	if err != nil {
@@ -105,11 +110,14 @@ func (s *Service) shownPolicy(m *keyring.Metadata) *string {
 	return new(s.principals.ShowPolicy(m.Policy))
 }
 
-// checkLockout asks whether the new policy would let the caller change it again. A policy that leaves the question to identity
-// policies passes: they can be changed without the key.
-func (s *Service) checkLockout(ctx context.Context, caller *auth.Caller, p *policy.Policy, keyARN string) error {
+// checkLockout asks whether the new policy would let the caller change it again. A policy that leaves the
+// question to identity policies passes: they can be changed without the key.
+func (s *Service) checkLockout(
+	ctx context.Context, caller *auth.Caller, p *policy.Policy, keyARN string,
+) error {
 	var needs auth.Needs
-	needs.Add(auth.Need{Action: "kms:PutKeyPolicy", Resource: keyARN, Policy: p, Gate: true, Context: &conditions{}})
+	needs.Add(auth.Need{Action: "kms:PutKeyPolicy", Resource: keyARN, Policy: p, Gate: true,
+		Context: &conditions{}})
 	err := s.path.Authorizer.Authorize(ctx, caller, &needs)
 	var denied *auth.DeniedError
 	if errors.As(err, &denied) {

@@ -40,7 +40,8 @@ func (s *Service) replicateAccess(
 		return translate(err)
 	}
 	m := key.Metadata()
-	n := keyring.NewKey{Spec: m.Spec, Usage: m.Usage, Origin: m.Origin, MultiRegion: true, Tags: tagsOf(in.Tags)}
+	n := keyring.NewKey{Spec: m.Spec, Usage: m.Usage, Origin: m.Origin, MultiRegion: true,
+		Tags: tagsOf(in.Tags)}
 	c := newKeyConditions(&n, "REPLICA")
 	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
 	needs.Add(auth.Need{Action: "kms:CreateKey", Resource: "*", Context: c})
@@ -60,7 +61,8 @@ func (s *Service) replicate(
 	scope := keyring.Scope{Account: caller.Account, Region: *in.ReplicaRegion}
 	document := ""
 	if in.Policy != nil {
-		document, err = s.checkPolicy(ctx, caller, *in.Policy, scope.KeyARN(key.ID()), isTrue(in.BypassPolicyLockoutSafetyCheck))
+		document, err = s.checkPolicy(ctx, caller, *in.Policy, scope.KeyARN(key.ID()),
+			isTrue(in.BypassPolicyLockoutSafetyCheck))
 		if err != nil {
 			return nil, translate(err)
 		}
@@ -72,7 +74,8 @@ func (s *Service) replicate(
 		return nil, translate(err)
 	}
 	m := replica.Metadata()
-	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: newborn(metadata(m)), ReplicaPolicy: s.shownPolicy(m), ReplicaTags: []kmsapi.Tag{}}
+	out := &kmsapi.ReplicateKeyResponse{ReplicaKeyMetadata: newborn(metadata(m)),
+		ReplicaPolicy: s.shownPolicy(m), ReplicaTags: []kmsapi.Tag{}}
 	for _, t := range m.Tags {
 		out.ReplicaTags = append(out.ReplicaTags, kmsapi.Tag{TagKey: new(t.Key), TagValue: new(t.Value)})
 	}
@@ -81,11 +84,14 @@ func (s *Service) replicate(
 
 // newborn is a replica as ReplicateKey shows it: still Creating, however soon it can be used.
 func newborn(out *kmsapi.KeyMetadata) *kmsapi.KeyMetadata {
-	out.KeyState, out.Enabled, out.CurrentKeyMaterialId = new(string(keyring.Creating)), new(false), nil
+	out.KeyState = new(string(keyring.Creating))
+	out.Enabled = new(false)
+	out.CurrentKeyMaterialId = nil
 	return out
 }
 
-// updatePrimaryAccess needs kms:UpdatePrimaryRegion on the primary key and on the replica that takes its place.
+// updatePrimaryAccess needs kms:UpdatePrimaryRegion on the primary key and on the replica that takes its
+// place.
 func (s *Service) updatePrimaryAccess(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.UpdatePrimaryRegionRequest, needs *auth.Needs,
 ) error {

@@ -74,9 +74,9 @@ func (s *Service) rotateOnDemand(
 	return &kmsapi.RotateKeyOnDemandResponse{KeyId: new(key.ARN())}, s.keys.RotateNow(ctx, key)
 }
 
-// listRotations lists the rotations of a key, or all of its material where the request asks for that: the first material is not
-// the fruit of a rotation, and has neither date nor type, nor has imported material that waits. A marker holds how many entries
-// went before.
+// listRotations lists the rotations of a key, or all of its material where the request asks for that: the
+// first material is not the fruit of a rotation, and has neither date nor type, nor has imported material
+// that waits. A marker holds how many entries went before.
 func (s *Service) listRotations(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.ListKeyRotationsRequest,
 ) (*kmsapi.ListKeyRotationsResponse, error) {
@@ -95,7 +95,8 @@ func (s *Service) listRotations(
 	}
 	end := min(len(list), first+limit)
 	return &kmsapi.ListKeyRotationsResponse{
-		Rotations: list[first:end], Truncated: new(end < len(list)), NextMarker: marker(strconv.Itoa(end), end < len(list)),
+		Rotations: list[first:end], Truncated: new(end < len(list)),
+		NextMarker: marker(strconv.Itoa(end), end < len(list)),
 	}, nil
 }
 
@@ -122,7 +123,8 @@ func (s *Service) rotations(key *keyring.Key, all bool) []kmsapi.RotationsListEn
 }
 
 func rotationEntry(m *keyring.Metadata, v keyring.Version, state string) kmsapi.RotationsListEntry {
-	entry := kmsapi.RotationsListEntry{KeyId: new(m.ARN()), KeyMaterialId: new(v.MaterialID), KeyMaterialState: new(state)}
+	entry := kmsapi.RotationsListEntry{KeyId: new(m.ARN()), KeyMaterialId: new(v.MaterialID),
+		KeyMaterialState: new(state)}
 	if v.Description != "" {
 		entry.KeyMaterialDescription = new(v.Description)
 	}

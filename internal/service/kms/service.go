@@ -1,10 +1,12 @@
-// Package kms answers the API of the key service: an operation table, and the translation between its shapes and the keyring.
+// Package kms answers the API of the key service: an operation table, and the translation between its shapes
+// and the keyring.
 //
-// Callers may rely on this: an operation on a key runs only if the key's policy lets the caller through (P6); what was
-// authorised is what runs, even if an alias is moved in between; every error that a client may see has AWS's code and words; and
-// a member that is not honoured is refused by its name (P8).
+// Callers may rely on this: an operation on a key runs only if the key's policy lets the caller through (P6);
+// what was authorised is what runs, even if an alias is moved in between; every error that a client may see
+// has AWS's code and words; and a member that is not honoured is refused by its name (P8).
 //
-// The input of a call is changed while it runs: the identifiers in it become the ARNs of the keys that they named.
+// The input of a call is changed while it runs: the identifiers in it become the ARNs of the keys that they
+// named.
 package kms
 
 import (
@@ -14,9 +16,11 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// Principals knows who exists. Key policies and grants may only name principals that do, and mean those and not who has their names later.
+// Principals knows who exists. Key policies and grants may only name principals that do, and mean those and
+// not who has their names later.
 type Principals interface {
-	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names somebody who does not exist.
+	// BindPolicy is a policy as it is to be kept, with unique ids for names; ok is false when it names
+	// somebody who does not exist.
 	BindPolicy(text string) (bound string, ok bool)
 	// ShowPolicy is a kept policy as it is to be answered.
 	ShowPolicy(text string) string
@@ -34,8 +38,8 @@ type Options struct {
 	Principals Principals
 }
 
-// Service answers operations. It is safe for concurrent use. Its fields are the endpoints that other services call on a caller's
-// behalf, by the same path as everybody else (P10).
+// Service answers operations. It is safe for concurrent use. Its fields are the endpoints that other services
+// call on a caller's behalf, by the same path as everybody else (P10).
 type Service struct {
 	DescribeKey     *service.Endpoint[kmsapi.DescribeKeyRequest, kmsapi.DescribeKeyResponse]
 	CreateGrant     *service.Endpoint[kmsapi.CreateGrantRequest, kmsapi.CreateGrantResponse]

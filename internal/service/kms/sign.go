@@ -14,21 +14,24 @@ import (
 func (s *Service) bindSigning() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.Sign(), keyRule[kmsapi.SignRequest]{
-			id: func(in *kmsapi.SignRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
-			check: func(in *kmsapi.SignRequest) error { return s.checkTokens(in.GrantTokens) },
+			id: func(in *kmsapi.SignRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			grantable: true,
+			check:     func(in *kmsapi.SignRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.SignRequest, c *conditions, needs *auth.Needs) {
 				c.describeSignature(in.SigningAlgorithm, in.MessageType, needs)
 			},
 		}, s.sign),
 		onKey(s, kmsapi.Verify(), keyRule[kmsapi.VerifyRequest]{
-			id: func(in *kmsapi.VerifyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
-			check: func(in *kmsapi.VerifyRequest) error { return s.checkTokens(in.GrantTokens) },
+			id: func(in *kmsapi.VerifyRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			grantable: true,
+			check:     func(in *kmsapi.VerifyRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.VerifyRequest, c *conditions, needs *auth.Needs) {
 				c.describeSignature(in.SigningAlgorithm, in.MessageType, needs)
 			},
 		}, s.verify).Lacking("MessageType EXTERNAL_MU"),
 		onKey(s, kmsapi.GetPublicKey(), keyRule[kmsapi.GetPublicKeyRequest]{
-			id: func(in *kmsapi.GetPublicKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
+			id: func(in *kmsapi.GetPublicKeyRequest) **string { return &in.KeyId }, aliases: true,
+			abroad: true, grantable: true,
 			check: func(in *kmsapi.GetPublicKeyRequest) error { return s.checkTokens(in.GrantTokens) },
 		}, s.publicKey),
 	}
@@ -52,7 +55,9 @@ func messageOf(bytes []byte, kind *string) keyring.Message {
 	return keyring.Message{Bytes: bytes, Kind: keyring.MessageKind(messageType(kind))}
 }
 
-func (s *Service) sign(_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.SignRequest) (*kmsapi.SignResponse, error) {
+func (s *Service) sign(
+	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.SignRequest,
+) (*kmsapi.SignResponse, error) {
 	message := messageOf(in.Message, in.MessageType)
 	if isTrue(in.DryRun) {
 		return nil, orDryRun(s.keys.TrySign(key, "Sign", *in.SigningAlgorithm, message))
@@ -61,7 +66,8 @@ func (s *Service) sign(_ context.Context, _ *auth.Caller, key *keyring.Key, in *
 	if err != nil {
 		return nil, err
 	}
-	return &kmsapi.SignResponse{KeyId: new(key.ARN()), Signature: signature, SigningAlgorithm: in.SigningAlgorithm}, nil
+	return &kmsapi.SignResponse{KeyId: new(key.ARN()), Signature: signature,
+		SigningAlgorithm: in.SigningAlgorithm}, nil
 }
 
 // verify never answers that a signature is not valid: that is an error.
@@ -75,7 +81,8 @@ func (s *Service) verify(
 	if err := s.keys.Verify(key, *in.SigningAlgorithm, message, in.Signature); err != nil {
 		return nil, err
 	}
-	return &kmsapi.VerifyResponse{KeyId: new(key.ARN()), SignatureValid: new(true), SigningAlgorithm: in.SigningAlgorithm}, nil
+	return &kmsapi.VerifyResponse{KeyId: new(key.ARN()), SignatureValid: new(true),
+		SigningAlgorithm: in.SigningAlgorithm}, nil
 }
 
 func (s *Service) publicKey(
@@ -89,8 +96,10 @@ func (s *Service) publicKey(
 	m := key.Metadata()
 	algorithms(m, &described)
 	return &kmsapi.GetPublicKeyResponse{
-		KeyId: new(key.ARN()), PublicKey: public, KeySpec: new(string(m.Spec)), CustomerMasterKeySpec: new(string(m.Spec)),
-		KeyUsage: new(string(m.Usage)), EncryptionAlgorithms: described.EncryptionAlgorithms,
-		SigningAlgorithms: described.SigningAlgorithms, KeyAgreementAlgorithms: described.KeyAgreementAlgorithms,
+		KeyId: new(key.ARN()), PublicKey: public, KeySpec: new(string(m.Spec)),
+		CustomerMasterKeySpec: new(string(m.Spec)),
+		KeyUsage:              new(string(m.Usage)), EncryptionAlgorithms: described.EncryptionAlgorithms,
+		SigningAlgorithms:      described.SigningAlgorithms,
+		KeyAgreementAlgorithms: described.KeyAgreementAlgorithms,
 	}, nil
 }

@@ -67,7 +67,9 @@ type recorder struct {
 func (r *recorder) Record(record service.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.last, r.note, r.need = record, slices.Clone(record.Needs.Noted()), slices.Clone(record.Needs.All())
+	r.last = record
+	r.note = slices.Clone(record.Needs.Noted())
+	r.need = slices.Clone(record.Needs.All())
 }
 
 // teller runs transcripts of API calls.
@@ -190,8 +192,11 @@ func (s *teller) caller(t *testing.T, d *datadriven.TestData) *auth.Caller {
 	d.MaybeScanArgs(t, "via", &c.Via)
 	c.ARN = "arn:aws:iam::" + c.Account + ":root"
 	var user string
-	if d.MaybeScanArgs(t, "user", &user); user != "" {
-		c.Type, c.ARN, c.UserID = auth.IAMUser, "arn:aws:iam::"+c.Account+":user/"+user, "AIDA"+user
+	d.MaybeScanArgs(t, "user", &user)
+	if user != "" {
+		c.Type = auth.IAMUser
+		c.ARN = "arn:aws:iam::" + c.Account + ":user/" + user
+		c.UserID = "AIDA" + user
 	}
 	return c
 }
@@ -264,8 +269,10 @@ func (s *teller) real(in string) string {
 }
 
 var (
-	times   = regexp.MustCompile(`(Date": |Timestamp": |ValidTo": )[0-9.E+]+`)
-	blobs   = regexp.MustCompile(`"(CiphertextBlob|Plaintext|Signature|Mac|PublicKey|SharedSecret|PrivateKeyPlaintext|PrivateKeyCiphertextBlob|ImportToken)": "[A-Za-z0-9+/=]{30,}"`)
+	times = regexp.MustCompile(`(Date": |Timestamp": |ValidTo": )[0-9.E+]+`)
+	blobs = regexp.MustCompile(
+		`"(CiphertextBlob|Plaintext|Signature|Mac|PublicKey|SharedSecret|PrivateKeyPlaintext|PrivateKeyCiphertextBlob|ImportToken)": "[A-Za-z0-9+/=]{30,}"`,
+	)
 	hex64   = regexp.MustCompile(`"[0-9a-f]{64}"`)
 	tokens  = regexp.MustCompile(`"GrantToken": "[^"]+"`)
 	aliased = regexp.MustCompile(`key/[0-9a-f-]{36}`)

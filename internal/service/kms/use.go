@@ -14,14 +14,16 @@ import (
 
 func (s *Service) bindUse() []service.Bound {
 	s.Encrypt = onKey(s, kmsapi.Encrypt(), keyRule[kmsapi.EncryptRequest]{
-		id: func(in *kmsapi.EncryptRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
-		check: func(in *kmsapi.EncryptRequest) error { return s.checkTokens(in.GrantTokens) },
+		id: func(in *kmsapi.EncryptRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+		grantable: true,
+		check:     func(in *kmsapi.EncryptRequest) error { return s.checkTokens(in.GrantTokens) },
 		describe: func(in *kmsapi.EncryptRequest, c *conditions, needs *auth.Needs) {
 			c.describeUse(in.EncryptionContext, in.EncryptionAlgorithm, needs)
 		},
 	}, s.encrypt)
 	s.GenerateDataKey = onKey(s, kmsapi.GenerateDataKey(), keyRule[kmsapi.GenerateDataKeyRequest]{
-		id: func(in *kmsapi.GenerateDataKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true, grantable: true,
+		id: func(in *kmsapi.GenerateDataKeyRequest) **string { return &in.KeyId }, aliases: true,
+		abroad: true, grantable: true,
 		check: func(in *kmsapi.GenerateDataKeyRequest) error {
 			return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
 		},
@@ -29,23 +31,26 @@ func (s *Service) bindUse() []service.Bound {
 			c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
 		},
 	}, s.generateDataKey).Without("Recipient")
-	sealedOnly := onKey(s, kmsapi.GenerateDataKeyWithoutPlaintext(), keyRule[kmsapi.GenerateDataKeyWithoutPlaintextRequest]{
-		id:      func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) **string { return &in.KeyId },
-		aliases: true, abroad: true, grantable: true,
-		check: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) error {
-			return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
-		},
-		describe: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest, c *conditions, needs *auth.Needs) {
-			c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
-		},
-	}, s.generateSealedDataKey)
+	sealedOnly := onKey(s, kmsapi.GenerateDataKeyWithoutPlaintext(),
+		keyRule[kmsapi.GenerateDataKeyWithoutPlaintextRequest]{
+			id:      func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) **string { return &in.KeyId },
+			aliases: true, abroad: true, grantable: true,
+			check: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) error {
+				return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
+			},
+			describe: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest, c *conditions,
+				needs *auth.Needs) {
+				c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
+			},
+		}, s.generateSealedDataKey)
 	s.Decrypt = service.Bind(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient")
 	s.ReEncrypt = service.Bind(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt)
 	random := onAccount(kmsapi.GenerateRandom(), nil, generateRandom).Without("CustomKeyStoreId", "Recipient")
 	return []service.Bound{s.Encrypt, s.GenerateDataKey, sealedOnly, s.Decrypt, s.ReEncrypt, random}
 }
 
-// describeUse adds what policies and the trail see of a cryptographic operation. An encryption context is no secret.
+// describeUse adds what policies and the trail see of a cryptographic operation. An encryption context is no
+// secret.
 func (c *conditions) describeUse(context map[string]string, algorithm *string, needs *auth.Needs) {
 	c.context = context
 	if algorithm == nil {
@@ -58,7 +63,9 @@ func (c *conditions) describeUse(context map[string]string, algorithm *string, n
 	needs.Note("encryptionAlgorithm", *algorithm)
 }
 
-func (c *conditions) describeDataKey(context map[string]string, spec *string, bytes *int64, needs *auth.Needs) {
+func (c *conditions) describeDataKey(
+	context map[string]string, spec *string, bytes *int64, needs *auth.Needs,
+) {
 	c.context = context
 	c.set("kms:encryptionalgorithm", keyring.SymmetricAlgorithm)
 	if len(context) > 0 {
@@ -72,7 +79,8 @@ func (c *conditions) describeDataKey(context map[string]string, spec *string, by
 	}
 }
 
-// checkTokens refuses grant tokens that name no grant. Grants here take effect at once, so that a token adds nothing to them.
+// checkTokens refuses grant tokens that name no grant. Grants here take effect at once, so that a token adds
+// nothing to them.
 func (s *Service) checkTokens(tokens []string) error {
 	for _, token := range tokens {
 		if _, _, err := s.keys.GrantOf(token); err != nil {
@@ -102,7 +110,8 @@ func algorithmOf(algorithm *string) string {
 	return *algorithm
 }
 
-// materialOf is the id of the material that made or opened a ciphertext; only those of symmetric keys are known by one.
+// materialOf is the id of the material that made or opened a ciphertext; only those of symmetric keys are
+// known by one.
 func materialOf(id string) *string {
 	if id == "" {
 		return nil
@@ -114,14 +123,16 @@ func (s *Service) encrypt(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest,
 ) (*kmsapi.EncryptResponse, error) {
 	if isTrue(in.DryRun) {
-		return nil, orDryRun(s.keys.TryBy(key, "Encrypt", keyring.EncryptDecrypt, algorithmOf(in.EncryptionAlgorithm)))
+		return nil, orDryRun(s.keys.TryBy(key, "Encrypt", keyring.EncryptDecrypt,
+			algorithmOf(in.EncryptionAlgorithm)))
 	}
 	sealed, err := s.keys.EncryptBy(key, in.Plaintext, way(in.EncryptionAlgorithm, in.EncryptionContext))
 	if err != nil {
 		return nil, err
 	}
 	return &kmsapi.EncryptResponse{
-		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), EncryptionAlgorithm: new(algorithmOf(in.EncryptionAlgorithm)),
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()),
+		EncryptionAlgorithm: new(algorithmOf(in.EncryptionAlgorithm)),
 	}, nil
 }
 
@@ -138,12 +149,14 @@ func (s *Service) generateDataKey(
 	if isTrue(in.DryRun) {
 		return nil, orDryRun(s.keys.Try(key, "GenerateDataKey"))
 	}
-	plaintext, sealed, err := s.keys.DataKey(key, "GenerateDataKey", dataKeySize(in.KeySpec, in.NumberOfBytes), in.EncryptionContext)
+	plaintext, sealed, err := s.keys.DataKey(key, "GenerateDataKey",
+		dataKeySize(in.KeySpec, in.NumberOfBytes), in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
 	return &kmsapi.GenerateDataKeyResponse{
-		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), KeyMaterialId: new(sealed.MaterialID), Plaintext: plaintext,
+		CiphertextBlob: sealed.Blob, KeyId: new(key.ARN()), KeyMaterialId: new(sealed.MaterialID),
+		Plaintext: plaintext,
 	}, nil
 }
 
@@ -154,7 +167,8 @@ func (s *Service) generateSealedDataKey(
 	if isTrue(in.DryRun) {
 		return nil, orDryRun(s.keys.Try(key, op))
 	}
-	plaintext, sealed, err := s.keys.DataKey(key, op, dataKeySize(in.KeySpec, in.NumberOfBytes), in.EncryptionContext)
+	plaintext, sealed, err := s.keys.DataKey(key, op, dataKeySize(in.KeySpec, in.NumberOfBytes),
+		in.EncryptionContext)
 	if err != nil {
 		return nil, err
 	}
@@ -176,12 +190,15 @@ func dataKeySize(spec *string, bytes *int64) int {
 }
 
 // decryptAccess authorises the key that the request names, or else the one that made the ciphertext.
-func (s *Service) decryptAccess(ctx context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs) error {
+func (s *Service) decryptAccess(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs,
+) error {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
 	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
-	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), how, needs)
+	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob,
+		permissionOnly(in.DryRun, in.DryRunModifiers), how, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -212,10 +229,11 @@ func permissionOnly(dryRun *bool, modifiers []string) bool {
 	return isTrue(dryRun) && slices.Contains(modifiers, "IGNORE_CIPHERTEXT")
 }
 
-// sourceKey finds the key for a ciphertext and leaves its ARN in member. anyBlob says that the ciphertext does not matter: the key is
-// named then.
+// sourceKey finds the key for a ciphertext and leaves its ARN in member. anyBlob says that the ciphertext
+// does not matter: the key is named then.
 func (s *Service) sourceKey(
-	caller *auth.Caller, operation string, member **string, blob []byte, anyBlob bool, how keyring.Way, needs *auth.Needs,
+	caller *auth.Caller, operation string, member **string, blob []byte, anyBlob bool, how keyring.Way,
+	needs *auth.Needs,
 ) (source, error) {
 	if anyBlob && *member == nil {
 		return source{}, invalid("A key is required where DryRunModifiers has IGNORE_CIPHERTEXT.")
@@ -240,11 +258,14 @@ func (s *Service) sourceKey(
 	return found, err
 }
 
-func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest) (*kmsapi.DecryptResponse, error) {
+func (s *Service) decrypt(
+	_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest,
+) (*kmsapi.DecryptResponse, error) {
 	key, err := s.pinned(caller, in.KeyId)
 	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
 	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.trySource(key, "Decrypt", in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), how))
+		err = orDryRun(s.trySource(key, "Decrypt", in.CiphertextBlob,
+			permissionOnly(in.DryRun, in.DryRunModifiers), how))
 	}
 	if err != nil {
 		return nil, translate(err)
@@ -260,12 +281,15 @@ func (s *Service) decrypt(_ context.Context, caller *auth.Caller, in *kmsapi.Dec
 }
 
 // reEncryptAccess needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.
-func (s *Service) reEncryptAccess(ctx context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs) error {
+func (s *Service) reEncryptAccess(
+	ctx context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs,
+) error {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return translate(err)
 	}
 	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
-	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob, permissionOnly(in.DryRun, in.DryRunModifiers), fromWay, needs)
+	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob,
+		permissionOnly(in.DryRun, in.DryRunModifiers), fromWay, needs)
 	if err != nil {
 		return translate(err)
 	}
@@ -332,20 +356,26 @@ func (s *Service) reEncrypt(
 	}
 	return &kmsapi.ReEncryptResponse{
 		CiphertextBlob: sealed.Blob, SourceKeyId: new(from.ARN()), KeyId: new(to.ARN()),
-		SourceEncryptionAlgorithm: new(fromWay.Algorithm), DestinationEncryptionAlgorithm: new(toWay.Algorithm),
-		SourceKeyMaterialId: materialOf(opened.MaterialID), DestinationKeyMaterialId: materialOf(sealed.MaterialID),
+		SourceEncryptionAlgorithm:      new(fromWay.Algorithm),
+		DestinationEncryptionAlgorithm: new(toWay.Algorithm),
+		SourceKeyMaterialId:            materialOf(opened.MaterialID),
+		DestinationKeyMaterialId:       materialOf(sealed.MaterialID),
 	}, nil
 }
 
 // trySource says what the key would answer that is to open a ciphertext.
-func (s *Service) trySource(key *keyring.Key, op keyring.Operation, blob []byte, anyBlob bool, how keyring.Way) error {
+func (s *Service) trySource(
+	key *keyring.Key, op keyring.Operation, blob []byte, anyBlob bool, how keyring.Way,
+) error {
 	if anyBlob {
 		return s.keys.TryBy(key, op, keyring.EncryptDecrypt, how.Algorithm)
 	}
 	return s.keys.TryDecrypt(key, op, blob, how)
 }
 
-func generateRandom(_ context.Context, _ *auth.Caller, in *kmsapi.GenerateRandomRequest) (*kmsapi.GenerateRandomResponse, error) {
+func generateRandom(
+	_ context.Context, _ *auth.Caller, in *kmsapi.GenerateRandomRequest,
+) (*kmsapi.GenerateRandomResponse, error) {
 	if in.NumberOfBytes == nil {
 		return nil, invalid("NumberOfBytes is required.")
 	}

@@ -16,13 +16,17 @@ import (
 const (
 	defaultDuration = time.Hour
 	chainedDuration = time.Hour
-	// maxPlain is how long session policies and tags may be together. AWS measures them packed, in a form that it keeps to itself.
+	// maxPlain is how long session policies and tags may be together. AWS measures them packed, in a form
+	// that it keeps to itself.
 	maxPlain = 2048
 )
 
-// assumeRoleAccess needs sts:AssumeRole by the role's trust policy, which is the gate; a role that is not there has none, and so
-// is refused in the same words. Tags of the session need sts:TagSession by the same rule.
-func (s *Service) assumeRoleAccess(_ context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest, needs *auth.Needs) error {
+// assumeRoleAccess needs sts:AssumeRole by the role's trust policy, which is the gate; a role that is not
+// there has none, and so is refused in the same words. Tags of the session need sts:TagSession by the same
+// rule.
+func (s *Service) assumeRoleAccess(
+	_ context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest, needs *auth.Needs,
+) error {
 	needs.Note("roleArn", *in.RoleArn)
 	needs.Note("roleSessionName", *in.RoleSessionName)
 	if in.DurationSeconds != nil {
@@ -77,7 +81,8 @@ func (s *Service) assumeRole(
 
 // start makes a session within all limits.
 func (s *Service) start(
-	ctx context.Context, caller *auth.Caller, role *identity.Principal, n identity.RoleSession, seconds *int64,
+	ctx context.Context, caller *auth.Caller, role *identity.Principal, n identity.RoleSession,
+	seconds *int64,
 	policies []stsapi.PolicyDescriptorType,
 ) (session *identity.Session, credentials identity.Credentials, packed *int64, err error) {
 	if n.Duration, err = durationOf(caller, role, seconds); err != nil {
@@ -93,13 +98,14 @@ func (s *Service) start(
 	return session, credentials, packed, translate(err)
 }
 
-// checkTransitive keeps the rules of tags that go on from session to session ("Chaining roles with session tags"): what was inherited
-// stays, and only tags of the session can go on.
+// checkTransitive keeps the rules of tags that go on from session to session ("Chaining roles with session
+// tags"): what was inherited stays, and only tags of the session can go on.
 func checkTransitive(inherited []identity.Tag, in *stsapi.AssumeRoleRequest) error {
 	given := readTags(in.Tags)
 	for _, t := range inherited {
 		if hasKey(given, t.Key) {
-			return invalid("The tag key " + t.Key + " is inherited from the calling session, and cannot be given another value.")
+			return invalid("The tag key " + t.Key + " is inherited from the calling session, and cannot be " +
+				"given another value.")
 		}
 	}
 	for _, key := range in.TransitiveTagKeys {
@@ -130,18 +136,22 @@ func durationOf(caller *auth.Caller, role *identity.Principal, seconds *int64) (
 	d := time.Duration(*seconds) * time.Second
 	switch {
 	case caller.Type == auth.AssumedRole && d > chainedDuration:
-		return 0, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.")
+		return 0, invalid("The requested DurationSeconds exceeds the 1 hour session limit for roles " +
+			"assumed by role chaining.")
 	case d > role.MaxSession:
 		return 0, invalid("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
 	}
 	return d, nil
 }
 
-func (s *Service) sessionPolicies(role *identity.Principal, list []stsapi.PolicyDescriptorType) ([]string, error) {
+func (s *Service) sessionPolicies(
+	role *identity.Principal, list []stsapi.PolicyDescriptorType,
+) ([]string, error) {
 	var names []string
 	for _, p := range list {
 		if _, err := s.directory.Policy(role.Account, text(p.Arn)); err != nil {
-			return nil, invalid("The session policy " + text(p.Arn) + " does not exist in the account of the role.")
+			return nil, invalid("The session policy " + text(p.Arn) +
+				" does not exist in the account of the role.")
 		}
 		names = append(names, *p.Arn)
 	}
@@ -162,14 +172,16 @@ func packedSize(n *identity.RoleSession) (*int64, error) {
 	}
 	percent := (int64(used)*100 + maxPlain - 1) / maxPlain
 	if percent > 100 {
-		return nil, stsapi.PackedPolicyTooLargeException("Packed policy consumes " + strconv.FormatInt(percent, 10) + "% of allotted space, please use smaller policy.")
+		return nil, stsapi.PackedPolicyTooLargeException("Packed policy consumes " +
+			strconv.FormatInt(percent, 10) + "% of allotted space, please use smaller policy.")
 	}
 	return &percent, nil
 }
 
 func shape(session *identity.Session, c identity.Credentials) *stsapi.Credentials {
 	return &stsapi.Credentials{
-		AccessKeyId: &c.AccessKeyID, SecretAccessKey: &c.Secret, SessionToken: &c.Token, Expiration: &session.Expires,
+		AccessKeyId: &c.AccessKeyID, SecretAccessKey: &c.Secret, SessionToken: &c.Token,
+		Expiration: &session.Expires,
 	}
 }
 

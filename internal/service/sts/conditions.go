@@ -8,7 +8,8 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 )
 
-// conditions are the condition keys of a call ("Actions, resources, and condition keys for AWS Security Token Service").
+// conditions are the condition keys of a call ("Actions, resources, and condition keys for AWS Security Token
+// Service").
 type conditions struct{ list []condition }
 
 type condition struct {

@@ -1,9 +1,10 @@
 // Package sts answers the Security Token Service's API.
 //
-// Callers may rely on this: GetCallerIdentity answers whoever signed the request, and needs no permission, as in AWS; a session of
-// a role is given only to whom the role's trust policy lets in, and where that leaves the question to the caller's account, to
-// whom its own policies allow it (P6); what a session may do never exceeds the role's policies, its boundary and the session's own
-// policies; and a session ends on time by the installation's clock.
+// Callers may rely on this: GetCallerIdentity answers whoever signed the request, and needs no permission, as
+// in AWS; a session of a role is given only to whom the role's trust policy lets in, and where that leaves
+// the question to the caller's account, to whom its own policies allow it (P6); what a session may do never
+// exceeds the role's policies, its boundary and the session's own policies; and a session ends on time by the
+// installation's clock.
 package sts
 
 import (
@@ -35,8 +36,8 @@ type Options struct {
 	Issuers oidc.Issuers
 }
 
-// Service answers operations. It is safe for concurrent use. AssumeRole is the endpoint that other services call, such as for
-// the role of a function, by the same path as everybody else (P10).
+// Service answers operations. It is safe for concurrent use. AssumeRole is the endpoint that other services
+// call, such as for the role of a function, by the same path as everybody else (P10).
 type Service struct {
 	AssumeRole *service.Endpoint[stsapi.AssumeRoleRequest, stsapi.AssumeRoleResponse]
 
@@ -50,17 +51,21 @@ type Service struct {
 
 // New returns a Service.
 func New(o Options) *Service {
-	s := &Service{directory: o.Directory, accounts: o.Accounts, path: o.Path, clock: o.Clock, issuers: o.Issuers}
+	s := &Service{directory: o.Directory, accounts: o.Accounts, path: o.Path, clock: o.Clock,
+		issuers: o.Issuers}
 	s.AssumeRole = service.Bind(stsapi.AssumeRole(), s.assumeRoleAccess, s.assumeRole).
 		Without("SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts")
 	s.table = service.NewTable("sts", o.Path,
 		s.AssumeRole,
 		service.Bind(stsapi.GetCallerIdentity(), noNeed[stsapi.GetCallerIdentityRequest], getCallerIdentity),
-		service.Bind(stsapi.GetSessionToken(), mayHaveSession, s.getSessionToken).Without("SerialNumber", "TokenCode"),
+		service.Bind(stsapi.GetSessionToken(), mayHaveSession, s.getSessionToken).Without("SerialNumber",
+			"TokenCode"),
 		service.Bind(stsapi.GetAccessKeyInfo(), keyInfoAccess, s.keyInfo),
-		service.Bind(stsapi.AssumeRoleWithWebIdentity(), s.webIdentityAccess, s.assumeRoleWithWebIdentity).Without("ProviderId"),
+		service.Bind(stsapi.AssumeRoleWithWebIdentity(), s.webIdentityAccess,
+			s.assumeRoleWithWebIdentity).Without("ProviderId"),
 		service.Bind(stsapi.DecodeAuthorizationMessage(), decodeAccess, decode),
-		refused(stsapi.AssumeRoleWithSAML()), refused(stsapi.AssumeRoot()), refused(stsapi.GetDelegatedAccessToken()), refused(stsapi.GetFederationToken()),
+		refused(stsapi.AssumeRoleWithSAML()), refused(stsapi.AssumeRoot()),
+		refused(stsapi.GetDelegatedAccessToken()), refused(stsapi.GetFederationToken()),
 		refused(stsapi.GetWebIdentityToken()),
 	)
 	return s
@@ -75,14 +80,20 @@ func refused[In, Out any](op api.Operation[In, Out]) service.Bound {
 	})
 }
 
-// noNeed is the access of an operation that no policy can refuse ("GetCallerIdentity: no permissions are required").
+// noNeed is the access of an operation that no policy can refuse ("GetCallerIdentity: no permissions are
+// required").
 func noNeed[In any](context.Context, *auth.Caller, *In, *auth.Needs) error { return nil }
 
-func getCallerIdentity(_ context.Context, caller *auth.Caller, _ *stsapi.GetCallerIdentityRequest) (*stsapi.GetCallerIdentityResponse, error) {
-	return &stsapi.GetCallerIdentityResponse{Account: &caller.Account, Arn: &caller.ARN, UserId: &caller.UserID}, nil
+func getCallerIdentity(
+	_ context.Context, caller *auth.Caller, _ *stsapi.GetCallerIdentityRequest,
+) (*stsapi.GetCallerIdentityResponse, error) {
+	return &stsapi.GetCallerIdentityResponse{Account: &caller.Account, Arn: &caller.ARN,
+		UserId: &caller.UserID}, nil
 }
 
-func keyInfoAccess(_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest, needs *auth.Needs) error {
+func keyInfoAccess(
+	_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest, needs *auth.Needs,
+) error {
 	needs.Note("accessKeyId", *in.AccessKeyId)
 	needs.Add(auth.Need{Action: "sts:GetAccessKeyInfo", Resource: "*"})
 	return nil
@@ -98,17 +109,21 @@ func (s *Service) keyInfo(
 	return &stsapi.GetAccessKeyInfoResponse{Account: &account}, nil
 }
 
-func decodeAccess(_ context.Context, _ *auth.Caller, _ *stsapi.DecodeAuthorizationMessageRequest, needs *auth.Needs) error {
+func decodeAccess(
+	_ context.Context, _ *auth.Caller, _ *stsapi.DecodeAuthorizationMessageRequest, needs *auth.Needs,
+) error {
 	needs.Add(auth.Need{Action: "sts:DecodeAuthorizationMessage", Resource: "*"})
 	return nil
 }
 
-// decode refuses every message: no service here encodes why it refuses (docs/decision/0010-no-encoded-authorization-messages.md).
+// decode refuses every message: no service here encodes why it refuses
+// (docs/decision/0010-no-encoded-authorization-messages.md).
 func decode(
 	_ context.Context, _ *auth.Caller, in *stsapi.DecodeAuthorizationMessageRequest,
 ) (*stsapi.DecodeAuthorizationMessageResponse, error) {
 	return nil, stsapi.InvalidAuthorizationMessageException(
-		fmt.Sprintf("The message of %d characters is not one that this installation has encoded.", len(*in.EncodedMessage)))
+		fmt.Sprintf("The message of %d characters is not one that this installation has encoded.",
+			len(*in.EncodedMessage)))
 }
 
 // Unsigned says that AssumeRoleWithWebIdentity needs no signature: its token says who asks.

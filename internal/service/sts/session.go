@@ -14,8 +14,11 @@ const (
 	rootDuration = time.Hour
 )
 
-// mayHaveSession needs no permission ("GetSessionToken: no permissions are required"), but credentials that last.
-func mayHaveSession(_ context.Context, caller *auth.Caller, _ *stsapi.GetSessionTokenRequest, _ *auth.Needs) error {
+// mayHaveSession needs no permission ("GetSessionToken: no permissions are required"), but credentials that
+// last.
+func mayHaveSession(
+	_ context.Context, caller *auth.Caller, _ *stsapi.GetSessionTokenRequest, _ *auth.Needs,
+) error {
 	lasting := caller.Type == auth.Root || caller.Type == auth.IAMUser
 	if !lasting || strings.HasPrefix(caller.AccessKeyID, "ASIA") {
 		return denied("Cannot call GetSessionToken with session credentials")
@@ -26,7 +29,8 @@ func mayHaveSession(_ context.Context, caller *auth.Caller, _ *stsapi.GetSession
 func (s *Service) getSessionToken(
 	ctx context.Context, caller *auth.Caller, in *stsapi.GetSessionTokenRequest,
 ) (*stsapi.GetSessionTokenResponse, error) {
-	session, credentials, err := s.directory.StartUserSession(ctx, caller, sessionDuration(caller, in.DurationSeconds))
+	session, credentials, err := s.directory.StartUserSession(ctx, caller,
+		sessionDuration(caller, in.DurationSeconds))
 	if err != nil {
 		return nil, translate(err)
 	}

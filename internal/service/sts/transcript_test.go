@@ -156,13 +156,15 @@ func (s *teller) make(t *testing.T, d *datadriven.TestData) string {
 	d.MaybeScanArgs(t, "account", &n.Account)
 	d.MaybeScanArgs(t, "path", &n.Path)
 	var longest, tag string
-	if d.MaybeScanArgs(t, "longest", &longest); longest != "" {
+	d.MaybeScanArgs(t, "longest", &longest)
+	if longest != "" {
 		var err error
 		if n.MaxSession, err = time.ParseDuration(longest); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if d.MaybeScanArgs(t, "tag", &tag); tag != "" {
+	d.MaybeScanArgs(t, "tag", &tag)
+	if tag != "" {
 		key, value, _ := strings.Cut(tag, ":")
 		n.Tags = []identity.Tag{{Key: key, Value: value}}
 	}
@@ -175,14 +177,16 @@ func (s *teller) caller(t *testing.T, d *datadriven.TestData) *auth.Caller {
 	var user, session, by string
 	d.MaybeScanArgs(t, "account", &c.Account)
 	c.ARN = "arn:aws:iam::" + c.Account + ":root"
-	if d.MaybeScanArgs(t, "user", &user); user != "" {
+	d.MaybeScanArgs(t, "user", &user)
+	if user != "" {
 		p, err := s.directory.Find(c.Account, identity.User, user)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c = &auth.Caller{Type: auth.IAMUser, Account: c.Account, ARN: p.ARN(), UserID: p.ID, AccessKeyID: "AKIAUSERUSERUSERUSER"}
 	}
-	if d.MaybeScanArgs(t, "session", &session); session != "" {
+	d.MaybeScanArgs(t, "session", &session)
+	if session != "" {
 		credential, _ := s.directory.Secret(s.sessions[session])
 		if credential.Caller == nil {
 			t.Fatalf("%s: session %s is refused", d.Pos, session)
@@ -191,7 +195,8 @@ func (s *teller) caller(t *testing.T, d *datadriven.TestData) *auth.Caller {
 		copied.AccessKeyID = s.sessions[session]
 		c = &copied
 	}
-	if d.MaybeScanArgs(t, "service", &by); by != "" {
+	d.MaybeScanArgs(t, "service", &by)
+	if by != "" {
 		c = &auth.Caller{Type: auth.Service, ARN: by, Account: account}
 	}
 	c.Region, c.RequestID = "us-east-1", "request"
@@ -241,7 +246,8 @@ func (s *teller) call(t *testing.T, d *datadriven.TestData) string {
 		return refusal(err)
 	}
 	var as string
-	if d.MaybeScanArgs(t, "as", &as); as != "" {
+	d.MaybeScanArgs(t, "as", &as)
+	if as != "" {
 		_, rest, _ := bytes.Cut(out, []byte("<AccessKeyId>"))
 		id, _, _ := bytes.Cut(rest, []byte("<"))
 		s.sessions[as] = string(id)
@@ -282,7 +288,8 @@ func (s *teller) outline(t *testing.T, response []byte) string {
 		}
 		switch next := next.(type) {
 		case xml.StartElement:
-			if text = ""; next.Name.Local == "ResponseMetadata" {
+			text = ""
+			if next.Name.Local == "ResponseMetadata" {
 				return strings.Join(lines, "\n")
 			}
 		case xml.CharData:

@@ -18,8 +18,8 @@ import (
 // clockSkew is how far an issuer's clock may be ahead.
 const clockSkew = 5 * time.Minute
 
-// webIdentityAccess makes the caller of a request without a signature: the one for whom the token speaks. Then the role's trust
-// policy decides, by the provider that it names and what the token says.
+// webIdentityAccess makes the caller of a request without a signature: the one for whom the token speaks.
+// Then the role's trust policy decides, by the provider that it names and what the token says.
 func (s *Service) webIdentityAccess(
 	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleWithWebIdentityRequest, needs *auth.Needs,
 ) error {
@@ -56,9 +56,14 @@ func (s *Service) webIdentityAccess(
 // bearer is the caller for whom a token speaks.
 func bearer(request *auth.Caller, token *oidc.Token, p *identity.Provider) *auth.Caller {
 	c := *request
-	c.Type, c.Account, c.ARN, c.AccessKeyID = auth.WebIdentity, p.Account, p.ARN(), ""
+	c.Type = auth.WebIdentity
+	c.Account = p.Account
+	c.ARN = p.ARN()
+	c.AccessKeyID = ""
 	c.UserID = p.ARN() + ":" + token.Claims.Clients()[0] + ":" + token.Claims.Subject
-	c.RoleARN, c.Issued, c.MFA = "", time.Time{}, false
+	c.RoleARN = ""
+	c.Issued = time.Time{}
+	c.MFA = false
 	return &c
 }
 
@@ -71,11 +76,13 @@ func (s *Service) verified(account, text string) (*oidc.Token, *identity.Provide
 	}
 	provider, err := s.directory.Provider(identity.ProviderARN(account, token.Claims.Issuer))
 	if err != nil || "https://"+provider.URL != token.Claims.Issuer {
-		return nil, nil, stsapi.InvalidIdentityTokenException("No OpenIDConnect provider found in your account for " + token.Claims.Issuer)
+		return nil, nil, stsapi.InvalidIdentityTokenException("No OpenIDConnect provider found in your " +
+			"account for " + token.Claims.Issuer)
 	}
 	switch err := s.issuers.Verify(token); {
 	case errors.Is(err, oidc.ErrUnknownKey):
-		return nil, nil, stsapi.InvalidIdentityTokenException("Couldn't retrieve verification key from your identity provider, " +
+		return nil, nil, stsapi.InvalidIdentityTokenException("Couldn't retrieve verification key from " +
+			"your identity provider, " +
 			"please reference AssumeRoleWithWebIdentity documentation for requirements")
 	case err != nil:
 		return nil, nil, stsapi.InvalidIdentityTokenException("The signature of the token is invalid.")
@@ -83,7 +90,9 @@ func (s *Service) verified(account, text string) (*oidc.Token, *identity.Provide
 	if err := s.checkTimes(&token.Claims); err != nil {
 		return nil, nil, err
 	}
-	if !slices.ContainsFunc(token.Claims.Clients(), func(id string) bool { return slices.Contains(provider.Clients, id) }) {
+	if !slices.ContainsFunc(token.Claims.Clients(), func(id string) bool {
+		return slices.Contains(provider.Clients, id)
+	}) {
 		return nil, nil, stsapi.InvalidIdentityTokenException("Incorrect token audience")
 	}
 	return token, provider, nil
@@ -93,7 +102,8 @@ func (s *Service) checkTimes(c *oidc.Claims) error {
 	now := s.clock.Now()
 	switch {
 	case !now.Before(c.Expires):
-		return stsapi.ExpiredTokenException(fmt.Sprintf("Token expired: current date/time %d must be before the expiration date/time %d",
+		return stsapi.ExpiredTokenException(fmt.Sprintf("Token expired: current date/time %d must be "+
+			"before the expiration date/time %d",
 			now.Unix(), c.Expires.Unix()))
 	case c.NotBefore.After(now.Add(clockSkew)), c.IssuedAt.After(now.Add(clockSkew)):
 		return stsapi.InvalidIdentityTokenException("The token is not valid yet.")
@@ -101,10 +111,14 @@ func (s *Service) checkTimes(c *oidc.Claims) error {
 	return nil
 }
 
-// webConditions are the condition keys of what a token says ("Available keys for AWS web identity federation"). They begin with the
-// provider's URL.
-func webConditions(in *stsapi.AssumeRoleWithWebIdentityRequest, token *oidc.Token, p *identity.Provider) *conditions {
-	c, claims, prefix := &conditions{}, &token.Claims, strings.ToLower(p.URL)
+// webConditions are the condition keys of what a token says ("Available keys for AWS web identity
+// federation"). They begin with the provider's URL.
+func webConditions(
+	in *stsapi.AssumeRoleWithWebIdentityRequest, token *oidc.Token, p *identity.Provider,
+) *conditions {
+	c := &conditions{}
+	claims := &token.Claims
+	prefix := strings.ToLower(p.URL)
 	c.set(prefix+":sub", claims.Subject)
 	c.set(prefix+":aud", claims.Clients()...)
 	if claims.Party != "" {
@@ -139,8 +153,9 @@ func (s *Service) assumeRoleWithWebIdentity(
 		return nil, err
 	}
 	n := identity.RoleSession{
-		Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: webTags(&token.Claims), Transitive: token.Claims.Transitive,
-		Provider: caller.ARN,
+		Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: webTags(&token.Claims),
+		Transitive: token.Claims.Transitive,
+		Provider:   caller.ARN,
 	}
 	session, credentials, packed, err := s.start(ctx, caller, role, n, in.DurationSeconds, in.PolicyArns)
 	if err != nil {
@@ -148,8 +163,10 @@ func (s *Service) assumeRoleWithWebIdentity(
 	}
 	who := session.Caller()
 	return &stsapi.AssumeRoleWithWebIdentityResponse{
-		AssumedRoleUser: &stsapi.AssumedRoleUser{Arn: &who.ARN, AssumedRoleId: &who.UserID}, Audience: &token.Claims.Clients()[0],
-		Credentials: shape(session, credentials), PackedPolicySize: packed, Provider: &token.Claims.Issuer,
+		AssumedRoleUser: &stsapi.AssumedRoleUser{Arn: &who.ARN, AssumedRoleId: &who.UserID},
+		Audience:        &token.Claims.Clients()[0],
+		Credentials:     shape(session, credentials), PackedPolicySize: packed,
+		Provider:                    &token.Claims.Issuer,
 		SubjectFromWebIdentityToken: &token.Claims.Subject,
 	}, nil
 }

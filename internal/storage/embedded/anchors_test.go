@@ -346,7 +346,8 @@ func TestNoCrashLooksLikePuttingBack(t *testing.T) {
 	o.FS = pointFS{mem, func() {
 		mu.Lock()
 		defer mu.Unlock()
-		if due--; due > 0 {
+		due--
+		if due > 0 {
 			return
 		}
 		due, points = 20+rng.IntN(150), points+1

@@ -18,7 +18,9 @@ import (
 // TestTablesThatWereBegunAreListed leaves what a full disk or a crash leaves of a table of which not even the keys were kept: it is
 // listed, so that whoever knows the tables can drop it.
 func TestTablesThatWereBegunAreListed(t *testing.T) {
-	fs, whole, begun := vfs.NewMem(), storage.TableID{1}, storage.TableID{2}
+	fs := vfs.NewMem()
+	whole := storage.TableID{1}
+	begun := storage.TableID{2}
 	o := small(fs, storagetest.NewKeys())
 	s := mustOpen(t, o)
 	if err := s.CreateTable(t.Context(), whole); err != nil {

@@ -55,7 +55,9 @@ func TestRowKeys(t *testing.T) {
 		c := storage.Collection(rapid.Uint32().Draw(t, "collection"))
 		p, q := anyBytes(6).Draw(t, "partition"), anyBytes(6).Draw(t, "other partition")
 		x, y := anyBytes(6).Draw(t, "sort"), anyBytes(6).Draw(t, "other sort")
-		key, same, other := appendRowKey(nil, c, p, x), appendRowKey(nil, c, p, y), appendRowKey(nil, c, q, y)
+		key := appendRowKey(nil, c, p, x)
+		same := appendRowKey(nil, c, p, y)
+		other := appendRowKey(nil, c, q, y)
 		gotP, gotS, err := splitRowKey(key)
 		if err != nil || !bytes.Equal(gotP, p) || !bytes.Equal(gotS, x) {
 			t.Fatalf("split: %x %x %v", gotP, gotS, err)

@@ -7,8 +7,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// compactions shares a number of compactions among all tables. Pebble's own scheduler has a ticker and a goroutine per store; this
-// one acts when a compaction ends and is otherwise idle.
+// compactions shares a number of compactions among all tables. Pebble's own scheduler has a ticker and a
+// goroutine per store; this one acts when a compaction ends and is otherwise idle.
 //
 // Its locks come after Pebble's: they are never held while it calls into a store.
 type compactions struct {

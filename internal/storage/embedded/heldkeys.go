@@ -10,8 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// heldKeys are the data keys of one open table, in locked memory. What was once given is held until forget, so that background work
-// never fails half-way because a key was switched off; nothing of the table can be read or written without them afterwards.
+// heldKeys are the data keys of one open table, in locked memory. What was once given is held until forget,
+// so that background work never fails half-way because a key was switched off; nothing of the table can be
+// read or written without them afterwards.
 type heldKeys struct {
 	source  storage.Keys
 	memory  *lockedmem.Arena
@@ -26,8 +27,8 @@ type heldKeys struct {
 
 var errKeysForgotten = errors.New("the table was closed and its keys were forgotten")
 
-// holdKeys asks for the table's current key, which must be had, and for the earlier ones, which are asked for again when a file
-// turns out to need them.
+// holdKeys asks for the table's current key, which must be had, and for the earlier ones, which are asked for
+// again when a file turns out to need them.
 func (s *Store) holdKeys(id storage.TableID) (*heldKeys, error) {
 	h := &heldKeys{source: s.opts.Keys, memory: s.opts.Memory, id: id, rotated: s.journal.ForgetKeys,
 		keys: make(map[storage.Epoch]*lockedmem.Key)}
@@ -93,7 +94,8 @@ func (h *heldKeys) fetch(epoch storage.Epoch) error {
 	return nil
 }
 
-// neverWas says that there is no such epoch yet: whatever names it was not written by this store. The caller holds mu.
+// neverWas says that there is no such epoch yet: whatever names it was not written by this store. The caller
+// holds mu.
 func (h *heldKeys) neverWas(epoch storage.Epoch) bool {
 	latest, err := h.source.Current(h.id)
 	return epoch == 0 || (err == nil && epoch > max(latest, h.current))
@@ -130,8 +132,8 @@ func sealed(id storage.TableID, cause error) error {
 	return &storage.SealedError{Table: id, Cause: cause}
 }
 
-// journalKeys gives the journal the keys that open tables hold. While the journal is replayed it wakes the table first: a section
-// of a table that cannot be opened stays sealed and is parked.
+// journalKeys gives the journal the keys that open tables hold. While the journal is replayed it wakes the
+// table first: a section of a table that cannot be opened stays sealed and is parked.
 type journalKeys struct{ store *Store }
 
 func (k journalKeys) Current(id storage.TableID) (storage.Epoch, error) {

@@ -19,7 +19,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// pebbleFormat is the format of the table files, written down so that a newer Pebble does not change it by itself.
+// pebbleFormat is the format of the table files, written down so that a newer Pebble does not change it by
+// itself.
 const pebbleFormat = pebble.FormatValueSeparation
 
 // instance is a table that is awake: its keys, and its Pebble store once it has had a row.
@@ -39,7 +40,8 @@ type instance struct {
 	closing atomic.Bool
 }
 
-// syncMark is the key of the row that says up to which LSN the table's own files are complete. It is shorter than any row key.
+// syncMark is the key of the row that says up to which LSN the table's own files are complete. It is shorter
+// than any row key.
 const syncMark = "\x00"
 
 // open opens the table's Pebble store, which must be there.
@@ -63,8 +65,8 @@ func (i *instance) open() error {
 	return nil
 }
 
-// unlessEnvironment marks what keeps a store from being opened as corruption, unless the keys or the machine are to blame: Pebble
-// has many ways to say that files do not fit together.
+// unlessEnvironment marks what keeps a store from being opened as corruption, unless the keys or the machine
+// are to blame: Pebble has many ways to say that files do not fit together.
 func unlessEnvironment(err error) error {
 	var isSealed *storage.SealedError
 	var machine syscall.Errno
@@ -109,9 +111,9 @@ func (i *instance) ready() (*pebble.DB, error) {
 	return db, nil
 }
 
-// create makes the Pebble store at its format's version, where Pebble by itself would climb to it by eleven synced steps, and only
-// then takes the mark of the fresh table away: a creation that was cut short is begun again, and a table that lost its files does
-// not look like an empty one.
+// create makes the Pebble store at its format's version, where Pebble by itself would climb to it by eleven
+// synced steps, and only then takes the mark of the fresh table away: a creation that was cut short is begun
+// again, and a table that lost its files does not look like an empty one.
 func (i *instance) create() (*pebble.DB, error) {
 	dir := i.table.pebbleDir()
 	if err := i.fs.MkdirAll(dir, dirMode); err != nil {
@@ -174,8 +176,8 @@ func (k hiddenKey) Format(s fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(s, "(key of %d bytes)", int(k)) // a fmt.State reports its own errors
 }
 
-// neverStall keeps Pebble from stopping writers: one that waits in there for a flush that cannot succeed waits forever. The store
-// holds writers back itself, where it notices that a table failed.
+// neverStall keeps Pebble from stopping writers: one that waits in there for a flush that cannot succeed
+// waits forever. The store holds writers back itself, where it notices that a table failed.
 const neverStall = 1000
 
 func (i *instance) events() *pebble.EventListener {
@@ -193,8 +195,9 @@ func (i *instance) events() *pebble.EventListener {
 	}
 }
 
-// backgroundError ends the table's service: a flush or a compaction that failed is tried again by Pebble at once and forever, so
-// nothing it could write is let through any more, and until the store is closed each attempt is made to wait.
+// backgroundError ends the table's service: a flush or a compaction that failed is tried again by Pebble at
+// once and forever, so nothing it could write is let through any more, and until the store is closed each
+// attempt is made to wait.
 func (i *instance) backgroundError(err error) {
 	if i.closing.Load() {
 		return
@@ -242,15 +245,17 @@ func (i *instance) describe(err error) error {
 		wrong = &wrongFile{path: i.table.pebbleDir(), cause: err}
 	}
 	if wrong != nil {
-		return &storage.CorruptError{Table: i.table.id, File: i.table.store.relative(wrong.path), Cause: wrong.cause}
+		return &storage.CorruptError{Table: i.table.id, File: i.table.store.relative(wrong.path),
+			Cause: wrong.cause}
 	}
 	return fmt.Errorf("table %s: %w", i.table.id, err)
 }
 
-// isCorruption says whether an error means that files are not what was written. A file that the table's own records name and that
-// is not there counts.
+// isCorruption says whether an error means that files are not what was written. A file that the table's own
+// records name and that is not there counts.
 func isCorruption(err error) bool {
-	return errors.Is(err, errUnfit) || errors.Is(err, sealedfs.ErrNotAuthentic) || pebble.IsCorruptionError(err) ||
+	return errors.Is(err, errUnfit) || errors.Is(err, sealedfs.ErrNotAuthentic) ||
+		pebble.IsCorruptionError(err) ||
 		errors.Is(err, os.ErrNotExist) || errors.Is(err, pebble.ErrDBDoesNotExist)
 }
 
@@ -267,7 +272,8 @@ func (i *instance) sync() error {
 		return i.refusal()
 	}
 	w := p.watermark()
-	if err := db.Set([]byte(syncMark), binary.BigEndian.AppendUint64(nil, uint64(w)), pebble.NoSync); err != nil {
+	if err := db.Set([]byte(syncMark), binary.BigEndian.AppendUint64(nil, uint64(w)),
+		pebble.NoSync); err != nil {
 		return i.describe(err)
 	}
 	flushed, err := db.AsyncFlush()
@@ -285,7 +291,8 @@ func (i *instance) sync() error {
 	return nil
 }
 
-// close ends the readers with the given error and gives everything back. Rows that were not synced stay in the journal.
+// close ends the readers with the given error and gives everything back. Rows that were not synced stay in
+// the journal.
 func (i *instance) close(why error) error {
 	i.readers.end(why)
 	i.closing.Store(true)
@@ -300,19 +307,22 @@ func (i *instance) close(why error) error {
 	return nil
 }
 
-// pebbleLog hears what Pebble has to say. What Pebble calls fatal is fatal to one table here: the call returns, Pebble returns the
-// error that it reported, and nothing that the instance writes afterwards reaches the disk.
+// pebbleLog hears what Pebble has to say. What Pebble calls fatal is fatal to one table here: the call
+// returns, Pebble returns the error that it reported, and nothing that the instance writes afterwards reaches
+// the disk.
 type pebbleLog struct{ instance *instance }
 
 func (l pebbleLog) Infof(string, ...any) {}
 
 func (l pebbleLog) Errorf(format string, args ...any) {
-	l.instance.table.store.log.Error("table storage", "table", l.instance.table.id.String(), "error", complaint(format, args))
+	l.instance.table.store.log.Error("table storage", "table", l.instance.table.id.String(), "error",
+		complaint(format, args))
 }
 
 func (l pebbleLog) Fatalf(format string, args ...any) { l.instance.fail(complaint(format, args)) }
 
-// complaint is the error among the arguments of a log line, or the line without its arguments: they may be keys of rows.
+// complaint is the error among the arguments of a log line, or the line without its arguments: they may be
+// keys of rows.
 func complaint(format string, args []any) error {
 	for _, arg := range args {
 		if err, ok := arg.(error); ok {

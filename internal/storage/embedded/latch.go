@@ -10,9 +10,10 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// latchTable holds rows against other transactions. A row stands for its keyed 64-bit hash, which is drawn anew in each process:
-// two rows that share one wait for each other and nothing worse happens. Transactions take their hashes in ascending order, so
-// that none waits in a circle, and a latch is handed to whoever has waited longest.
+// latchTable holds rows against other transactions. A row stands for its keyed 64-bit hash, which is drawn
+// anew in each process: two rows that share one wait for each other and nothing worse happens. Transactions
+// take their hashes in ascending order, so that none waits in a circle, and a latch is handed to whoever has
+// waited longest.
 type latchTable struct {
 	seed   maphash.Seed
 	shards [latchShards]latchShard

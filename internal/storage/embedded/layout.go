@@ -35,7 +35,8 @@ type File struct {
 	Bytes int64
 }
 
-// Files lists every file of a data directory, in order of path. It needs no key, takes no lock and changes nothing.
+// Files lists every file of a data directory, in order of path. It needs no key, takes no lock and changes
+// nothing.
 func Files(fs vfs.FS, dir string) ([]File, error) {
 	w := layoutWalk{fs: fs, root: dir}
 	if err := w.dir(""); err != nil {

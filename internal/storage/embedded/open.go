@@ -41,17 +41,21 @@ const (
 	formatVersion = 1
 )
 
-// Open opens the data directory, and makes it if it is missing or empty. What the journal has and the tables' own files have not
-// is brought back before Open returns; tables whose keys or files cannot be used are set aside and refuse.
+// Open opens the data directory, and makes it if it is missing or empty. What the journal has and the tables'
+// own files have not is brought back before Open returns; tables whose keys or files cannot be used are set
+// aside and refuse.
 func Open(opts Options) (*Store, error) {
 	opts.setDefaults()
 	if opts.BenchmarkWithoutEncryption && !testing.Testing() {
 		return nil, errors.New("storage: BenchmarkWithoutEncryption is for benchmarks alone")
 	}
-	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(), tables: make(map[storage.TableID]*table),
-		begun: make(map[storage.TableID]struct{})}
+	s := &Store{opts: opts, log: opts.Logger, latches: newLatchTable(),
+		tables: make(map[storage.TableID]*table),
+		begun:  make(map[storage.TableID]struct{})}
 	if opts.Memory == nil {
-		s.opts.Memory = lockedmem.NewArena(func(err error) { opts.Logger.Warn("keys of tables", "error", err) })
+		s.opts.Memory = lockedmem.NewArena(func(err error) {
+			opts.Logger.Warn("keys of tables", "error", err)
+		})
 		s.ownMemory = s.opts.Memory
 	}
 	if err := s.claim(); err != nil {
@@ -105,7 +109,8 @@ func (s *Store) readFormat() (fresh bool, err error) {
 	if errors.Is(err, os.ErrNotExist) {
 		names, _ := s.opts.FS.List(s.path(tablesDir)) // missing is what we hope for
 		if len(names) > 0 {
-			return false, fmt.Errorf("%s has tables but no %s file: restore it from the backup that the tables are from",
+			return false, fmt.Errorf("%s has tables but no %s file: restore it from the backup that the "+
+				"tables are from",
 				s.opts.Dir, formatFile)
 		}
 		return true, nil
@@ -117,18 +122,22 @@ func (s *Store) readFormat() (fresh bool, err error) {
 	version, err := strconv.Atoi(number)
 	switch {
 	case !ours || err != nil || version < 1:
-		return false, fmt.Errorf("%s is not a data directory: its %s file is of something else", s.opts.Dir, formatFile)
+		return false, fmt.Errorf("%s is not a data directory: its %s file is of something else", s.opts.Dir,
+			formatFile)
 	case version > formatVersion:
-		return false, fmt.Errorf("%s is of format %d and this program knows up to %d: use the newer program that wrote it",
+		return false, fmt.Errorf("%s is of format %d and this program knows up to %d: use the newer "+
+			"program that wrote it",
 			s.opts.Dir, version, formatVersion)
 	}
 	return false, s.checkJournal()
 }
 
-// checkJournal sees that the journal's directory is there: what it holds is the only copy of the latest commits.
+// checkJournal sees that the journal's directory is there: what it holds is the only copy of the latest
+// commits.
 func (s *Store) checkJournal() error {
 	if _, err := s.opts.FS.Stat(s.path(journalDir)); err != nil {
-		return fmt.Errorf("%s lacks its journal, and with it the latest commits: restore it: %w", s.opts.Dir, err)
+		return fmt.Errorf("%s lacks its journal, and with it the latest commits: restore it: %w", s.opts.Dir,
+			err)
 	}
 	return nil
 }
@@ -175,8 +184,8 @@ func (s *Store) load() (err error) {
 	return nil
 }
 
-// findTables lists the tables and removes what deletions and creations that were cut short left. A table is one once its
-// directory of table files exists.
+// findTables lists the tables and removes what deletions and creations that were cut short left. A table is
+// one once its directory of table files exists.
 func (s *Store) findTables() error {
 	names, err := s.opts.FS.List(s.path(tablesDir))
 	if err != nil {
@@ -205,8 +214,8 @@ func (s *Store) findTables() error {
 	return nil
 }
 
-// removeTableDir removes a table's directory, the key source's file first; no directory is no error. The name is taken away
-// first, so that a crash leaves a whole table or none.
+// removeTableDir removes a table's directory, the key source's file first; no directory is no error. The name
+// is taken away first, so that a crash leaves a whole table or none.
 func (s *Store) removeTableDir(id storage.TableID) error {
 	fs := s.opts.FS
 	from := s.path(tablesDir, id.String())

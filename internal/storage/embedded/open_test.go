@@ -110,7 +110,9 @@ func TestIdleTablesSleep(t *testing.T) {
 	defer c.Close()
 	keys := storagetest.NewKeys()
 	o := small(vfs.NewMem(), keys)
-	o.Clock, o.IdleAfter, o.MaxOpenTables = c, time.Minute, 100
+	o.Clock = c
+	o.IdleAfter = time.Minute
+	o.MaxOpenTables = 100
 	s := mustOpen(t, o)
 	defer s.Close()
 	var ids []storage.TableID

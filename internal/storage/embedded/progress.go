@@ -6,11 +6,12 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
 
-// progress knows how far one table has come behind the journal. Transactions of a table may reach its memtable in another order
-// than the journal's, since they hold different rows; so what counts is the watermark: every section up to it is in the memtable.
+// progress knows how far one table has come behind the journal. Transactions of a table may reach its
+// memtable in another order than the journal's, since they hold different rows; so what counts is the
+// watermark: every section up to it is in the memtable.
 //
-// INVARIANT progress-floor: a transaction's LSN is above the floor that it began with, and floors never fall. Hence whatever is at
-// or below the floor of the oldest transaction under way has been applied.
+// INVARIANT progress-floor: a transaction's LSN is above the floor that it began with, and floors never fall.
+// Hence whatever is at or below the floor of the oldest transaction under way has been applied.
 type progress struct {
 	mu       sync.Mutex
 	flights  []flight // oldest first
@@ -76,7 +77,8 @@ func (p *progress) replayed(lsn journal.LSN) {
 	p.unsynced = true
 }
 
-// synced says that every section up to the watermark w is in the table's own files, and that their mark says so.
+// synced says that every section up to the watermark w is in the table's own files, and that their mark says
+// so.
 func (p *progress) synced(w journal.LSN) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

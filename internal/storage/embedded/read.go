@@ -55,7 +55,8 @@ func (i *instance) get(key, dst []byte) (value []byte, found bool, err error) {
 	return value, true, nil
 }
 
-// guardRead ends a read: what failed for wrong bytes, or in a way that Pebble does not return from, fails the table.
+// guardRead ends a read: what failed for wrong bytes, or in a way that Pebble does not return from, fails the
+// table.
 func (i *instance) guardRead(err *error) {
 	if r := recover(); r != nil {
 		*err = fmt.Errorf("%w: %v", errPanic, r)
@@ -72,7 +73,8 @@ func (i *instance) guardRead(err *error) {
 
 // Read implements storage.Store.
 func (s *Store) Read(ctx context.Context, r storage.PartitionRead) storage.Iterator {
-	if len(r.Partition) > storage.MaxPartition || len(r.Low.Sort) > storage.MaxSort || len(r.High.Sort) > storage.MaxSort {
+	if len(r.Partition) > storage.MaxPartition || len(r.Low.Sort) > storage.MaxSort ||
+		len(r.High.Sort) > storage.MaxSort {
 		return failed(storage.ErrTooLarge)
 	}
 	return s.iterate(ctx, r.Table, partitionRange(&r), r.Reverse)
@@ -80,7 +82,8 @@ func (s *Store) Read(ctx context.Context, r storage.PartitionRead) storage.Itera
 
 // Scan implements storage.Store. The order is that of the partitions' hashes.
 func (s *Store) Scan(ctx context.Context, scan storage.CollectionScan) storage.Iterator {
-	if after := scan.After; after != nil && (len(after.Partition) > storage.MaxPartition || len(after.Sort) > storage.MaxSort) {
+	if after := scan.After; after != nil && (len(after.Partition) > storage.MaxPartition ||
+		len(after.Sort) > storage.MaxSort) {
 		return failed(storage.ErrTooLarge)
 	}
 	keys, err := scanRange(&scan)
@@ -90,7 +93,9 @@ func (s *Store) Scan(ctx context.Context, scan storage.CollectionScan) storage.I
 	return s.iterate(ctx, scan.Table, keys, false)
 }
 
-func (s *Store) iterate(ctx context.Context, id storage.TableID, keys keyRange, reverse bool) storage.Iterator {
+func (s *Store) iterate(
+	ctx context.Context, id storage.TableID, keys keyRange, reverse bool,
+) storage.Iterator {
 	t, err := s.find(ctx, id)
 	if err != nil {
 		return failed(err)
@@ -121,8 +126,9 @@ func (i *instance) rows(keys keyRange) (rows *pebble.Iterator, err error) {
 	return db.NewIter(&pebble.IterOptions{LowerBound: keys.lower, UpperBound: keys.upper})
 }
 
-// iterator walks rows of one table. It does not hold the table awake: when the table is put to sleep, sealed or dropped, its
-// Pebble iterator is closed under it, and it ends with an error. Rows are copied out, so that nothing it returned is touched then.
+// iterator walks rows of one table. It does not hold the table awake: when the table is put to sleep, sealed
+// or dropped, its Pebble iterator is closed under it, and it ends with an error. Rows are copied out, so that
+// nothing it returned is touched then.
 type iterator struct {
 	ctx     context.Context
 	inst    *instance
@@ -202,7 +208,8 @@ func (it *iterator) Err() error {
 	return it.err
 }
 
-// Close implements storage.Iterator. Until its Pebble iterator is closed it stays known, for whoever closes the table.
+// Close implements storage.Iterator. Until its Pebble iterator is closed it stays known, for whoever closes
+// the table.
 func (it *iterator) Close() error {
 	defer it.inst.readers.remove(it)
 	return it.end(nil)

@@ -14,8 +14,9 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
 
-// reclaim gives memory and journal back: it makes tables write their rows to their own files when all of them together hold too
-// many, lets the journal forget what every table has, and puts tables to sleep that are idle, too many, or broken.
+// reclaim gives memory and journal back: it makes tables write their rows to their own files when all of them
+// together hold too many, lets the journal forget what every table has, and puts tables to sleep that are
+// idle, too many, or broken.
 type reclaim struct {
 	store *Store
 	owed  atomic.Int64 // bytes of rows that are in memory and not in the tables' own files
@@ -30,7 +31,8 @@ type reclaim struct {
 }
 
 func newReclaim(s *Store) *reclaim {
-	return &reclaim{store: s, cheaper: make(chan struct{}), poke: make(chan struct{}, 1), done: make(chan struct{})}
+	return &reclaim{store: s, cheaper: make(chan struct{}), poke: make(chan struct{}, 1),
+		done: make(chan struct{})}
 }
 
 func (r *reclaim) start() {
@@ -138,7 +140,9 @@ func (r *reclaim) trimMemory() {
 		return
 	}
 	tables := r.store.awake.list()
-	slices.SortFunc(tables, func(a, b *table) int { return cmp.Compare(b.unflushed.Load(), a.unflushed.Load()) })
+	slices.SortFunc(tables, func(a, b *table) int {
+		return cmp.Compare(b.unflushed.Load(), a.unflushed.Load())
+	})
 	for _, t := range tables {
 		if r.owed.Load() <= budget/2 || t.unflushed.Load() == 0 {
 			return
@@ -147,8 +151,8 @@ func (r *reclaim) trimMemory() {
 	}
 }
 
-// trimJournal makes tables that lag behind catch up when the journal is too long: those whose need begins in its older half. What
-// broken tables need of it is set aside.
+// trimJournal makes tables that lag behind catch up when the journal is too long: those whose need begins in
+// its older half. What broken tables need of it is set aside.
 func (r *reclaim) trimJournal() {
 	stats := r.store.journal.Stats()
 	if stats.SegmentBytes <= r.store.opts.JournalBytes || stats.Oldest == 0 {
@@ -172,8 +176,9 @@ func (r *reclaim) trimJournal() {
 
 // release lets the journal forget what no table needs any more.
 //
-// INVARIANT reclaim-order: the newest LSN is read before the tables are asked. A transaction that a table did not know of yet when
-// it was asked gets a higher one. The anchors are read last: they say at least what the tables' answers rest on.
+// INVARIANT reclaim-order: the newest LSN is read before the tables are asked. A transaction that a table did
+// not know of yet when it was asked gets a higher one. The anchors are read last: they say at least what the
+// tables' answers rest on.
 func (r *reclaim) release(closing bool) error {
 	upTo := r.store.newestLSN()
 	for _, t := range r.store.allTables() {
@@ -230,8 +235,9 @@ func (t *table) tryRest() bool {
 	return true
 }
 
-// makeRoom puts tables to sleep while more than MaxOpenTables are awake, those first that were not used since they were last
-// passed over. Tables in use are left alone, and so is the one that the room is for: its caller would wake it again at once.
+// makeRoom puts tables to sleep while more than MaxOpenTables are awake, those first that were not used since
+// they were last passed over. Tables in use are left alone, and so is the one that the room is for: its
+// caller would wake it again at once.
 func (s *Store) makeRoom(comer *table) {
 	limit := s.opts.MaxOpenTables
 	if s.awake.size() <= limit {

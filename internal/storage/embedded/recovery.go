@@ -10,8 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
 
-// parking collects, while the journal is replayed, sections of tables that cannot be opened. Once a table has begun, all its later
-// sections follow, so that they are applied in order when its key returns. Replay runs in one goroutine, and so does this.
+// parking collects, while the journal is replayed, sections of tables that cannot be opened. Once a table has
+// begun, all its later sections follow, so that they are applied in order when its key returns. Replay runs
+// in one goroutine, and so does this.
 type parking struct {
 	lots  map[storage.TableID][]journal.Parked
 	bytes int
@@ -48,7 +49,8 @@ func (s *Store) replay() error {
 	return s.restParked()
 }
 
-// restParked puts tables to sleep that could be opened at first and then not: the next to wake them applies what was set aside.
+// restParked puts tables to sleep that could be opened at first and then not: the next to wake them applies
+// what was set aside.
 func (s *Store) restParked() error {
 	var errs []error
 	for id := range s.parking.lots {
@@ -78,7 +80,8 @@ func (s *Store) replayRecord(r journal.Record) error {
 	return nil
 }
 
-// replaySection applies a section that its table lacks. A section of a table that was dropped has nowhere to go.
+// replaySection applies a section that its table lacks. A section of a table that was dropped has nowhere to
+// go.
 func (s *Store) replaySection(t *table, lsn journal.LSN, section *journal.Section) error {
 	if section.Err != nil || s.parking.has(t.id) {
 		return s.park(t, lsn, section)
@@ -97,8 +100,9 @@ func (s *Store) replaySection(t *table, lsn journal.LSN, section *journal.Sectio
 	return nil
 }
 
-// park sets a section aside. One that is itself damaged is set aside too: it makes the table refuse each time it is opened, until
-// somebody repairs or deletes it, where a record that was simply left out would be a loss that nobody hears of.
+// park sets a section aside. One that is itself damaged is set aside too: it makes the table refuse each time
+// it is opened, until somebody repairs or deletes it, where a record that was simply left out would be a loss
+// that nobody hears of.
 func (s *Store) park(t *table, lsn journal.LSN, section *journal.Section) error {
 	if section.Sealed == nil {
 		t.stranded(lsn, errParking)
@@ -109,20 +113,22 @@ func (s *Store) park(t *table, lsn journal.LSN, section *journal.Section) error 
 		t.condemn(section.Err)
 	} else if !s.parking.has(t.id) {
 		// Nothing is wrong: at a start nobody has asked for the key of the table yet.
-		s.log.Info("the table is locked; its latest rows are set aside, sealed, until it is opened", "table", t.id.String(), "reason", section.Err)
+		s.log.Info("the table is locked; its latest rows are set aside, sealed, until it is opened", "table",
+			t.id.String(), "reason", section.Err)
 	}
 	s.parking.add(t.id, lsn, section.Sealed)
 	return nil
 }
 
-// stranded keeps the journal from letting go of a section that could be neither applied nor set aside, and the table from going on
-// without it.
+// stranded keeps the journal from letting go of a section that could be neither applied nor set aside, and
+// the table from going on without it.
 func (t *table) stranded(lsn journal.LSN, cause error) {
 	t.progress.replayed(lsn)
 	t.condemn(fmt.Errorf("table %s: replay of record %d: %w", t.id, lsn, cause))
 }
 
-// writeParking makes what was parked durable in the tables' own directories. The journal then need not keep it.
+// writeParking makes what was parked durable in the tables' own directories. The journal then need not keep
+// it.
 func (s *Store) writeParking() error {
 	for id, lot := range s.parking.lots {
 		t := s.lookup(id)
@@ -139,8 +145,8 @@ func (s *Store) writeParking() error {
 	return nil
 }
 
-// applyParked brings rows back that were set aside while the table could not be opened, and makes them durable before anything is
-// read or written. It is repeated from the start if a crash cuts it short.
+// applyParked brings rows back that were set aside while the table could not be opened, and makes them
+// durable before anything is read or written. It is repeated from the start if a crash cuts it short.
 func (i *instance) applyParked() error {
 	t := i.table
 	file := t.parkedFile()
@@ -151,10 +157,11 @@ func (i *instance) applyParked() error {
 		return fmt.Errorf("table %s: %w", t.id, err)
 	}
 	var last journal.LSN
-	err := journal.ReadParked(t.store.opts.FS, file, t.store.opts.FrameKey, t.id, func(p journal.Parked) error {
-		last = p.LSN
-		return i.applyOne(p)
-	})
+	err := journal.ReadParked(t.store.opts.FS, file, t.store.opts.FrameKey, t.id,
+		func(p journal.Parked) error {
+			last = p.LSN
+			return i.applyOne(p)
+		})
 	if err == nil {
 		err = i.checkParked(last)
 	}
@@ -187,7 +194,8 @@ func (i *instance) applyOne(p journal.Parked) error {
 func (i *instance) describeParked(err error) error {
 	var corrupt *storage.CorruptError
 	if errors.As(err, &corrupt) && i.fs.wrong.Load() == nil {
-		return &storage.CorruptError{Table: i.table.id, File: i.table.store.relative(i.table.parkedFile()), Cause: corrupt.Cause}
+		return &storage.CorruptError{Table: i.table.id, File: i.table.store.relative(i.table.parkedFile()),
+			Cause: corrupt.Cause}
 	}
 	return i.describe(err)
 }

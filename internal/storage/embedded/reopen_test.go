@@ -15,7 +15,9 @@ import (
 // TestACleanCloseLeavesNothingToReplay is about an end of the journal that said that all was written, after the records it spoke
 // of: they were replayed nevertheless, which woke every table, and set the rows aside of those whose keys were not open yet.
 func TestACleanCloseLeavesNothingToReplay(t *testing.T) {
-	fs, keys, id := vfs.NewMem(), storagetest.NewKeys(), storage.TableID{1, 2, 3}
+	fs := vfs.NewMem()
+	keys := storagetest.NewKeys()
+	id := storage.TableID{1, 2, 3}
 	store := open(t, fs, keys)
 	if err := store.CreateTable(context.Background(), id); err != nil {
 		t.Fatal(err)

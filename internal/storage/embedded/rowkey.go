@@ -15,9 +15,10 @@ import (
 //
 //	collection (4) | xxhash64(partition) (8) | length of partition (2) | partition | sort
 //
-// The hash spreads partitions evenly, so that a scan's segments are equal shares of the hash space. It is not a secret and not a
-// defence: somebody who chooses colliding partitions gets unequal segments, nothing else. The length makes the partition's end
-// plain, so that no partition's rows lie among another's; partitions of one hash need an order, but not a particular one.
+// The hash spreads partitions evenly, so that a scan's segments are equal shares of the hash space. It is not
+// a secret and not a defence: somebody who chooses colliding partitions gets unequal segments, nothing else.
+// The length makes the partition's end plain, so that no partition's rows lie among another's; partitions of
+// one hash need an order, but not a particular one.
 const (
 	collectionSize = 4
 	hashSize       = 8
@@ -86,7 +87,8 @@ func scanRange(s *storage.CollectionScan) (keyRange, error) {
 	if s.Total < 0 || s.Segment < 0 || s.Segment >= total {
 		return keyRange{}, errSegment
 	}
-	out := keyRange{lower: segmentStart(s.Collection, s.Segment, total), upper: segmentStart(s.Collection, s.Segment+1, total)}
+	out := keyRange{lower: segmentStart(s.Collection, s.Segment, total),
+		upper: segmentStart(s.Collection, s.Segment+1, total)}
 	if s.After != nil {
 		after := appendRowKey(nil, s.Collection, s.After.Partition, s.After.Sort)
 		if bytes.Compare(after, out.lower) < 0 || out.upper != nil && bytes.Compare(after, out.upper) >= 0 {
@@ -97,7 +99,8 @@ func scanRange(s *storage.CollectionScan) (keyRange, error) {
 	return out, nil
 }
 
-// segmentStart is the first key of a segment: its share of the 64-bit hash space, and behind the last one the next collection.
+// segmentStart is the first key of a segment: its share of the 64-bit hash space, and behind the last one the
+// next collection.
 func segmentStart(c storage.Collection, segment, total int) []byte {
 	key := binary.BigEndian.AppendUint32(nil, uint32(c))
 	if segment == total {
@@ -110,7 +113,8 @@ func segmentStart(c storage.Collection, segment, total int) []byte {
 // successor is the first key behind all keys that begin with prefix, in place; nil if there is none.
 func successor(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {
-		if prefix[i]++; prefix[i] != 0 {
+		prefix[i]++
+		if prefix[i] != 0 {
 			return prefix[:i+1]
 		}
 	}

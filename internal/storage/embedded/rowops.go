@@ -7,12 +7,14 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// The writes of one transaction to one table, as its journal section carries them (docs/format/data-directory.md):
+// The writes of one transaction to one table, as its journal section carries them
+// (docs/format/data-directory.md):
 //
 //	( 1 | uvarint key length | key | uvarint value length | value )   put
 //	( 2 | uvarint key length | key )                                  delete
 //
-// Keys are row keys. Conditions were decided before: writes are absolute, so that applying them again changes nothing.
+// Keys are row keys. Conditions were decided before: writes are absolute, so that applying them again changes
+// nothing.
 const (
 	opPut    = 1
 	opDelete = 2
@@ -59,8 +61,8 @@ func takeBytes(b []byte) (head, rest []byte, err error) {
 	return b[:n:n], b[n:], nil
 }
 
-// addOps puts a section's writes into a batch. A section that came through the journal is authentic; one that cannot be read
-// nevertheless is refused whole.
+// addOps puts a section's writes into a batch. A section that came through the journal is authentic; one that
+// cannot be read nevertheless is refused whole.
 func addOps(batch *pebble.Batch, section []byte) error {
 	for len(section) > 0 {
 		op, rest, err := nextOp(section)

@@ -1,9 +1,10 @@
 // Package embedded keeps the rows of all tables in sealed files of one data directory.
 //
-// Callers may rely on this: it keeps every promise of package storage. A commit is durable in the journal that all tables share
-// before any of its rows can be seen; a table's own files are written later, under its own keys, and it wakes when it is used and
-// sleeps when it is not. A table that cannot be opened, or whose disk fails, refuses by itself and holds up nothing else. Data
-// directories are locked, and those of a newer version are refused untouched.
+// Callers may rely on this: it keeps every promise of package storage. A commit is durable in the journal
+// that all tables share before any of its rows can be seen; a table's own files are written later, under its
+// own keys, and it wakes when it is used and sleeps when it is not. A table that cannot be opened, or whose
+// disk fails, refuses by itself and holds up nothing else. Data directories are locked, and those of a newer
+// version are refused untouched.
 //
 // DESIGN.md says why it is built this way; docs/format/data-directory.md draws what is on disk.
 package embedded
@@ -43,7 +44,8 @@ type Store struct {
 	tables map[storage.TableID]*table
 	absent map[storage.TableID]journal.Anchor // of tables that had rows and have no directory
 	admin  sync.Mutex                         // held while a table is made or dropped
-	begun  map[storage.TableID]struct{}       // directories of tables whose making was cut short before there was a store
+	// directories of tables whose making was cut short before there was a store
+	begun map[storage.TableID]struct{}
 
 	awake     tableSet
 	newest    atomic.Uint64 // the latest LSN that a commit returned
@@ -100,7 +102,8 @@ func (s *Store) allTables() []*table {
 	return out
 }
 
-// CreateTable makes a table without rows: a directory and one sealed file. Its Pebble store is made with the first row.
+// CreateTable makes a table without rows: a directory and one sealed file. Its Pebble store is made with the
+// first row.
 func (s *Store) CreateTable(ctx context.Context, id storage.TableID) error {
 	s.admin.Lock()
 	defer s.admin.Unlock()
@@ -148,8 +151,8 @@ func (s *Store) DropTable(ctx context.Context, id storage.TableID) error {
 	return nil
 }
 
-// SealTable implements storage.Store. When it returns, neither the store nor its journal holds a key of the table, even if the
-// table's rows could not be written to its files; they are in the journal then, sealed.
+// SealTable implements storage.Store. When it returns, neither the store nor its journal holds a key of the
+// table, even if the table's rows could not be written to its files; they are in the journal then, sealed.
 func (s *Store) SealTable(ctx context.Context, id storage.TableID) error {
 	t, err := s.find(ctx, id)
 	if err != nil {
@@ -195,8 +198,8 @@ func (s *Store) JournalStats() journal.Stats { return s.journal.Stats() }
 // OpenTables is the number of tables that are awake.
 func (s *Store) OpenTables() int { return s.awake.size() }
 
-// Close writes all rows to the tables' own files, so that the next Open has nothing to replay. Calls in progress are waited for;
-// iterators that are still open end with ErrClosed.
+// Close writes all rows to the tables' own files, so that the next Open has nothing to replay. Calls in
+// progress are waited for; iterators that are still open end with ErrClosed.
 func (s *Store) Close() error {
 	if s.closed.Swap(true) {
 		return storage.ErrClosed

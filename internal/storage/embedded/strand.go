@@ -11,11 +11,13 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
 )
 
-// setAside copies what a broken table still needs from the journal to the table's own directory, sealed as it is, so that the
-// journal can let go of it. It is for a table whose files failed while the store is open; the next Open tries the table again.
+// setAside copies what a broken table still needs from the journal to the table's own directory, sealed as it
+// is, so that the journal can let go of it. It is for a table whose files failed while the store is open; the
+// next Open tries the table again.
 //
-// The journal's files are read a second time, up to the newest record that is durable now, through a file system that changes
-// nothing. Whatever goes wrong, the journal merely keeps the records, and the next call tries again.
+// The journal's files are read a second time, up to the newest record that is durable now, through a file
+// system that changes nothing. Whatever goes wrong, the journal merely keeps the records, and the next call
+// tries again.
 func (r *reclaim) setAside(t *table) error {
 	from, needed := t.progress.needs()
 	newest := r.store.newestLSN()
@@ -23,7 +25,10 @@ func (r *reclaim) setAside(t *table) error {
 		return nil
 	}
 	opts := r.store.opts.journalOptions(r.store)
-	opts.FS, opts.Keys, opts.Logger, opts.Anchors = readOnlyFS{opts.FS}, noKeys{}, nil, nil
+	opts.FS = readOnlyFS{opts.FS}
+	opts.Keys = noKeys{}
+	opts.Logger = nil
+	opts.Anchors = nil
 	again, err := journal.Open(opts)
 	if err != nil {
 		return err
@@ -99,7 +104,9 @@ func (f readOnlyFS) Create(name string, _ vfs.DiskWriteCategory) (vfs.File, erro
 	return nil, f.refuse("create", name)
 }
 
-func (f readOnlyFS) OpenReadWrite(name string, _ vfs.DiskWriteCategory, _ ...vfs.OpenOption) (vfs.File, error) {
+func (f readOnlyFS) OpenReadWrite(
+	name string, _ vfs.DiskWriteCategory, _ ...vfs.OpenOption,
+) (vfs.File, error) {
 	return nil, f.refuse("open", name)
 }
 

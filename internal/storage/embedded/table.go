@@ -13,8 +13,9 @@ import (
 
 // table is what the store knows about one table. It costs a few hundred bytes while the table is asleep.
 //
-// INVARIANT table-gate: calls in progress hold the gate shared; waking, putting to sleep and dropping hold it alone. A call that
-// needs several tables takes their gates in ascending order of ID, and takes latches only afterwards.
+// INVARIANT table-gate: calls in progress hold the gate shared; waking, putting to sleep and dropping hold it
+// alone. A call that needs several tables takes their gates in ascending order of ID, and takes latches only
+// afterwards.
 type table struct {
 	store *Store
 	id    storage.TableID
@@ -90,8 +91,8 @@ func (t *table) wake() error {
 	return nil
 }
 
-// wakeForReplay opens the table so that the journal can open its sections; it fails where sections are parked already or must be,
-// for then all later ones have to follow them.
+// wakeForReplay opens the table so that the journal can open its sections; it fails where sections are parked
+// already or must be, for then all later ones have to follow them.
 func (t *table) wakeForReplay() error {
 	if t.store.parking.has(t.id) {
 		return errParking
@@ -122,9 +123,9 @@ func (t *table) rouse() (*instance, error) {
 	return inst, nil
 }
 
-// checkAge finds a journal that was rolled back or lost: what a table knew when the store was opened, the journal knew too. Were
-// its LSNs given again, they would be taken for ones that the table has. While the journal is replayed its end is not known yet;
-// load looks at the tables that are awake by then.
+// checkAge finds a journal that was rolled back or lost: what a table knew when the store was opened, the
+// journal knew too. Were its LSNs given again, they would be taken for ones that the table has. While the
+// journal is replayed its end is not known yet; load looks at the tables that are awake by then.
 func (i *instance) checkAge() error {
 	t := i.table
 	if t.known || t.store.replaying.Load() {
@@ -136,7 +137,8 @@ func (i *instance) checkAge() error {
 		return nil
 	}
 	return &storage.CorruptError{Table: t.id, File: journalDir,
-		Cause: fmt.Errorf("it ends before record %d, which the table has: restore journal and tables from one backup", mark)}
+		Cause: fmt.Errorf("it ends before record %d, which the table has: restore journal and tables from "+
+			"one backup", mark)}
 }
 
 func (t *table) newInstance(keys *heldKeys) *instance {
@@ -161,7 +163,8 @@ func (i *instance) openFiles() (err error) {
 	return i.open()
 }
 
-// clearFiles removes what a creation of the Pebble store that was cut short left. The directory stays: it makes the table one.
+// clearFiles removes what a creation of the Pebble store that was cut short left. The directory stays: it
+// makes the table one.
 func (i *instance) clearFiles() error {
 	dir := i.table.pebbleDir()
 	names, err := i.fs.List(dir)
@@ -171,7 +174,8 @@ func (i *instance) clearFiles() error {
 	return err
 }
 
-// giveUp closes an instance that could not be opened, and keeps the table from trying again if its files are wrong.
+// giveUp closes an instance that could not be opened, and keeps the table from trying again if its files are
+// wrong.
 func (t *table) giveUp(inst *instance, err error) error {
 	t.held.Store(nil)
 	if closeErr := inst.close(err); closeErr != nil {
@@ -190,7 +194,8 @@ func (t *table) condemn(err error) {
 	if !t.broken.CompareAndSwap(nil, &err) {
 		return
 	}
-	t.store.log.Error("table refuses service; the others go on", "table", t.id.String(), "error", err, "remedy", remedy(err))
+	t.store.log.Error("table refuses service; the others go on", "table", t.id.String(), "error", err,
+		"remedy", remedy(err))
 	t.store.reclaim.wake()
 }
 
@@ -200,11 +205,12 @@ func remedy(err error) string {
 	if errors.As(err, &corrupt) {
 		return "run sealtable inspect, and put back what it names"
 	}
-	return "mend the disk, or make room on it, and start the server anew; what was acknowledged is in the journal"
+	return "mend the disk, or make room on it, and start the server anew; what was acknowledged is in the " +
+		"journal"
 }
 
-// rest puts the table to sleep: its rows are made durable, its readers end with the given error, its keys are forgotten. The
-// caller holds the gate alone.
+// rest puts the table to sleep: its rows are made durable, its readers end with the given error, its keys are
+// forgotten. The caller holds the gate alone.
 func (t *table) rest(why error) error {
 	inst := t.awake
 	if inst == nil {
@@ -276,8 +282,8 @@ func (t *table) noLongerFresh() error {
 	return syncDir(t.store.opts.FS, t.dir())
 }
 
-// create makes the table's directory, where the key source may keep a file of its own already. The directory of table files comes
-// last, when the file that says that they are missing is durable.
+// create makes the table's directory, where the key source may keep a file of its own already. The directory
+// of table files comes last, when the file that says that they are missing is durable.
 func (t *table) create() error {
 	keys, err := t.store.holdKeys(t.id)
 	if err != nil {
@@ -300,7 +306,8 @@ func (t *table) create() error {
 	return errors.Join(syncDir(base, t.dir()), syncDir(base, t.store.path(tablesDir)))
 }
 
-// drop ends the table and removes its directory: under another name first, so that a crash leaves a whole table or none.
+// drop ends the table and removes its directory: under another name first, so that a crash leaves a whole
+// table or none.
 func (t *table) drop() error {
 	t.gate.Lock()
 	defer t.gate.Unlock()

@@ -14,12 +14,13 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
 )
 
-// tableFS is what one table's Pebble store sees above the sealing file system. It saves what a thousand open tables would pay for:
-// directories are opened to be synced and not held, Pebble's own lock file is left out because the data directory has one, and the
-// write-ahead log, which Pebble opens but does not write to when it is disabled, is no file at all.
+// tableFS is what one table's Pebble store sees above the sealing file system. It saves what a thousand open
+// tables would pay for: directories are opened to be synced and not held, Pebble's own lock file is left out
+// because the data directory has one, and the write-ahead log, which Pebble opens but does not write to when
+// it is disabled, is no file at all.
 //
-// After trip, nothing reaches the disk through it any more. It remembers the first file that was found not to be authentic, since
-// Pebble does not always say which one it was reading.
+// After trip, nothing reaches the disk through it any more. It remembers the first file that was found not to
+// be authentic, since Pebble does not always say which one it was reading.
 type tableFS struct {
 	vfs.FS
 	onFailure func(error) // told of errors that cannot be returned
@@ -89,7 +90,8 @@ func (f *tableFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 		return nowhere{}, nil
 	}
 	if strings.HasPrefix(f.PathBase(name), "marker.") {
-		// The name that a marker's name gives must not be lost in a crash that the marker survives. Pebble syncs it with the marker.
+		// The name that a marker's name gives must not be lost in a crash that the marker survives. Pebble
+		// syncs it with the marker.
 		if err := syncDir(f.FS, f.PathDir(name)); err != nil {
 			return nil, err
 		}
@@ -97,7 +99,9 @@ func (f *tableFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 	return f.wrap(f.FS.Create(name, category))
 }
 
-func (f *tableFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+func (f *tableFS) OpenReadWrite(
+	name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption,
+) (vfs.File, error) {
 	if err := f.refuse(); err != nil {
 		return nil, err
 	}

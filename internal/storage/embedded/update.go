@@ -19,7 +19,8 @@ var (
 	errTxOver     = errors.New("storage: the transaction is over")
 )
 
-// Update implements storage.Store: hold the tables, latch the rows, let fn read and decide, journal, apply, let go.
+// Update implements storage.Store: hold the tables, latch the rows, let fn read and decide, journal, apply,
+// let go.
 func (s *Store) Update(ctx context.Context, latches []storage.Row, fn func(storage.Tx) error) error {
 	if err := s.reclaim.admit(ctx); err != nil {
 		return err
@@ -76,7 +77,10 @@ func (t *tx) recycle() {
 	}
 	t.tables = t.tables[:0]
 	clear(t.sections)
-	t.hashes, t.written, t.sections, t.values = t.hashes[:0], t.written[:0], t.sections[:0], t.values[:0]
+	t.hashes = t.hashes[:0]
+	t.written = t.written[:0]
+	t.sections = t.sections[:0]
+	t.values = t.values[:0]
 	if cap(t.values) > keepTx {
 		t.values = nil
 	}
@@ -214,7 +218,8 @@ func (t *tx) locate(row *storage.Row) (table *txTable, place int, err error) {
 	if err := checkRow(row); err != nil {
 		return nil, 0, err
 	}
-	if table = t.of(row.Table); table == nil {
+	table = t.of(row.Table)
+	if table == nil {
 		return nil, 0, errNotNamed
 	}
 	t.key = appendRowKey(t.key[:0], row.Collection, row.Partition, row.Sort)
@@ -246,8 +251,8 @@ func lastWrite(section, key []byte) (last rowOp, found bool) {
 	return last, found
 }
 
-// commit journals what was written and then applies it. Once the journal has it, the transaction is a fact: a table that fails
-// now refuses, and what it missed is in the journal.
+// commit journals what was written and then applies it. Once the journal has it, the transaction is a fact: a
+// table that fails now refuses, and what it missed is in the journal.
 func (t *tx) commit() error {
 	size, err := t.ready()
 	if err != nil || size == 0 {

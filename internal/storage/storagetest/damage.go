@@ -15,8 +15,8 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// testDamage changes each file of one table in several ways. The table may refuse, with an error that names a file, or answer
-// right; it never answers wrong, and the other table does not notice.
+// testDamage changes each file of one table in several ways. The table may refuse, with an error that names a
+// file, or answer right; it never answers wrong, and the other table does not notice.
 func testDamage(t *testing.T, c Config) {
 	b := newBench(t, c)
 	rng := random(t)
@@ -111,7 +111,8 @@ func (b *bench) refusesOrRight(id storage.TableID, rows int) (refused bool) {
 	return false
 }
 
-// testDropAndCrash drops a table and cuts the power: the table is there whole, or gone for good once the deletion was acknowledged.
+// testDropAndCrash drops a table and cuts the power: the table is there whole, or gone for good once the
+// deletion was acknowledged.
 func testDropAndCrash(t *testing.T, c Config) {
 	rng := random(t)
 	for _, percent := range []int{0, 50, 100} {

@@ -25,7 +25,8 @@ const (
 	deposit  = 100
 )
 
-// testTransfers moves money between accounts in several tables. Nothing is ever made or lost, also not by a power cut.
+// testTransfers moves money between accounts in several tables. Nothing is ever made or lost, also not by a
+// power cut.
 func testTransfers(t *testing.T, c Config) {
 	b := newBench(t, c)
 	rng := random(t)
@@ -42,7 +43,8 @@ func testTransfers(t *testing.T, c Config) {
 		group.Go(func() {
 			for range 100 {
 				from, to := own.IntN(accounts), own.IntN(accounts)
-				if err := transfer(t.Context(), b.store, all[from], all[to], int64(own.IntN(30))); err != nil {
+				if err := transfer(t.Context(), b.store, all[from], all[to],
+					int64(own.IntN(30))); err != nil {
 					t.Errorf("transfer: %v", err)
 				}
 			}
@@ -72,7 +74,8 @@ func transfer(ctx context.Context, s storage.Store, from, to storage.Row, amount
 		if err != nil {
 			return err
 		}
-		return errors.Join(tx.Put(from, encodeNumber(decodeNumber(x)-amount)), tx.Put(to, encodeNumber(decodeNumber(y)+amount)))
+		return errors.Join(tx.Put(from, encodeNumber(decodeNumber(x)-amount)),
+			tx.Put(to, encodeNumber(decodeNumber(y)+amount)))
 	})
 }
 
@@ -100,7 +103,8 @@ type registerOp struct {
 	value int64
 }
 
-// testLinearizable records what concurrent clients of one row did and saw, and has porcupine find an order that explains it.
+// testLinearizable records what concurrent clients of one row did and saw, and has porcupine find an order
+// that explains it.
 func testLinearizable(t *testing.T, c Config) {
 	b := newBench(t, c)
 	rng := random(t)
@@ -170,7 +174,8 @@ func registerModel() porcupine.Model {
 	}
 }
 
-// testLatches has many wait for one row: each gets its turn, and one who stops waiting does not stop the others.
+// testLatches has many wait for one row: each gets its turn, and one who stops waiting does not stop the
+// others.
 func testLatches(t *testing.T, c Config) {
 	b := newBench(t, c)
 	id := b.table(1)
@@ -178,7 +183,8 @@ func testLatches(t *testing.T, c Config) {
 	held, release := make(chan struct{}), make(chan struct{})
 	var group sync.WaitGroup
 	group.Go(func() {
-		err := b.store.Update(t.Context(), []storage.Row{hot}, func(storage.Tx) error { close(held); <-release; return nil })
+		err := b.store.Update(t.Context(), []storage.Row{hot},
+			func(storage.Tx) error { close(held); <-release; return nil })
 		if err != nil {
 			t.Errorf("update: %v", err)
 		}

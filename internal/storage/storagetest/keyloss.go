@@ -90,8 +90,8 @@ func testKeyLoss(t *testing.T, c Config) {
 	b.fillCheck(other, 200)
 }
 
-// testKeyLossAcrossRestart loses a key while commits of its table are in no other place than a log, and needs it again later; the
-// others fill the log many times over meanwhile.
+// testKeyLossAcrossRestart loses a key while commits of its table are in no other place than a log, and needs
+// it again later; the others fill the log many times over meanwhile.
 func testKeyLossAcrossRestart(t *testing.T, c Config) {
 	b := newBench(t, c)
 	rng := random(t)
@@ -144,7 +144,8 @@ func testKeyRotation(t *testing.T, c Config) {
 	b.fillCheck(id, 120)
 }
 
-// testSealUnderLoad seals and wakes a table again and again while others read, scan and write it. Every acknowledged write stays.
+// testSealUnderLoad seals and wakes a table again and again while others read, scan and write it. Every
+// acknowledged write stays.
 func testSealUnderLoad(t *testing.T, c Config) {
 	b := newBench(t, c)
 	id, other := b.table(1), b.table(2)

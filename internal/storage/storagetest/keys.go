@@ -12,7 +12,8 @@ import (
 // ErrSwitchedOff is what Keys answers for a table that is switched off.
 var ErrSwitchedOff = errors.New("storagetest: the key is switched off")
 
-// Keys is a key source that knows every table, and whose keys can be switched off at any time. It outlives the stores it serves.
+// Keys is a key source that knows every table, and whose keys can be switched off at any time. It outlives
+// the stores it serves.
 type Keys struct {
 	mu    sync.Mutex
 	off   map[storage.TableID]bool
@@ -67,6 +68,7 @@ func (k *Keys) Key(id storage.TableID, epoch storage.Epoch, key *[storage.KeySiz
 		return errors.New("storagetest: no such epoch")
 	}
 	k.asked++
-	*key = sha256.Sum256(binary.BigEndian.AppendUint32(append([]byte("storagetest"), id[:]...), uint32(epoch)))
+	*key = sha256.Sum256(binary.BigEndian.AppendUint32(append([]byte("storagetest"), id[:]...),
+		uint32(epoch)))
 	return nil
 }

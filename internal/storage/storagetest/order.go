@@ -39,13 +39,15 @@ func testOrderedRead(t *testing.T, c Config) {
 	}
 	bounds := []storage.Bound{{}}
 	for _, s := range append(sorts, "a\x00\x00", "c", "\xff\xff\xff") {
-		bounds = append(bounds, storage.Bound{Sort: []byte(s), Set: true}, storage.Bound{Sort: []byte(s), Set: true, Exclusive: true})
+		bounds = append(bounds, storage.Bound{Sort: []byte(s), Set: true},
+			storage.Bound{Sort: []byte(s), Set: true, Exclusive: true})
 	}
 	for pass := range 2 {
 		for _, low := range bounds {
 			for _, high := range bounds {
 				for _, reverse := range []bool{false, true} {
-					checkRead(t, b, storage.PartitionRead{Table: id, Partition: []byte("p"), Low: low, High: high, Reverse: reverse}, sorts)
+					checkRead(t, b, storage.PartitionRead{Table: id, Partition: []byte("p"), Low: low,
+						High: high, Reverse: reverse}, sorts)
 				}
 			}
 		}
@@ -97,11 +99,13 @@ func testScan(t *testing.T, c Config) {
 	}
 	whole := collect(t, b.store.Scan(t.Context(), storage.CollectionScan{Table: id}))
 	checkComplete(t, whole, want)
-	if got := collect(t, b.store.Scan(t.Context(), storage.CollectionScan{Table: id, Collection: ^storage.Collection(0)})); len(got) != 60 {
+	if got := collect(t, b.store.Scan(t.Context(),
+		storage.CollectionScan{Table: id, Collection: ^storage.Collection(0)})); len(got) != 60 {
 		t.Fatalf("last collection: %d rows", len(got))
 	}
 	b.restart()
-	if again := collect(t, b.store.Scan(t.Context(), storage.CollectionScan{Table: id})); !slices.Equal(whole, again) {
+	if again := collect(t, b.store.Scan(t.Context(), storage.CollectionScan{Table: id})); !slices.Equal(whole,
+		again) {
 		t.Fatal("the order of a scan changed with a restart")
 	}
 	for _, total := range []int{1, 2, 3, 7, 64, 1000000} {
@@ -110,14 +114,16 @@ func testScan(t *testing.T, c Config) {
 			if total == 1000000 {
 				segment *= total / 64
 			}
-			all = append(all, b.scanInSteps(storage.CollectionScan{Table: id, Segment: segment, Total: total})...)
+			all = append(all, b.scanInSteps(storage.CollectionScan{Table: id, Segment: segment,
+				Total: total})...)
 		}
 		if total <= 64 {
 			checkComplete(t, all, want)
 		}
 	}
 	b.checkResume(id, whole)
-	for _, bad := range []storage.CollectionScan{{Table: id, Segment: 1}, {Table: id, Segment: -1, Total: 2}, {Table: id, Segment: 2, Total: 2}, {Table: id, Total: -1}} {
+	for _, bad := range []storage.CollectionScan{{Table: id, Segment: 1}, {Table: id, Segment: -1, Total: 2},
+		{Table: id, Segment: 2, Total: 2}, {Table: id, Total: -1}} {
 		if it := b.store.Scan(t.Context(), bad); it.Next() || it.Err() == nil {
 			t.Fatalf("scan %+v was not refused", bad)
 		}

@@ -37,14 +37,16 @@ type place struct {
 }
 
 func (p place) row(id storage.TableID) storage.Row {
-	return storage.Row{Table: id, Collection: p.collection, Partition: []byte(p.partition), Sort: []byte(p.sort)}
+	return storage.Row{Table: id, Collection: p.collection, Partition: []byte(p.partition),
+		Sort: []byte(p.sort)}
 }
 
 func randomPlace(rng *rand.Rand) place {
 	return place{storage.Collection(rng.IntN(2)), fmt.Sprint("p", rng.IntN(4)), fmt.Sprint(rng.IntN(12))}
 }
 
-// testRandomOperations draws operations, restarts, crashes and lost keys, and compares with a model after each disruption.
+// testRandomOperations draws operations, restarts, crashes and lost keys, and compares with a model after
+// each disruption.
 func testRandomOperations(t *testing.T, c Config) {
 	b := newBench(t, c)
 	rng := random(t)
@@ -119,7 +121,8 @@ func (b *bench) randomUpdate(rng *rand.Rand, m model) {
 			want, there := m[ch.id][ch.place]
 			got, found, err := tx.Get(ch.place.row(ch.id))
 			if err != nil || found != there || string(got) != want {
-				return fmt.Errorf("transaction read %v: %d bytes %v %v, want %d bytes %v", ch.place, len(got), found, err, len(want), there)
+				return fmt.Errorf("transaction read %v: %d bytes %v %v, want %d bytes %v", ch.place, len(got),
+					found, err, len(want), there)
 			}
 			if ch.remove {
 				delete(m[ch.id], ch.place)
@@ -139,7 +142,8 @@ func (b *bench) randomUpdate(rng *rand.Rand, m model) {
 	}
 }
 
-// crashWithoutKey restarts after a power cut while one table's key is off, uses the others, and switches it on again.
+// crashWithoutKey restarts after a power cut while one table's key is off, uses the others, and switches it
+// on again.
 func (b *bench) crashWithoutKey(rng *rand.Rand, m model) {
 	b.t.Helper()
 	id := b.anyTable(rng, m)
@@ -171,9 +175,11 @@ func (b *bench) compareRows(m model) {
 	for id, rows := range m {
 		n := 0
 		for collection := range storage.Collection(2) {
-			for _, r := range collect(b.t, b.store.Scan(b.t.Context(), storage.CollectionScan{Table: id, Collection: collection})) {
+			for _, r := range collect(b.t,
+				b.store.Scan(b.t.Context(), storage.CollectionScan{Table: id, Collection: collection})) {
 				if want, there := rows[place{collection, r.partition, r.sort}]; !there || want != r.value {
-					b.t.Fatalf("table %s, row %d %q %q: %d bytes, want %d (%v)", id, collection, r.partition, r.sort, len(r.value), len(want), there)
+					b.t.Fatalf("table %s, row %d %q %q: %d bytes, want %d (%v)", id, collection, r.partition,
+						r.sort, len(r.value), len(want), there)
 				}
 				n++
 			}
@@ -184,8 +190,8 @@ func (b *bench) compareRows(m model) {
 	}
 }
 
-// testConcurrentCrash cuts the power while writers are at work. What was acknowledged before must be there, and every transaction
-// over both tables must be there in both or in neither.
+// testConcurrentCrash cuts the power while writers are at work. What was acknowledged before must be there,
+// and every transaction over both tables must be there in both or in neither.
 func testConcurrentCrash(t *testing.T, c Config) {
 	rng := random(t)
 	for _, percent := range []int{0, 50, 100} {

@@ -93,8 +93,12 @@ func testRows(t *testing.T, c Config) {
 
 func testTransaction(t *testing.T, c Config) {
 	b := newBench(t, c)
-	one, two, three := b.table(1), b.table(2), b.table(3)
-	a, z, free := row(one, "a", ""), row(two, "z", ""), row(one, "free", "")
+	one := b.table(1)
+	two := b.table(2)
+	three := b.table(3)
+	a := row(one, "a", "")
+	z := row(two, "z", "")
+	free := row(one, "free", "")
 	b.put(a, "old")
 	refused := errors.New("refused")
 	err := b.store.Update(t.Context(), []storage.Row{a, z}, func(tx storage.Tx) error {
@@ -144,7 +148,8 @@ func testLimits(t *testing.T, c Config) {
 	b := newBench(t, c)
 	id := b.table(1)
 	value := bytes.Repeat([]byte{0xff}, storage.MaxValue)
-	edge := storage.Row{Table: id, Partition: bytes.Repeat([]byte{0}, storage.MaxPartition), Sort: bytes.Repeat([]byte{0xff}, storage.MaxSort)}
+	edge := storage.Row{Table: id, Partition: bytes.Repeat([]byte{0}, storage.MaxPartition),
+		Sort: bytes.Repeat([]byte{0xff}, storage.MaxSort)}
 	b.put(edge, string(value))
 	b.expect(edge, string(value))
 	it := b.store.Read(t.Context(), storage.PartitionRead{Table: id, Partition: edge.Partition})
@@ -170,11 +175,14 @@ func testLimits(t *testing.T, c Config) {
 func (b *bench) expectTooLarge(r storage.Row, value []byte) {
 	b.t.Helper()
 	latch := row(r.Table, "latch", "")
-	err := b.store.Update(b.t.Context(), []storage.Row{latch}, func(tx storage.Tx) error { return tx.Put(r, value) })
+	err := b.store.Update(b.t.Context(), []storage.Row{latch},
+		func(tx storage.Tx) error { return tx.Put(r, value) })
 	if !errors.Is(err, storage.ErrTooLarge) {
 		b.t.Fatalf("put: got %v", err)
 	}
-	if err := b.store.Update(b.t.Context(), []storage.Row{r}, func(tx storage.Tx) error { return tx.Put(r, value) }); !errors.Is(err, storage.ErrTooLarge) {
+	if err := b.store.Update(b.t.Context(), []storage.Row{r}, func(tx storage.Tx) error {
+		return tx.Put(r, value)
+	}); !errors.Is(err, storage.ErrTooLarge) {
 		b.t.Fatalf("latch and put: got %v", err)
 	}
 }
@@ -196,7 +204,8 @@ func testClosed(t *testing.T, c Config) {
 	}
 	b.expectError(r, storage.ErrClosed)
 	ctx := t.Context()
-	for _, err := range []error{store.CreateTable(ctx, storage.TableID{1}), store.DropTable(ctx, id), store.SealTable(ctx, id),
+	for _, err := range []error{store.CreateTable(ctx, storage.TableID{1}), store.DropTable(ctx, id),
+		store.SealTable(ctx, id),
 		second(store.Tables(ctx)), second(store.TableStats(ctx, id)), store.Close()} {
 		if !errors.Is(err, storage.ErrClosed) {
 			t.Fatalf("got %v, want ErrClosed", err)

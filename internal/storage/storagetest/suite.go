@@ -1,7 +1,8 @@
-// Package storagetest is the suite that every store passes: each promise in the package comment of storage is a test here.
+// Package storagetest is the suite that every store passes: each promise in the package comment of storage is
+// a test here.
 //
-// Callers may rely on this: Run exercises a store through its contract alone, on a file system in memory that can lose power. Tests
-// that draw at random log their seed; STORAGETEST_SEED repeats one.
+// Callers may rely on this: Run exercises a store through its contract alone, on a file system in memory that
+// can lose power. Tests that draw at random log their seed; STORAGETEST_SEED repeats one.
 package storagetest
 
 import (
@@ -21,8 +22,8 @@ import (
 
 // Config is the store under test.
 type Config struct {
-	// Open opens the store that is in the file system, always in the same place, with small buffers and budgets, so that what
-	// happens at gigabytes happens here.
+	// Open opens the store that is in the file system, always in the same place, with small buffers and
+	// budgets, so that what happens at gigabytes happens here.
 	Open func(fs vfs.FS, keys storage.Keys) (storage.Store, error)
 	// TableFiles lists the files that belong to one table. The store is closed.
 	TableFiles func(fs vfs.FS, id storage.TableID) ([]string, error)
@@ -140,7 +141,9 @@ func put(ctx context.Context, s storage.Store, r storage.Row, value string) erro
 
 func (b *bench) remove(r storage.Row) {
 	b.t.Helper()
-	if err := b.store.Update(b.t.Context(), []storage.Row{r}, func(tx storage.Tx) error { return tx.Delete(r) }); err != nil {
+	if err := b.store.Update(b.t.Context(), []storage.Row{r}, func(tx storage.Tx) error {
+		return tx.Delete(r)
+	}); err != nil {
 		b.t.Fatalf("delete: %v", err)
 	}
 }

@@ -47,8 +47,8 @@ func (r *Record) Service() string {
 	return name
 }
 
-// Filter says which records are wanted. An empty member wants all; of several texts one must fit. Only Table, Key and User are
-// compared in capitals as they are.
+// Filter says which records are wanted. An empty member wants all; of several texts one must fit. Only Table,
+// Key and User are compared in capitals as they are.
 type Filter struct {
 	Since, Until time.Time // Since included, Until not
 	Events       []string  // names of operations
@@ -68,8 +68,12 @@ func (f *Filter) Wants(r *Record) bool {
 	}
 	return fitsOne(f.Events, func(s string) bool { return strings.EqualFold(s, r.EventName) }) &&
 		fitsOne(f.Services, func(s string) bool { return strings.EqualFold(s, r.Service()) }) &&
-		fitsOne(f.Errors, func(s string) bool { return r.ErrorCode != "" && (s == "*" || strings.EqualFold(s, r.ErrorCode)) }) &&
-		fitsOne(f.Accounts, func(s string) bool { return s == r.UserIdentity.AccountID || s == r.Recipient }) &&
+		fitsOne(f.Errors, func(s string) bool {
+			return r.ErrorCode != "" && (s == "*" || strings.EqualFold(s, r.ErrorCode))
+		}) &&
+		fitsOne(f.Accounts, func(s string) bool {
+			return s == r.UserIdentity.AccountID || s == r.Recipient
+		}) &&
 		fitsOne(f.Regions, func(s string) bool { return strings.EqualFold(s, r.AWSRegion) }) &&
 		fitsOne(f.Users, r.isUser) && fitsOne(f.Keys, r.isAboutKey) && fitsOne(f.Tables, r.isAboutTable)
 }
@@ -83,7 +87,8 @@ func fitsOne(wanted []string, fits func(string) bool) bool {
 	return len(wanted) == 0
 }
 
-// isUser knows a user, role or session by its ARN, by a part of it between slashes, by its id, and by the access key.
+// isUser knows a user, role or session by its ARN, by a part of it between slashes, by its id, and by the
+// access key.
 func (r *Record) isUser(user string) bool {
 	id := &r.UserIdentity
 	if user == "" {
@@ -110,7 +115,8 @@ func hasElement(path, element string) bool {
 
 // isAboutKey knows a key by what the call was allowed on, and by how the caller named it.
 func (r *Record) isAboutKey(key string) bool {
-	if named, _ := r.RequestParameters["keyId"].(string); named == key || strings.HasSuffix(named, ":key/"+key) || strings.HasSuffix(named, ":"+key) {
+	if named, _ := r.RequestParameters["keyId"].(string); named == key ||
+		strings.HasSuffix(named, ":key/"+key) || strings.HasSuffix(named, ":"+key) {
 		return true
 	}
 	for _, resource := range r.Resources {
@@ -121,12 +127,14 @@ func (r *Record) isAboutKey(key string) bool {
 	return false
 }
 
-// isAboutTable knows a table by what the call was allowed on, and by the encryption context of calls on its key.
+// isAboutTable knows a table by what the call was allowed on, and by the encryption context of calls on its
+// key.
 func (r *Record) isAboutTable(table string) bool {
 	if named, _ := r.RequestParameters["tableName"].(string); named == table {
 		return true
 	}
-	if context, _ := r.RequestParameters["encryptionContext"].(map[string]any); context["aws:dynamodb:tableName"] == table {
+	context, _ := r.RequestParameters["encryptionContext"].(map[string]any)
+	if context["aws:dynamodb:tableName"] == table {
 		return true
 	}
 	for _, resource := range r.Resources {
@@ -142,7 +150,8 @@ func (r *Record) isAboutTable(table string) bool {
 func lineSeq(lines []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for line := range bytes.Lines(lines) {
-			if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 && !yield(line) {
+			line = bytes.TrimSuffix(line, []byte("\n"))
+			if len(line) > 0 && !yield(line) {
 				return
 			}
 		}

@@ -1,7 +1,8 @@
 // Package history reads the trail of a data directory, whether or not a server is running on it.
 //
-// Callers may rely on this: nothing is changed or locked; every line that is given out is authentic, and was recorded by the
-// installation whose root key was given; a file that is damaged is named, and the others are read all the same.
+// Callers may rely on this: nothing is changed or locked; every line that is given out is authentic, and was
+// recorded by the installation whose root key was given; a file that is damaged is named, and the others are
+// read all the same.
 package history
 
 import (
@@ -43,28 +44,33 @@ type History struct {
 	damaged func(path string, err error)
 }
 
-// Open gives the trail in a data directory, to be read with the root key. What is wrong with a file is told to damaged.
-func Open(dataDir string, root *seal.Root, arena *lockedmem.Arena, damaged func(path string, err error)) (*History, error) {
+// Open gives the trail in a data directory, to be read with the root key. What is wrong with a file is told
+// to damaged.
+func Open(
+	dataDir string, root *seal.Root, arena *lockedmem.Arena, damaged func(path string, err error),
+) (*History, error) {
 	ring, err := tablekeys.New(vfs.Default, dataDir, root, arena, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
 	owner := storage.System(trailOwner)
 	return &History{
-		ring: ring, fs: sealedfs.New(vfs.Default, owner, ownerKeys{ring, owner}), dir: filepath.Join(dataDir, trailDir), damaged: damaged,
+		ring: ring, fs: sealedfs.New(vfs.Default, owner, ownerKeys{ring, owner}),
+		dir: filepath.Join(dataDir, trailDir), damaged: damaged,
 	}, nil
 }
 
 // Close forgets the keys.
 func (h *History) Close() error { return h.ring.Close() }
 
-// Read visits the lines that there are, oldest first. Lines that were recorded within the same fraction of a second come in any
-// order. A line is valid until visit returns.
+// Read visits the lines that there are, oldest first. Lines that were recorded within the same fraction of a
+// second come in any order. A line is valid until visit returns.
 func (h *History) Read(ctx context.Context, visit func(line []byte) error) error {
 	return h.run(ctx, &follower{history: h, visit: visit})
 }
 
-// Follow visits the lines that there are, calls caughtUp, and goes on with those that are recorded from then on, until ctx ends.
+// Follow visits the lines that there are, calls caughtUp, and goes on with those that are recorded from then
+// on, until ctx ends.
 func (h *History) Follow(ctx context.Context, visit func(line []byte) error, caughtUp func() error) error {
 	f := &follower{history: h, visit: visit, stay: true}
 	if err := h.run(ctx, f); err != nil {
@@ -107,8 +113,8 @@ type follower struct {
 	scanner *trail.Scanner
 }
 
-// catchUp visits all lines that are there and were not visited yet. The list of files is made first: what is in an older file then
-// was there before the newer one was begun.
+// catchUp visits all lines that are there and were not visited yet. The list of files is made first: what is
+// in an older file then was there before the newer one was begun.
 func (f *follower) catchUp(ctx context.Context) error {
 	names, err := trail.Files(f.history.fs, f.history.dir)
 	if errors.Is(err, fs.ErrNotExist) {

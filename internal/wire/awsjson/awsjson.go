@@ -1,9 +1,12 @@
-// Package awsjson is the JSON protocol of AWS on the server's side: how a request names its operation, and how errors look.
+// Package awsjson is the JSON protocol of AWS on the server's side: how a request names its operation, and
+// how errors look.
 //
-// Callers may rely on this: every error becomes a JSON document with a __type that the AWS SDKs map to their exceptions; an error
-// that is not meant for clients becomes an internal error of its service without any detail.
+// Callers may rely on this: every error becomes a JSON document with a __type that the AWS SDKs map to their
+// exceptions; an error that is not meant for clients becomes an internal error of its service without any
+// detail.
 //
-// The protocol is described as awsJson1_0 and awsJson1_1 in the Smithy specification ("AWS JSON 1.0 protocol").
+// The protocol is described as awsJson1_0 and awsJson1_1 in the Smithy specification ("AWS JSON 1.0
+// protocol").
 package awsjson
 
 import (
@@ -37,14 +40,15 @@ func SplitTarget(target []byte) (prefix, operation []byte, ok bool) {
 	return target[:i], target[i+1:], true
 }
 
-// MediaType returns the media type of a request, and so of its answer, without parameters. ok is false for types that are not
-// JSON.
+// MediaType returns the media type of a request, and so of its answer, without parameters. ok is false for
+// types that are not JSON.
 func MediaType(contentType []byte) (media string, ok bool) {
 	if i := bytes.IndexByte(contentType, ';'); i >= 0 {
 		contentType = contentType[:i]
 	}
 	contentType = bytes.TrimSpace(contentType)
-	for _, known := range [...]string{"application/x-amz-json-1.0", "application/x-amz-json-1.1", "application/json"} {
+	for _, known := range [...]string{"application/x-amz-json-1.0", "application/x-amz-json-1.1",
+		"application/json"} {
 		if len(contentType) == len(known) && strings.EqualFold(string(contentType), known) {
 			return known, true
 		}
@@ -68,7 +72,8 @@ func (d Dialect) Internal() *api.Error {
 		return &api.Error{Code: "InternalServerError", Status: 500, Message: "Internal server error"}
 	case KMS:
 		return &api.Error{Code: "KMSInternalException", Status: 500,
-			Message: "The request was rejected because an internal exception occurred. The request can be retried."}
+			Message: "The request was rejected because an internal exception occurred. The request can be " +
+				"retried."}
 	}
 	return &api.Error{Code: "InternalFailure", Status: 500,
 		Message: "The request processing has failed because of an unknown error, exception or failure."}
@@ -103,10 +108,12 @@ func explainInput(err error) (*api.Error, bool) {
 	case errors.As(err, &wrongType):
 		return serialization(describe(wrongType)), true
 	case errors.As(err, &syntax):
-		return serialization("Unexpected token received from parser at byte " + strconv.Itoa(syntax.Offset) + ": " + syntax.Reason), true
+		return serialization("Unexpected token received from parser at byte " + strconv.Itoa(syntax.Offset) +
+			": " + syntax.Reason), true
 	case errors.As(err, &unknown):
 		return &api.Error{Code: "ValidationException",
-			Message: "The request has a member that is not supported: '" + unknown.Member + "' in " + unknown.Shape}, true
+			Message: "The request has a member that is not supported: '" + unknown.Member + "' in " +
+				unknown.Shape}, true
 	case errors.As(err, &twice):
 		return serialization("Duplicate member '" + twice.Member + "' in " + twice.Shape), true
 	case errors.As(err, &blob):
@@ -161,8 +168,8 @@ func tokenName(e *strictjson.TypeError) string {
 	return "NUMBER_VALUE"
 }
 
-// transactionCanceled is the one error of DynamoDB whose message the model spells with a capital. Clients that go by the model find
-// it there, all others where every message is.
+// transactionCanceled is the one error of DynamoDB whose message the model spells with a capital. Clients
+// that go by the model find it there, all others where every message is.
 const transactionCanceled = "TransactionCanceledException"
 
 // AppendError writes the body of an error. An error without a message has no message member.
@@ -198,9 +205,11 @@ func (d Dialect) namespace(code string) string {
 // shared says whether code is one of the errors of every service, which no model declares.
 func shared(code string) bool {
 	switch code {
-	case "ValidationException", "SerializationException", "AccessDeniedException", "UnknownOperationException",
+	case "ValidationException", "SerializationException", "AccessDeniedException",
+		"UnknownOperationException",
 		"UnrecognizedClientException", "InvalidSignatureException", "IncompleteSignatureException",
-		"MissingAuthenticationTokenException", "ExpiredTokenException", "InternalFailure", "ServiceUnavailableException",
+		"MissingAuthenticationTokenException", "ExpiredTokenException", "InternalFailure",
+		"ServiceUnavailableException",
 		"ThrottlingException", "RequestEntityTooLargeException", "NotAuthorizedException":
 		return true
 	}

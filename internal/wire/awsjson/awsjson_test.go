@@ -81,8 +81,9 @@ func TestErrors(t *testing.T) {
 		{"denied", denied, KMS,
 			`{"__type":"AccessDeniedException","message":"` + denied.Error() + `"}`},
 		{"not UTF-8", &api.Error{Code: "X", Message: "\xff<"}, Plain, "{\"__type\":\"X\",\"message\":\"\uFFFD<\"}"},
-		{"unknown member", &api.UnknownMemberError{Shape: "GetItemInput", Member: "Foo"}, DynamoDB, `{"__type":"com.amazon.coral.validate#` +
-			`ValidationException","message":"The request has a member that is not supported: 'Foo' in GetItemInput"}`},
+		{"unknown member", &api.UnknownMemberError{Shape: "GetItemInput", Member: "Foo"}, DynamoDB,
+			`{"__type":"com.amazon.coral.validate#` +
+				`ValidationException","message":"The request has a member that is not supported: 'Foo' in GetItemInput"}`},
 		{"twice", &api.DuplicateMemberError{Shape: "GetItemInput", Member: "Key"}, DynamoDB,
 			`{"__type":"com.amazon.coral.service#SerializationException","message":"Duplicate member 'Key' in GetItemInput"}`},
 		{"syntax", strictjson.NewReader([]byte("x")).End(), DynamoDB, `{"__type":"com.amazon.coral.service#SerializationException",` +
@@ -116,8 +117,10 @@ func TestErrors(t *testing.T) {
 
 func TestMediaType(t *testing.T) {
 	for in, want := range map[string]string{
-		"application/x-amz-json-1.0": "application/x-amz-json-1.0", "Application/X-Amz-Json-1.1 ; charset=utf-8": "application/x-amz-json-1.1",
-		"application/json": "application/json", "": "", "text/plain": "", "application/x-amz-json-2.0": "", "application/cbor": "",
+		"application/x-amz-json-1.0":                 "application/x-amz-json-1.0",
+		"Application/X-Amz-Json-1.1 ; charset=utf-8": "application/x-amz-json-1.1",
+		"application/json":                           "application/json", "": "", "text/plain": "", "application/x-amz-json-2.0": "",
+		"application/cbor": "",
 	} {
 		if got, ok := MediaType([]byte(in)); got != want || ok != (want != "") {
 			t.Errorf("%q: %q %v", in, got, ok)

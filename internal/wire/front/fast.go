@@ -65,7 +65,8 @@ func (f *Fast) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// allowBody gives a body its time. A small one has usually come with the header, and otherwise may use the rest of its time.
+// allowBody gives a body its time. A small one has usually come with the header, and otherwise may use the
+// rest of its time.
 func (f *Fast) allowBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if n := h.ContentLength(); n >= 0 && n <= freeBody {
 		return fasthttp.RequestConfig{}
@@ -104,15 +105,16 @@ func (f *Fast) handle(ctx *fasthttp.RequestCtx) {
 	f.give(x)
 }
 
-// unframed says whether a request names the encoding identity, which does not say where its body ends: fasthttp would take it for no
-// body, and the body for the next request (RFC 9112 section 6.3).
+// unframed says whether a request names the encoding identity, which does not say where its body ends:
+// fasthttp would take it for no body, and the body for the next request (RFC 9112 section 6.3).
 func unframed(h *fasthttp.RequestHeader) bool {
 	if h.ContentLength() > 0 {
 		return false
 	}
 	for line := range bytes.Lines(h.RawHeaders()) {
 		name, value, _ := bytes.Cut(line, []byte(":"))
-		if bytes.EqualFold(name, []byte("Transfer-Encoding")) && bytes.EqualFold(bytes.TrimSpace(value), []byte("identity")) {
+		if bytes.EqualFold(name, []byte("Transfer-Encoding")) &&
+			bytes.EqualFold(bytes.TrimSpace(value), []byte("identity")) {
 			return true
 		}
 	}

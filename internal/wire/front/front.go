@@ -1,10 +1,11 @@
 // Package front serves HTTP: it turns connections into wire.Requests and wire.Responses back into bytes.
 //
-// Callers may rely on this, for both fronts alike: a handler sees only requests that are well-formed HTTP, were read whole, and
-// keep the limits; everything else is answered by the front (400, 408, 413, 431, 503) and its connection closed. A handler that
-// panics costs its request a 500 and nothing else. Connections, headers, bodies and the memory of requests not yet answered are
-// bounded, and so is the time that a client may take for each step; an idle connection holds no buffers on the Fast front.
-// Shutdown stops accepting, lets requests in flight finish until its deadline, and closes every connection.
+// Callers may rely on this, for both fronts alike: a handler sees only requests that are well-formed HTTP,
+// were read whole, and keep the limits; everything else is answered by the front (400, 408, 413, 431, 503)
+// and its connection closed. A handler that panics costs its request a 500 and nothing else. Connections,
+// headers, bodies and the memory of requests not yet answered are bounded, and so is the time that a client
+// may take for each step; an idle connection holds no buffers on the Fast front. Shutdown stops accepting,
+// lets requests in flight finish until its deadline, and closes every connection.
 //
 // There are two: Fast, for plain HTTP/1.1, and Standard, on net/http, for TLS and HTTP/2.
 package front
@@ -26,22 +27,23 @@ import (
 type Front interface {
 	// Serve accepts connections until Shutdown, then returns nil.
 	Serve(l net.Listener) error
-	// Shutdown stops accepting, closes idle connections and waits for requests in flight. When ctx ends first, it closes
-	// their connections too and returns the error of ctx.
+	// Shutdown stops accepting, closes idle connections and waits for requests in flight. When ctx ends
+	// first, it closes their connections too and returns the error of ctx.
 	Shutdown(ctx context.Context) error
 }
 
 // Options are the limits of a front. A zero field means its default.
 type Options struct {
-	MaxBody        int           // bytes of one body; 16 MiB, as DynamoDB's
-	MaxHeader      int           // bytes of the request line and all headers; 32 KiB
-	MaxConnections int           // further ones are closed at once; 16,384
-	MaxUnanswered  int64         // bytes of all bodies promised, being read or worked on, beyond 256 KiB each; 512 MiB
-	HeaderTimeout  time.Duration // from the first byte to the end of the header; 10 s
-	BodyTimeout    time.Duration // for the body; 60 s
-	WriteTimeout   time.Duration // for the answer; 60 s
-	IdleTimeout    time.Duration // between requests; 120 s
-	Log            *slog.Logger  // slog.Default()
+	MaxBody        int // bytes of one body; 16 MiB, as DynamoDB's
+	MaxHeader      int // bytes of the request line and all headers; 32 KiB
+	MaxConnections int // further ones are closed at once; 16,384
+	// bytes of all bodies promised, being read or worked on, beyond 256 KiB each; 512 MiB
+	MaxUnanswered int64
+	HeaderTimeout time.Duration // from the first byte to the end of the header; 10 s
+	BodyTimeout   time.Duration // for the body; 60 s
+	WriteTimeout  time.Duration // for the answer; 60 s
+	IdleTimeout   time.Duration // between requests; 120 s
+	Log           *slog.Logger  // slog.Default()
 }
 
 func (o Options) withDefaults() Options {
@@ -106,9 +108,11 @@ func (s *server) give(x *exchange) {
 func (s *server) serve(x *exchange) {
 	defer func() {
 		if v := recover(); v != nil {
-			wire.Fail(&x.res, 500, "InternalFailure", "The request processing has failed because of an unknown error.")
+			wire.Fail(&x.res, 500, "InternalFailure", "The request processing has failed because of an "+
+				"unknown error.")
 			id, _ := x.res.Header("X-Amzn-Requestid")
-			s.options.Log.Error("a handler panicked", "panic", fmt.Sprint(v), "request", string(id), "stack", string(debug.Stack()))
+			s.options.Log.Error("a handler panicked", "panic", fmt.Sprint(v), "request", string(id), "stack",
+				string(debug.Stack()))
 		}
 	}()
 	s.handler.Serve(s.base, &x.req, &x.res)
@@ -126,7 +130,8 @@ func fail(res *wire.Response, err error) {
 	case errors.Is(err, errTooLarge):
 		wire.Fail(res, 413, "RequestEntityTooLargeException", "The request body is larger than is allowed.")
 	case errors.Is(err, errLongHeader):
-		wire.Fail(res, 431, "RequestHeaderFieldsTooLargeException", "The request headers are larger than is allowed.")
+		wire.Fail(res, 431, "RequestHeaderFieldsTooLargeException",
+			"The request headers are larger than is allowed.")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		wire.Fail(res, 408, "RequestTimeoutException", "The request took too long to arrive.")
 	default:

@@ -105,8 +105,10 @@ func TestConversations(t *testing.T) {
 	}{
 		{"simple", last, []string{"HTTP/1.1 200 OK\r\n", "GET /last host=h:1 ip=127.0.0.1 body=0"}, ""},
 		{"pipelined", get + get + last, []string{"GET /a?b host", "GET /a?b host", "GET /last host"}, ""},
-		{"headers", "GET / HTTP/1.1\r\n" + host + "X-A: 1\r\nx-a:  two  words \r\nConnection: close\r\n\r\n", []string{"x-a=1 x-a=two  words"}, ""},
-		{"body", "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nConnection: close\r\n\r\nhello", []string{"POST / host=h:1 ip=127.0.0.1 body=5"}, ""},
+		{"headers", "GET / HTTP/1.1\r\n" + host + "X-A: 1\r\nx-a:  two  words \r\nConnection: close\r\n\r\n",
+			[]string{"x-a=1 x-a=two  words"}, ""},
+		{"body", "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\nConnection: close\r\n\r\nhello",
+			[]string{"POST / host=h:1 ip=127.0.0.1 body=5"}, ""},
 		{"chunks", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
 			[]string{"body=5"}, ""},
 		{"expect", "POST / HTTP/1.1\r\n" + host + "Content-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\nhi",
@@ -118,19 +120,24 @@ func TestConversations(t *testing.T) {
 		{"http 1.0", "GET /old HTTP/1.0\r\n" + host + "\r\n", []string{"200 OK", "GET /old"}, ""},
 		{"too large", "POST / HTTP/1.1\r\n" + host + "Content-Length: 4097\r\n\r\n" + strings.Repeat("x", 4097),
 			[]string{"HTTP/1.1 413 ", "RequestEntityTooLargeException"}, "host="},
-		{"too large in chunks", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n1001\r\n" + strings.Repeat("x", 4097) + "\r\n0\r\n\r\n",
+		{"too large in chunks", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\n1001\r\n" + strings.Repeat("x", 4097) +
+			"\r\n0\r\n\r\n",
 			[]string{"HTTP/1.1 413 "}, "host="},
-		{"just right", "POST / HTTP/1.1\r\n" + host + "Content-Length: 4096\r\nConnection: close\r\n\r\n" + strings.Repeat("x", 4096), []string{"body=4096"}, ""},
-		{"long header", "GET / HTTP/1.1\r\n" + host + "X-A: " + strings.Repeat("x", 20_000) + "\r\n\r\n", []string{"HTTP/1.1 431 "}, "host="},
+		{"just right", "POST / HTTP/1.1\r\n" + host + "Content-Length: 4096\r\nConnection: close\r\n\r\n" + strings.Repeat("x", 4096),
+			[]string{"body=4096"}, ""},
+		{"long header", "GET / HTTP/1.1\r\n" + host + "X-A: " + strings.Repeat("x", 20_000) + "\r\n\r\n", []string{"HTTP/1.1 431 "},
+			"host="},
 		{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", []string{"HTTP/1.1 400 "}, "host="},
 		{"not HTTP", "hello\r\n\r\n", []string{"HTTP/1.1 400 "}, "host="},
 		{"bad header", "GET / HTTP/1.1\r\n" + host + "X A: 1\r\n\r\n" + last, []string{"HTTP/1.1 400 "}, "GET"},
 		{"header without colon", "GET / HTTP/1.1\r\n" + host + "nocolon\r\n\r\n" + last, []string{"HTTP/1.1 400 "}, "GET"},
 		{"bad length", "POST / HTTP/1.1\r\n" + host + "Content-Length: -1\r\n\r\n" + last, []string{"HTTP/1.1 400 "}, "POST"},
-		{"two lengths", "POST / HTTP/1.1\r\n" + host + "Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello", []string{"HTTP/1.1 400 "}, "POST"},
+		{"two lengths", "POST / HTTP/1.1\r\n" + host + "Content-Length: 0\r\nContent-Length: 5\r\n\r\nhello", []string{"HTTP/1.1 400 "},
+			"POST"},
 		{"two hosts", "GET / HTTP/1.1\r\n" + host + host + "\r\n", []string{"HTTP/1.1 400 "}, "GET"},
 		{"no framing", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: identity\r\n\r\n" + last, []string{"HTTP/1.1 "}, "200 OK"},
-		{"no framing, last field", "POST / HTTP/1.1\r\nX-A: 1\r\n" + host + "transfer-encoding:Identity \r\n\r\n" + last, []string{"HTTP/1.1 "}, "200 OK"},
+		{"no framing, last field", "POST / HTTP/1.1\r\nX-A: 1\r\n" + host + "transfer-encoding:Identity \r\n\r\n" + last,
+			[]string{"HTTP/1.1 "}, "200 OK"},
 		{"bad chunk", "POST / HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", []string{"HTTP/1.1 400 "}, "POST"},
 		{"slow header", "GET / HTTP/1.1\r\nHost", nil, "host="},
 		{"slow body", "POST / HTTP/1.1\r\n" + host + "Content-Length: 5\r\n\r\nhel", nil, "host="},
@@ -225,7 +232,9 @@ func TestSlowReaderIsCut(t *testing.T) {
 func TestConnectionsAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		o := short()
-		o.MaxConnections, o.HeaderTimeout, o.IdleTimeout = 3, 5*time.Second, 5*time.Second
+		o.MaxConnections = 3
+		o.HeaderTimeout = 5 * time.Second
+		o.IdleTimeout = 5 * time.Second
 		_, address := start(wire.HandlerFunc(echo), o)
 		var held []*net.TCPConn
 		for range 3 {
@@ -269,7 +278,9 @@ func ask(t testing.TB, c net.Conn) {
 func TestUnansweredBytesAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		o := short()
-		o.MaxBody, o.MaxUnanswered, o.BodyTimeout = 8<<20, 3<<20, 5*time.Second
+		o.MaxBody = 8 << 20
+		o.MaxUnanswered = 3 << 20
+		o.BodyTimeout = 5 * time.Second
 		f, address := start(wire.HandlerFunc(echo), o)
 		statuses := make(chan int, 8)
 		var wg sync.WaitGroup

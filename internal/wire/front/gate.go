@@ -14,8 +14,8 @@ import (
 const (
 	// freeBody is how much of a body counts as nothing: the normal requests.
 	freeBody = 256 << 10
-	// lingerTime and lingerBytes bound how long a refused client may go on sending before its connection is closed: closing it
-	// with bytes unread would make the kernel take back the answer.
+	// lingerTime and lingerBytes bound how long a refused client may go on sending before its connection is
+	// closed: closing it with bytes unread would make the kernel take back the answer.
 	lingerTime  = 500 * time.Millisecond
 	lingerBytes = 1 << 20
 )
@@ -34,7 +34,8 @@ type gate struct {
 }
 
 func newGate(o Options) *gate {
-	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log, gulps: newGulpBuffers(), conns: map[*conn]struct{}{}}
+	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log,
+		gulps: newGulpBuffers(), conns: map[*conn]struct{}{}}
 }
 
 // reserve takes n bytes, and says whether there were as many.
@@ -85,7 +86,8 @@ type listener struct {
 	gate *gate
 }
 
-// Accept waits for a connection that the gate lets in. It survives a lack of descriptors and clients that went away.
+// Accept waits for a connection that the gate lets in. It survives a lack of descriptors and clients that
+// went away.
 func (l *listener) Accept() (net.Conn, error) {
 	delay := time.Millisecond
 	for {
@@ -111,7 +113,8 @@ func (l *listener) Accept() (net.Conn, error) {
 }
 
 func passing(err error) bool {
-	for _, known := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED} {
+	for _, known := range [...]error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM,
+		syscall.ECONNABORTED} {
 		if errors.Is(err, known) {
 			return true
 		}
@@ -141,8 +144,9 @@ type conn struct {
 	reserved atomic.Int64 // of the gate, for this connection
 }
 
-// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of them. What counts is p,
-// not what comes: fasthttp makes room for the whole of a body when its header promises it, and a promise costs a client nothing.
+// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of
+// them. What counts is p, not what comes: fasthttp makes room for the whole of a body when its header
+// promises it, and a promise costs a client nothing.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.metered && !c.meter(len(p)) {
 		return 0, errBusy
@@ -154,8 +158,8 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// readSome reads what there is. A front that asks for a single byte waits for a request: it then gets the byte, and finds all that
-// came with it at its next call.
+// readSome reads what there is. A front that asks for a single byte waits for a request: it then gets the
+// byte, and finds all that came with it at its next call.
 func (c *conn) readSome(p []byte) (int, error) {
 	switch {
 	case c.first.holds():
@@ -211,7 +215,8 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// drain ends the sending side, so that the client reads the answer to its end, and discards for a moment what still comes.
+// drain ends the sending side, so that the client reads the answer to its end, and discards for a moment what
+// still comes.
 func (c *conn) drain() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil || c.Conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {

@@ -12,8 +12,9 @@ import (
 // gulpSize holds most requests whole.
 const gulpSize = 8 << 10
 
-// gulp reads the first bytes of a request without holding a buffer while the connection is idle, and without a system call for
-// the first byte alone: it takes a buffer only when the kernel says that there is something to read.
+// gulp reads the first bytes of a request without holding a buffer while the connection is idle, and without
+// a system call for the first byte alone: it takes a buffer only when the kernel says that there is something
+// to read.
 type gulp struct {
 	pool  *sync.Pool
 	raw   syscall.RawConn
@@ -39,7 +40,9 @@ func (g *gulp) attach(c net.Conn, pool *sync.Pool) {
 	if err != nil {
 		return
 	}
-	g.pool, g.raw, g.ready = pool, raw, g.read
+	g.pool = pool
+	g.raw = raw
+	g.ready = g.read
 }
 
 func (g *gulp) usable() bool { return g.raw != nil }
@@ -55,7 +58,8 @@ func (g *gulp) fill() error {
 	return g.err
 }
 
-// read is called by the poller: once at once, and again each time the connection may be readable, until it returns true.
+// read is called by the poller: once at once, and again each time the connection may be readable, until it
+// returns true.
 func (g *gulp) read(fd uintptr) bool {
 	buf, _ := g.pool.Get().(*[gulpSize]byte)
 	n, err := syscall.Read(int(fd), buf[:])
@@ -63,7 +67,9 @@ func (g *gulp) read(fd uintptr) bool {
 		n, err = syscall.Read(int(fd), buf[:])
 	}
 	if n > 0 {
-		g.buf, g.from, g.to = buf, 0, n
+		g.buf = buf
+		g.from = 0
+		g.to = n
 		return true
 	}
 	g.pool.Put(buf)
@@ -81,7 +87,8 @@ func (g *gulp) read(fd uintptr) bool {
 // take hands out what fill has read, and gives the buffer back with its last byte.
 func (g *gulp) take(p []byte) int {
 	n := copy(p, g.buf[g.from:g.to])
-	if g.from += n; g.from == g.to {
+	g.from += n
+	if g.from == g.to {
 		g.pool.Put(g.buf)
 		g.buf = nil
 	}

@@ -21,7 +21,10 @@ func TestPromisedBodiesAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, start starter) {
 				o := short()
-				o.MaxBody, o.MaxUnanswered, o.BodyTimeout, o.HeaderTimeout = size, most, 20*time.Second, 20*time.Second
+				o.MaxBody = size
+				o.MaxUnanswered = most
+				o.BodyTimeout = 20 * time.Second
+				o.HeaderTimeout = 20 * time.Second
 				_, address := start(wire.HandlerFunc(echo), o)
 				before := memory()
 				for range promises {
@@ -40,7 +43,9 @@ func TestPromisedBodiesAreBounded(t *testing.T) {
 // TestPromisedBytesAreGivenBack has clients go away that hold all there is, and sends a large body then.
 func TestPromisedBytesAreGivenBack(t *testing.T) {
 	o := short()
-	o.MaxBody, o.MaxUnanswered, o.BodyTimeout = 4<<20, 8<<20, 10*time.Second
+	o.MaxBody = 4 << 20
+	o.MaxUnanswered = 8 << 20
+	o.BodyTimeout = 10 * time.Second
 	f := NewFast(wire.HandlerFunc(echo), o)
 	_, address := run(t, f)
 	var conns []net.Conn

@@ -60,7 +60,8 @@ func TestSignedRequestsOverBothFronts(t *testing.T) {
 					t.Fatalf("%d %s", status, body)
 				}
 			}
-			if status, body := send(t, "POST", url+"/", "{}", "dynamodb", "wrong"); status != 400 || !strings.Contains(body, "InvalidSignatureException") {
+			if status, body := send(t, "POST", url+"/", "{}", "dynamodb", "wrong"); status != 400 ||
+				!strings.Contains(body, "InvalidSignatureException") {
 				t.Errorf("%d %s", status, body)
 			}
 			if status, body := send(t, "GET", url+"/?Version=2011-06-15&Action=GetCallerIdentity", "", "sts", "secret"); status != 200 {

@@ -12,8 +12,8 @@ const (
 	maxInterned = 1024 // bytes of one string
 )
 
-// internTable gives equal bytes the same string, mostly: each slot remembers one string, so that the few user agents of a server's
-// clients cost no allocation, and hostile ones no memory. The zero value is ready.
+// internTable gives equal bytes the same string, mostly: each slot remembers one string, so that the few user
+// agents of a server's clients cost no allocation, and hostile ones no memory. The zero value is ready.
 type internTable struct {
 	once  sync.Once
 	seed  maphash.Seed

@@ -63,7 +63,9 @@ func (r *Router) serveJSON(ctx context.Context, req *wire.Request, res *wire.Res
 	r.callJSON(ctx, &x, s, name, r.caller(req, scope, credential, x.id))
 }
 
-func (r *Router) callJSON(ctx context.Context, x *exchange, s *service, operation string, caller *auth.Caller) {
+func (r *Router) callJSON(
+	ctx context.Context, x *exchange, s *service, operation string, caller *auth.Caller,
+) {
 	endpoint, ok := r.options.Operations.Lookup(s.info.Name, operation)
 	if !ok {
 		x.failJSON(unsupported("UnknownOperationException", operation))
@@ -87,7 +89,9 @@ func (r *Router) callJSON(ctx context.Context, x *exchange, s *service, operatio
 }
 
 // runJSON turns a panic into an error.
-func (r *Router) runJSON(ctx context.Context, e Endpoint, c *auth.Caller, in *strictjson.Reader, dst []byte) (out []byte, err error) {
+func (r *Router) runJSON(
+	ctx context.Context, e Endpoint, c *auth.Caller, in *strictjson.Reader, dst []byte,
+) (out []byte, err error) {
 	defer recovered(&err)
 	return e.ServeJSON(ctx, c, in, dst)
 }
@@ -112,10 +116,12 @@ func (r *Router) takeReader(body []byte) *strictjson.Reader {
 }
 
 func (r *Router) logInternal(caller *auth.Caller, service, operation string, err error) {
-	r.options.Log.Error("a request failed", "request", caller.RequestID, "service", service, "operation", operation, "error", err)
+	r.options.Log.Error("a request failed", "request", caller.RequestID, "service", service, "operation",
+		operation, "error", err)
 }
 
-// unsupported is the answer to an operation that AWS has and this server has not: never a 5xx, which clients retry.
+// unsupported is the answer to an operation that AWS has and this server has not: never a 5xx, which clients
+// retry.
 func unsupported(code, operation string) *api.Error {
 	return &api.Error{Code: code, Message: "The operation " + operation + " is not supported."}
 }

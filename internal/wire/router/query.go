@@ -18,7 +18,9 @@ func looksLikeForm(req *wire.Request) bool {
 }
 
 // serveForm answers a request of the query protocol.
-func (r *Router) serveForm(ctx context.Context, req *wire.Request, res *wire.Response, s *service, caller *auth.Caller) {
+func (r *Router) serveForm(
+	ctx context.Context, req *wire.Request, res *wire.Response, s *service, caller *auth.Caller,
+) {
 	x := exchange{req: req, res: res, id: caller.RequestID}
 	form, ok := x.parseForm(s.info.XMLNamespace)
 	if ok {
@@ -48,7 +50,9 @@ func (x *exchange) parseForm(namespace string) (form awsquery.Request, ok bool) 
 	return form, true
 }
 
-func (r *Router) callForm(ctx context.Context, x *exchange, s *service, form awsquery.Request, caller *auth.Caller) {
+func (r *Router) callForm(
+	ctx context.Context, x *exchange, s *service, form awsquery.Request, caller *auth.Caller,
+) {
 	namespace := s.info.XMLNamespace
 	if _, known := s.operations[form.Action]; !known || form.Version != s.info.APIVersion {
 		x.failXML(awsquery.InvalidAction(form.Action, form.Version), namespace)
@@ -74,7 +78,9 @@ func (r *Router) callForm(ctx context.Context, x *exchange, s *service, form aws
 }
 
 // runForm turns a panic into an error.
-func (r *Router) runForm(ctx context.Context, e Endpoint, c *auth.Caller, form *api.Form, dst []byte) (out []byte, err error) {
+func (r *Router) runForm(
+	ctx context.Context, e Endpoint, c *auth.Caller, form *api.Form, dst []byte,
+) (out []byte, err error) {
 	defer recovered(&err)
 	return e.ServeForm(ctx, c, form, dst)
 }

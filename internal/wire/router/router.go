@@ -1,10 +1,10 @@
 // Package router finds out for whom a request is, who made it and in which protocol, and calls the operation.
 //
-// Callers may rely on this: an operation is called only with a Caller whose signature was verified for exactly this service and
-// region (or which is admitted by the rule of `dev`); service and region come from the credential scope, never from the host
-// name. Every answer has the shape of the protocol that the request speaks, and carries the request id that the Caller has.
-// An error that is not meant for clients, and a panic, become an internal error without any detail, and are logged under
-// that id.
+// Callers may rely on this: an operation is called only with a Caller whose signature was verified for
+// exactly this service and region (or which is admitted by the rule of `dev`); service and region come from
+// the credential scope, never from the host name. Every answer has the shape of the protocol that the request
+// speaks, and carries the request id that the Caller has. An error that is not meant for clients, and a
+// panic, become an internal error without any detail, and are logged under that id.
 package router
 
 import (
@@ -38,8 +38,8 @@ type REST interface {
 	ServeREST(ctx context.Context, caller *auth.Caller, req *wire.Request, res *wire.Response)
 }
 
-// Mount gives the requests for a path to a handler without asking who made them. A path that ends in a slash stands for all paths
-// below it.
+// Mount gives the requests for a path to a handler without asking who made them. A path that ends in a slash
+// stands for all paths below it.
 type Mount struct {
 	Path    string
 	Handler wire.Handler
@@ -52,8 +52,8 @@ type Options struct {
 	Verifier   *sigv4.Verifier
 	REST       map[string]REST // by the name in credential scopes
 	Mounts     []Mount
-	// Unsigned names the service of a query action that needs no signature, such as AssumeRoleWithWebIdentity. Its caller
-	// has no identity and no region. It may be nil.
+	// Unsigned names the service of a query action that needs no signature, such as
+	// AssumeRoleWithWebIdentity. Its caller has no identity and no region. It may be nil.
 	Unsigned func(action string) (service string, ok bool)
 	Log      *slog.Logger
 }
@@ -81,7 +81,8 @@ func New(o Options) *Router {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	r := &Router{options: o, byTarget: map[string]*service{}, byScope: map[string]*service{}, json: map[string]bool{}}
+	r := &Router{options: o, byTarget: map[string]*service{}, byScope: map[string]*service{},
+		json: map[string]bool{}}
 	for _, info := range o.Services {
 		s := &service{info: info, dialect: dialectOf(info), operations: map[string]string{}}
 		for _, operation := range info.Operations {
@@ -162,7 +163,8 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 		x.failJSON(awsjson.UnknownOperation(""))
 		return
 	}
-	x.failJSON(&api.Error{Code: "UnknownOperationException", Message: "There is no service " + scope.Service + " here."})
+	x.failJSON(&api.Error{Code: "UnknownOperationException",
+		Message: "There is no service " + scope.Service + " here."})
 }
 
 // refuseScoped answers a request without a valid signature in the protocol that it seems to speak.
@@ -181,9 +183,13 @@ func (r *Router) refuseScoped(ctx context.Context, req *wire.Request, res *wire.
 }
 
 // caller is the identity of the credential with what this request adds.
-func (r *Router) caller(req *wire.Request, scope sigv4.Scope, credential sigv4.Credential, id string) *auth.Caller {
+func (r *Router) caller(
+	req *wire.Request, scope sigv4.Scope, credential sigv4.Credential, id string,
+) *auth.Caller {
 	caller := *credential.Caller
-	caller.AccessKeyID, caller.Region, caller.RequestID = scope.AccessKeyID, scope.Region, id
+	caller.AccessKeyID = scope.AccessKeyID
+	caller.Region = scope.Region
+	caller.RequestID = id
 	r.addOrigin(&caller, req)
 	return &caller
 }

@@ -101,13 +101,18 @@ func newRouter(log *bytes.Buffer) *Router {
 		},
 		Operations: operations{
 			"dynamodb GetItem": true, "dynamodb DeleteTable": true, "dynamodb UpdateTable": true, "dynamodb ListStreams": true,
-			"kms ListKeys": true, "sts GetCallerIdentity": true, "sts AssumeRoleWithWebIdentity": true, "iam GetUser": true, "iam ListUsers": true,
+			"kms ListKeys": true, "sts GetCallerIdentity": true, "sts AssumeRoleWithWebIdentity": true, "iam GetUser": true,
+			"iam ListUsers": true,
 		},
 		Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 		REST:     map[string]REST{"lambda": echoREST{}},
 		Mounts: []Mount{
-			{Path: "/_sealtable/", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) { res.Body = []byte("mounted") })},
-			{Path: "/exact", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) { res.Body = []byte("exact") })},
+			{Path: "/_sealtable/", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) {
+				res.Body = []byte("mounted")
+			})},
+			{Path: "/exact", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) {
+				res.Body = []byte("exact")
+			})},
 		},
 		Unsigned: func(action string) (string, bool) { return "sts", action == "AssumeRoleWithWebIdentity" },
 		Log:      slog.New(slog.NewTextHandler(log, nil)),
@@ -136,7 +141,8 @@ func (c call) request() *wire.Request {
 }
 
 func scoped(service string) string {
-	return "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0"
+	return "Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/eu-west-1/" + service +
+		"/aws4_request, SignedHeaders=host, Signature=0"
 }
 
 const (
@@ -162,35 +168,46 @@ func jsonRoutes() []route {
 	return []route{
 		{"json", call{"POST", "/", `{"TableName":"t"}`, []string{json0, date, get, scoped("dynamodb"), "User-Agent: cli/1"}}, 200,
 			"application/x-amz-json-1.0", "GetItem 123456789012 eu-west-1 10.1.2.3 cli/1 AKIDEXAMPLE"},
-		{"empty body", call{"POST", "/", "", []string{json1, date, list, scoped("kms")}}, 200, "application/x-amz-json-1.1", "ListKeys 1234"},
+		{"empty body", call{"POST", "/", "", []string{json1, date, list, scoped("kms")}}, 200, "application/x-amz-json-1.1",
+			"ListKeys 1234"},
 		{"streams", call{"POST", "/", "{}", []string{json0, date, target("DynamoDBStreams_20120810.ListStreams"), scoped("dynamodb")}}, 200,
 			"application/x-amz-json-1.0", "ListStreams 1234"},
-		{"operation of the other target", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.ListStreams"), scoped("dynamodb")}},
+		{"operation of the other target",
+			call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.ListStreams"), scoped("dynamodb")}},
 			400, "application/x-amz-json-1.0", `{"__type":"com.amazon.coral.service#UnknownOperationException"`},
 		{"malformed", call{"POST", "/", `{"TableName"`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
 			`{"__type":"com.amazon.coral.service#SerializationException","message":"Unexpected token`},
-		{"trailing", call{"POST", "/", `{} {}`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0", "SerializationException"},
-		{"wrong type", call{"POST", "/", `{"TableName":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+		{"trailing", call{"POST", "/", `{} {}`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+			"SerializationException"},
+		{"wrong type", call{"POST", "/", `{"TableName":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
 			`"message":"NUMBER_VALUE cannot be converted to String"}`},
-		{"unknown member", call{"POST", "/", `{"Foo":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+		{"unknown member", call{"POST", "/", `{"Foo":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
 			`{"__type":"com.amazon.coral.validate#ValidationException","message":"The request has a member that is not supported: 'Foo' in Input"}`},
 		{"unknown operation", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.Foo"), scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "UnknownOperationException"},
-		{"unsupported operation", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.ExportTable"), scoped("dynamodb")}}, 400,
+		{"unsupported operation", call{"POST", "/", "{}",
+			[]string{json0, date, target("DynamoDB_20120810.ExportTable"), scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "The operation ExportTable is not supported."},
-		{"unknown prefix", call{"POST", "/", "{}", []string{json0, date, target("Foo.GetItem"), scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+		{"unknown prefix", call{"POST", "/", "{}", []string{json0, date, target("Foo.GetItem"), scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
 			`{"__type":"UnknownOperationException"`},
-		{"no dot", call{"POST", "/", "{}", []string{json0, date, target("GetItem"), scoped("dynamodb")}}, 400, "application/x-amz-json-1.0", "UnknownOperation"},
-		{"no target", call{"POST", "/", "{}", []string{json0, date, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0", "UnknownOperation"},
+		{"no dot", call{"POST", "/", "{}", []string{json0, date, target("GetItem"), scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+			"UnknownOperation"},
+		{"no target", call{"POST", "/", "{}", []string{json0, date, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+			"UnknownOperation"},
 		{"wrong content type", call{"POST", "/", "{}", []string{"Content-Type: text/plain", date, get, scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "UnknownOperation"},
-		{"wrong method", call{"GET", "/", "{}", []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0", "UnknownOperation"},
+		{"wrong method", call{"GET", "/", "{}", []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+			"UnknownOperation"},
 		{"scope of another service", call{"POST", "/", "{}", []string{json0, date, get, scoped("kms")}}, 400, "application/x-amz-json-1.0",
 			`"message":"Credential should be scoped to correct service: 'dynamodb'. "}`},
 		{"json without signature", call{"POST", "/", "{}", []string{json1, list}}, 400, "application/x-amz-json-1.1",
 			`{"__type":"MissingAuthenticationTokenException","message":"Request is missing Authentication Token"`},
 		{"internal", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.DeleteTable"), scoped("dynamodb")}}, 500,
-			"application/x-amz-json-1.0", `{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`},
+			"application/x-amz-json-1.0",
+			`{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`},
 		{"panic", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.UpdateTable"), scoped("dynamodb")}}, 500,
 			"application/x-amz-json-1.0", `InternalServerError`},
 	}
@@ -200,26 +217,35 @@ func otherRoutes() []route {
 	return []route{
 		{"query", call{"POST", "/", "Action=GetCallerIdentity&Version=2011-06-15", []string{form, date, scoped("sts")}}, 200, "text/xml",
 			"<ok>GetCallerIdentity 123456789012 eu-west-1 "},
-		{"query by GET", call{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", []string{date, scoped("sts")}}, 200, "text/xml", "<ok>"},
+		{"query by GET", call{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", []string{date, scoped("sts")}}, 200, "text/xml",
+			"<ok>"},
 		{"query error", call{"POST", "/", "Action=GetUser&Version=2010-05-08", []string{form, date, scoped("iam")}}, 404, "text/xml",
 			`<ErrorResponse xmlns="https://iam/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>no &lt;user&gt;</Message></Error><RequestId>`},
 		{"query internal", call{"POST", "/", "Action=ListUsers&Version=2010-05-08", []string{form, date, scoped("iam")}}, 500, "text/xml",
 			"<Type>Receiver</Type><Code>InternalFailure</Code>"},
 		{"query unknown action", call{"POST", "/", "Action=Foo&Version=2010-05-08", []string{form, date, scoped("iam")}}, 400, "text/xml",
 			"<Code>InvalidAction</Code><Message>Could not find operation Foo for version 2010-05-08</Message>"},
-		{"query without version", call{"POST", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 400, "text/xml", "NO_VERSION_SPECIFIED"},
-		{"query unsupported", call{"POST", "/", "Action=CreateUser&Version=2010-05-08", []string{form, date, scoped("iam")}}, 400, "text/xml",
+		{"query without version", call{"POST", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 400, "text/xml",
+			"NO_VERSION_SPECIFIED"},
+		{"query unsupported", call{"POST", "/", "Action=CreateUser&Version=2010-05-08", []string{form, date, scoped("iam")}}, 400,
+			"text/xml",
 			"The operation CreateUser is not supported."},
-		{"query malformed", call{"POST", "/", "Action=%", []string{form, date, scoped("iam")}}, 400, "text/xml", "<Code>MalformedQueryString</Code>"},
+		{"query malformed", call{"POST", "/", "Action=%", []string{form, date, scoped("iam")}}, 400, "text/xml",
+			"<Code>MalformedQueryString</Code>"},
 		{"query without signature", call{"POST", "/", "Action=GetUser&Version=2010-05-08", []string{form}}, 403, "text/xml",
 			"<Code>MissingAuthenticationToken</Code><Message>Request is missing Authentication Token</Message>"},
-		{"query bad signature", call{"POST", "/", "Action=GetUser", []string{form, "Authorization: AWS4-HMAC-SHA256 x"}}, 400, "text/xml", "<Code>IncompleteSignature</Code>"},
-		{"unsigned action", call{"POST", "/", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15", []string{form}}, 200, "text/xml", "<ok>AssumeRoleWithWebIdentity  "},
+		{"query bad signature", call{"POST", "/", "Action=GetUser", []string{form, "Authorization: AWS4-HMAC-SHA256 x"}}, 400, "text/xml",
+			"<Code>IncompleteSignature</Code>"},
+		{"unsigned action", call{"POST", "/", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15", []string{form}}, 200, "text/xml",
+			"<ok>AssumeRoleWithWebIdentity  "},
 		{"query put", call{"PUT", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 405, "text/xml", "InvalidAction"},
-		{"rest", call{"GET", "/2015-03-31/functions", "", []string{date, scoped("lambda")}}, 200, "", "rest 123456789012 /2015-03-31/functions"},
-		{"no such service", call{"GET", "/", "", []string{date, scoped("ec2")}}, 400, "application/x-amz-json-1.0", "There is no service ec2 here."},
+		{"rest", call{"GET", "/2015-03-31/functions", "", []string{date, scoped("lambda")}}, 200, "",
+			"rest 123456789012 /2015-03-31/functions"},
+		{"no such service", call{"GET", "/", "", []string{date, scoped("ec2")}}, 400, "application/x-amz-json-1.0",
+			"There is no service ec2 here."},
 		{"nothing", call{"GET", "/", "", nil}, 400, "application/x-amz-json-1.0", "MissingAuthenticationTokenException"},
-		{"cbor", call{"POST", "/service/DynamoDB/operation/GetItem", "", []string{"smithy-protocol: rpc-v2-cbor", date, scoped("dynamodb")}}, 400,
+		{"cbor", call{"POST", "/service/DynamoDB/operation/GetItem", "",
+			[]string{"smithy-protocol: rpc-v2-cbor", date, scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "smithy-protocol"},
 		{"options", call{"OPTIONS", "*", "", nil}, 204, "", ""},
 		{"mounted", call{"GET", "/_sealtable/health/live", "", nil}, 200, "", "mounted"},
@@ -240,7 +266,8 @@ func TestRoutes(t *testing.T) {
 			if res.Status != c.status || string(media) != c.media || !strings.Contains(string(res.Body), c.body) {
 				t.Errorf("%d %q %s", res.Status, media, res.Body)
 			}
-			if bytes.Contains(res.Body, []byte("partial")) || bytes.Contains(res.Body, []byte("fire")) || bytes.Contains(res.Body, []byte("as asked")) {
+			if bytes.Contains(res.Body, []byte("partial")) || bytes.Contains(res.Body, []byte("fire")) ||
+				bytes.Contains(res.Body, []byte("as asked")) {
 				t.Errorf("the answer holds what it must not: %s", res.Body)
 			}
 			checkHeaders(t, &res, c.media)
@@ -258,7 +285,8 @@ func checkHeaders(t *testing.T, res *wire.Response, media string) {
 	if id, _ := res.Header("X-Amzn-Requestid"); media != "" && len(id) != 36 && len(id) != 52 {
 		t.Errorf("request id %q", id)
 	}
-	dynamo := bytes.Contains(res.Body, []byte("dynamodb")) || bytes.Contains(res.Body, []byte("coral")) || bytes.HasPrefix(res.Body, []byte("GetItem"))
+	dynamo := bytes.Contains(res.Body, []byte("dynamodb")) || bytes.Contains(res.Body, []byte("coral")) ||
+		bytes.HasPrefix(res.Body, []byte("GetItem"))
 	sum, ok := res.Header("X-Amz-Crc32")
 	if want := strconv.FormatUint(uint64(crc32.ChecksumIEEE(res.Body)), 10); ok && string(sum) != want || dynamo && !ok {
 		t.Errorf("checksum %q, want %q", sum, want)
@@ -270,7 +298,8 @@ func TestServeAllocations(t *testing.T) {
 		Services:   []api.ServiceInfo{describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem")},
 		Operations: constant{}, Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 	})
-	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"), "User-Agent: cli"}}.request()
+	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"),
+		"User-Agent: cli"}}.request()
 	var res wire.Response
 	allocs := testing.AllocsPerRun(500, func() {
 		res.Reset()
@@ -300,7 +329,8 @@ func BenchmarkServe(b *testing.B) {
 		Services:   []api.ServiceInfo{describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem")},
 		Operations: constant{}, Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 	})
-	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"), "User-Agent: cli"}}.request()
+	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"),
+		"User-Agent: cli"}}.request()
 	var res wire.Response
 	b.ReportAllocs()
 	for b.Loop() {

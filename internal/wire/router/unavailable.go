@@ -10,8 +10,9 @@ import (
 	"github.com/sealtable/sealtable/internal/wire/awsquery"
 )
 
-// Unavailable answers every operation of every service with one error, in the shape of the service's protocol, and asks nobody who
-// calls: it is for the time in which signatures cannot be verified. Mounts are served.
+// Unavailable answers every operation of every service with one error, in the shape of the service's
+// protocol, and asks nobody who calls: it is for the time in which signatures cannot be verified. Mounts are
+// served.
 func Unavailable(services []api.ServiceInfo, mounts []Mount, e *api.Error) wire.Handler {
 	r := New(Options{Services: services, Mounts: mounts})
 	return wire.HandlerFunc(func(ctx context.Context, req *wire.Request, res *wire.Response) {
@@ -43,7 +44,8 @@ func (r *Router) refuseJSON(req *wire.Request, res *wire.Response, target []byte
 	x.failJSON(e)
 }
 
-// refuseForm tells the query services by the version that a request names. What is no such request gets the shape of the others.
+// refuseForm tells the query services by the version that a request names. What is no such request gets the
+// shape of the others.
 func (r *Router) refuseForm(req *wire.Request, res *wire.Response, e *api.Error) {
 	contentType, _ := req.Header("content-type")
 	if req.Method() == "GET" || bytes.HasPrefix(contentType, []byte("application/x-www-form-urlencoded")) {

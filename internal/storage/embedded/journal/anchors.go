@@ -9,12 +9,14 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Anchor says how far a table's own directory is durably behind the journal. It is what tells a directory that was put back to an
-// earlier state of itself: that one is authentic, and the records that it lacks may have been released.
+// Anchor says how far a table's own directory is durably behind the journal. It is what tells a directory
+// that was put back to an earlier state of itself: that one is authentic, and the records that it lacks may
+// have been released.
 type Anchor struct {
-	Table  storage.TableID
-	Held   LSN // the table's files say of themselves that they are complete up to here, or further
-	Parked LSN // the last record whose section was set aside beside them, and came into them later; 0 if none ever was
+	Table storage.TableID
+	Held  LSN // the table's files say of themselves that they are complete up to here, or further
+	// the last record whose section was set aside beside them, and came into them later; 0 if none ever was
+	Parked LSN
 }
 
 // anchorSize is table, held, parked.
@@ -29,14 +31,16 @@ func appendAnchor(dst []byte, a *Anchor) []byte {
 func parseAnchors(directory []byte) []Anchor {
 	anchors := make([]Anchor, 0, len(directory)/anchorSize)
 	for ; len(directory) >= anchorSize; directory = directory[anchorSize:] {
-		a := Anchor{Held: LSN(binary.BigEndian.Uint64(directory[16:])), Parked: LSN(binary.BigEndian.Uint64(directory[24:]))}
+		a := Anchor{Held: LSN(binary.BigEndian.Uint64(directory[16:])),
+			Parked: LSN(binary.BigEndian.Uint64(directory[24:]))}
 		copy(a.Table[:], directory)
 		anchors = append(anchors, a)
 	}
 	return anchors
 }
 
-// checkAnchors says whether the directory of a group of anchors is one: ascending, so that a table has one anchor.
+// checkAnchors says whether the directory of a group of anchors is one: ascending, so that a table has one
+// anchor.
 func checkAnchors(g *groupHead, directory []byte) error {
 	if g.records != 0 || g.bodyBytes != 0 || len(directory)%anchorSize != 0 {
 		return errors.New("the group of anchors has something else in it")
@@ -68,7 +72,8 @@ type anchorSearch struct {
 	directory []byte
 }
 
-// findAnchors looks at the frames alone, and before anything is applied: a table that was put back must not be brought forward.
+// findAnchors looks at the frames alone, and before anything is applied: a table that was put back must not
+// be brought forward.
 func (p *replay) findAnchors() error {
 	f := p.j.files
 	s := &p.anchors
@@ -85,7 +90,8 @@ func (p *replay) findAnchors() error {
 		if n := len(f.segments); n > 0 {
 			name = f.segments[n-1].name
 		}
-		return f.corrupt(name, 0, fmt.Errorf("the anchors of the tables are missing that were written when record %d was released", s.told))
+		return f.corrupt(name, 0, fmt.Errorf("the anchors of the tables are missing that were written when "+
+			"record %d was released", s.told))
 	}
 	return nil
 }
@@ -113,7 +119,9 @@ func (s *anchorSearch) saw(g *group) {
 	s.told = max(s.told, g.released)
 	s.demanded = s.demanded || g.anchored
 	if g.kind == kindAnchors {
-		s.found, s.released, s.directory = true, g.released, append(s.directory[:0], g.directory...)
+		s.found = true
+		s.released = g.released
+		s.directory = append(s.directory[:0], g.directory...)
 	}
 }
 

@@ -54,7 +54,8 @@ func TestAnchorsStay(t *testing.T) {
 			o.FS = mem.CrashClone(vfs.CrashCloneCfg{})
 			mustClose(t, j)
 			mem = o.FS.(*vfs.MemFS)
-			if j, told = withAnchors(t, o); told == nil || !slices.Equal(told, manyAnchors(n)) {
+			j, told = withAnchors(t, o)
+			if told == nil || !slices.Equal(told, manyAnchors(n)) {
 				t.Fatalf("%d: told %d anchors", n, len(told))
 			}
 		}
@@ -151,7 +152,8 @@ func TestAJournalFromBeforeAnchors(t *testing.T) {
 	}
 	mustRelease(t, j, 3, manyAnchors(2))
 	mustClose(t, j)
-	if j, told = withAnchors(t, o); !slices.Equal(told, manyAnchors(2)) {
+	j, told = withAnchors(t, o)
+	if !slices.Equal(told, manyAnchors(2)) {
 		t.Errorf("told %v", told)
 	}
 	mustClose(t, j)
@@ -185,7 +187,8 @@ func TestAnchorsOutOfOrder(t *testing.T) {
 		for i := range bad {
 			directory = appendAnchor(directory, &bad[i])
 		}
-		if checkDirectory(&groupHead{kind: kindAnchors}, directory) == nil || checkDirectory(&groupHead{kind: kindAnchors}, directory[:40]) == nil {
+		if checkDirectory(&groupHead{kind: kindAnchors}, directory) == nil ||
+			checkDirectory(&groupHead{kind: kindAnchors}, directory[:40]) == nil {
 			t.Errorf("%v was taken", bad)
 		}
 	}

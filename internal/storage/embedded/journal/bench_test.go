@@ -20,7 +20,9 @@ func BenchmarkCommit(b *testing.B) {
 	}
 	b.Run("writers=64/nodelay", func(b *testing.B) {
 		o := testOptions(vfs.Default)
-		o.Dir, o.SegmentBytes, o.MaxDelay = b.TempDir()+"/journal", 16<<20, -1
+		o.Dir = b.TempDir() + "/journal"
+		o.SegmentBytes = 16 << 20
+		o.MaxDelay = -1
 		benchmarkCommits(b, o, 64)
 	})
 }

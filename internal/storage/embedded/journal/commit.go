@@ -14,8 +14,8 @@ const (
 	maxGroup = 4 << 20
 	// keepBuffer is the largest buffer that is kept for the next use.
 	keepBuffer = 1 << 20
-	// delayFrom is the number of commits in flight from which a group may wait for more: measured, waiting costs throughput
-	// below and gains it above.
+	// delayFrom is the number of commits in flight from which a group may wait for more: measured, waiting
+	// costs throughput below and gains it above.
 	delayFrom = 32
 	// minDelay is the shortest wait worth a timer; a disk that syncs faster needs no company.
 	minDelay = 20 * time.Microsecond
@@ -40,7 +40,11 @@ func (r *request) isRecord() bool { return !r.note && !r.end }
 func (j *Journal) request() *request {
 	r := j.requests.Get().(*request)
 	r.directory, r.bodies = append(r.directory[:0], 0, 0, 0, 0), r.bodies[:0]
-	r.note, r.end, r.upTo, r.lsn, r.err = false, false, 0, 0, nil
+	r.note = false
+	r.end = false
+	r.upTo = 0
+	r.lsn = 0
+	r.err = nil
 	return r
 }
 
@@ -51,9 +55,10 @@ func (j *Journal) recycle(r *request) {
 	}
 }
 
-// Commit makes one record of the sections durable and returns its number. Sealing happens here, in the caller's goroutine; a
-// *storage.SealedError says which table has no key now, and nothing was written. After any other error the outcome is known
-// only after the next Replay, except for ErrTooLarge, ErrClosed, ErrNotReplayed and a full disk: then nothing was written.
+// Commit makes one record of the sections durable and returns its number. Sealing happens here, in the
+// caller's goroutine; a *storage.SealedError says which table has no key now, and nothing was written. After
+// any other error the outcome is known only after the next Replay, except for ErrTooLarge, ErrClosed,
+// ErrNotReplayed and a full disk: then nothing was written.
 func (j *Journal) Commit(sections []Section) (LSN, error) {
 	r := j.request()
 	binary.BigEndian.PutUint32(r.directory, uint32(len(sections)))
@@ -69,9 +74,9 @@ func (j *Journal) Commit(sections []Section) (LSN, error) {
 	return j.submit(r)
 }
 
-// queue gathers requests while a group is being written. There is no flusher goroutine: the first request that finds nobody
-// leading leads, and a leader that is done passes the lead to the first request that came meanwhile. A single writer thus pays
-// for one write and one fdatasync and no hand-over.
+// queue gathers requests while a group is being written. There is no flusher goroutine: the first request
+// that finds nobody leading leads, and a leader that is done passes the lead to the first request that came
+// meanwhile. A single writer thus pays for one write and one fdatasync and no hand-over.
 type queue struct {
 	mu      sync.Mutex
 	pending []*request
@@ -79,8 +84,9 @@ type queue struct {
 	leading bool
 	err     error // why nothing more is taken, once set
 
-	last   int           // requests in the last group
-	flight int           // last and what had come when it was done: the commits in flight, as well as one can know
+	last int // requests in the last group
+	// last and what had come when it was done: the commits in flight, as well as one can know
+	flight int
 	target int           // a leader is waiting until this many are pending
 	full   chan struct{} // tells that leader
 }
@@ -121,7 +127,8 @@ func (q *queue) add(r *request) (lead bool, err error) {
 	return false, nil
 }
 
-// lead writes one group, whose first request is the caller's own, and passes the lead on before it wakes the group.
+// lead writes one group, whose first request is the caller's own, and passes the lead on before it wakes the
+// group.
 func (j *Journal) lead() {
 	own := j.gather()
 	group := j.queue.take()
@@ -135,8 +142,8 @@ func (j *Journal) lead() {
 	j.queue.giveBack(group)
 }
 
-// gather lets a group wait for company when so many commits are in flight that one sync for more of them pays; it never waits
-// longer than a sync takes. It returns the leader's own request, the first in the queue.
+// gather lets a group wait for company when so many commits are in flight that one sync for more of them
+// pays; it never waits longer than a sync takes. It returns the leader's own request, the first in the queue.
 func (j *Journal) gather() (own *request) {
 	q := &j.queue
 	q.mu.Lock()
@@ -165,7 +172,8 @@ func (j *Journal) gather() (own *request) {
 	return own
 }
 
-// take removes the next group from the queue: as many records as came, up to maxGroup. What is no record goes alone.
+// take removes the next group from the queue: as many records as came, up to maxGroup. What is no record goes
+// alone.
 func (q *queue) take() []*request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -200,7 +208,8 @@ func (j *Journal) handOver(group []*request, err error) {
 	q.last = len(group)
 	q.flight = q.last + len(q.pending)
 	for _, r := range group {
-		if r.err = err; err != nil {
+		r.err = err
+		if err != nil {
 			r.lsn = 0
 		}
 	}

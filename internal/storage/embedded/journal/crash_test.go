@@ -159,7 +159,8 @@ func TestNothingAcknowledgedIsLostInACrash(t *testing.T) {
 				o := testOptions(nil)
 				o.Dir = "journal"
 				for range 5 {
-					if c.life(o); t.Failed() {
+					c.life(o)
+					if t.Failed() {
 						t.Fatalf("seed %d", seed)
 					}
 				}

@@ -48,8 +48,9 @@ type spareFile struct {
 	size int64
 }
 
-// files keeps the directory: segments with consecutive sequence numbers, and spare files. A file gets a segment's name only
-// when its header is durable, so a segment without an authentic header is damage and never a crash.
+// files keeps the directory: segments with consecutive sequence numbers, and spare files. A file gets a
+// segment's name only when its header is durable, so a segment without an authentic header is damage and
+// never a crash.
 type files struct {
 	fs        vfs.FS
 	dir       string
@@ -62,8 +63,9 @@ type files struct {
 	spares    []spareFile
 	nextSpare uint64
 	preparing bool
-	failed    bool // preparing ahead failed: the commit that needs the segment tries again, not every one before it
-	work      sync.WaitGroup
+	// preparing ahead failed: the commit that needs the segment tries again, not every one before it
+	failed bool
+	work   sync.WaitGroup
 }
 
 // openFiles reads the directory and every segment's header.
@@ -139,7 +141,8 @@ func (f *files) readHead(name string, seq uint64, frameKey *[32]byte) (segmentHe
 	}
 	defer r.close()
 	if r.head.seq != seq {
-		return r.head, f.corrupt(name, 0, fmt.Errorf("it is segment %d under the name of another", r.head.seq))
+		return r.head, f.corrupt(name, 0,
+			fmt.Errorf("it is segment %d under the name of another", r.head.seq))
 	}
 	return r.head, nil
 }
@@ -160,8 +163,8 @@ func (f *files) named(name string, err error) error {
 func (f *files) path(name string) string     { return f.fs.PathJoin(f.dir, name) }
 func (f *files) relative(name string) string { return f.fs.PathJoin(f.fs.PathBase(f.dir), name) }
 
-// checkChain sets needed to the first segment that may hold a record above flushed, and checks that the segments from there on
-// follow each other.
+// checkChain sets needed to the first segment that may hold a record above flushed, and checks that the
+// segments from there on follow each other.
 func (f *files) checkChain(flushed LSN) error {
 	for f.needed = len(f.segments) - 1; f.needed > 0; f.needed-- {
 		this, before := &f.segments[f.needed], &f.segments[f.needed-1]
@@ -172,7 +175,8 @@ func (f *files) checkChain(flushed LSN) error {
 			return f.corrupt(segmentName(this.head.seq-1), 0, errors.New("the segment is missing"))
 		}
 		if this.head.previous != before.head.salt || this.head.base < before.head.base {
-			return f.corrupt(before.name, 0, fmt.Errorf("it is not the segment that %s goes on from: a copy of another time", this.name))
+			return f.corrupt(before.name, 0,
+				fmt.Errorf("it is not the segment that %s goes on from: a copy of another time", this.name))
 		}
 	}
 	f.needed = max(f.needed, 0)
@@ -228,7 +232,8 @@ func (f *files) prepareLocked(size int64) (spareFile, error) {
 	return s, err
 }
 
-// prepareAhead makes a spare in the background, so that the next segment costs the commits no more than its header.
+// prepareAhead makes a spare in the background, so that the next segment costs the commits no more than its
+// header.
 func (f *files) prepareAhead(size int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -241,7 +246,8 @@ func (f *files) prepareAhead(size int64) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		s, err := f.prepareLocked(size)
-		if f.failed = err != nil; f.failed {
+		f.failed = err != nil
+		if f.failed {
 			f.log.Warn("preparing the next journal segment failed; a commit will try again", "error", err)
 			return
 		}
@@ -249,7 +255,8 @@ func (f *files) prepareAhead(size int64) {
 	})
 }
 
-// make writes a file of zeros, so that writes to it change no metadata and fdatasync is cheap; a full disk shows here.
+// make writes a file of zeros, so that writes to it change no metadata and fdatasync is cheap; a full disk
+// shows here.
 func (f *files) make(n uint64, size int64) (spareFile, error) {
 	path := f.path(spareName(n))
 	err := f.fill(path+newSuffix, size)
@@ -341,8 +348,8 @@ func (f *files) recycle(upTo LSN) error {
 	return nil
 }
 
-// retire renames or removes a segment. The directory is synced before anybody overwrites the file: were the old name to come
-// back over new content, it would look like damage.
+// retire renames or removes a segment. The directory is synced before anybody overwrites the file: were the
+// old name to come back over new content, it would look like damage.
 func (f *files) retire(old segment, as string, spare bool) error {
 	var err error
 	if spare {

@@ -56,7 +56,8 @@ type segmentHead struct {
 // frameMAC authenticates the header and the groups of one life of a segment.
 type frameMAC struct{ mac hash.Hash }
 
-// newFrameMAC derives the key of a life: nothing of another life, sequence number or installation verifies under it.
+// newFrameMAC derives the key of a life: nothing of another life, sequence number or installation verifies
+// under it.
 func newFrameMAC(frameKey *[32]byte, salt *[saltSize]byte, seq uint64) (*frameMAC, error) {
 	info := string(binary.BigEndian.AppendUint64([]byte("sealtable/journal/segment/v1\x00"), seq))
 	key, err := hkdf.Key(sha256.New, frameKey[:], salt[:], info, sha256.Size)
@@ -148,7 +149,9 @@ func alignPage(n int64) int64 { return (n + pageSize - 1) &^ (pageSize - 1) }
 func (g *groupHead) encode(buf []byte) {
 	clear(buf[:groupFixed])
 	copy(buf, groupMagic)
-	buf[4], buf[5], buf[6] = formatVersion, g.kind, bit(g.anchored)
+	buf[4] = formatVersion
+	buf[5] = g.kind
+	buf[6] = bit(g.anchored)
 	be := binary.BigEndian
 	be.PutUint64(buf[8:], g.seq)
 	be.PutUint64(buf[16:], g.offset)
@@ -160,10 +163,12 @@ func (g *groupHead) encode(buf []byte) {
 	be.PutUint64(buf[56:], g.bodyBytes)
 }
 
-// errNoGroup says that no group of this life begins here. It is no news by itself: what follows decides whether it is damage.
+// errNoGroup says that no group of this life begins here. It is no news by itself: what follows decides
+// whether it is damage.
 var errNoGroup = errors.New("no authentic group")
 
-// parseGroupHead reads the fixed part, unauthenticated, and refuses what could not have been written at this place.
+// parseGroupHead reads the fixed part, unauthenticated, and refuses what could not have been written at this
+// place.
 func parseGroupHead(buf []byte, h *segmentHead, at int64) (groupHead, error) {
 	var g groupHead
 	if len(buf) < groupHeader || string(buf[:4]) != groupMagic || buf[4] != formatVersion {
@@ -171,9 +176,13 @@ func parseGroupHead(buf []byte, h *segmentHead, at int64) (groupHead, error) {
 	}
 	be := binary.BigEndian
 	g.kind, g.anchored = buf[5], buf[6] != 0
-	g.seq, g.offset, g.synced = be.Uint64(buf[8:]), be.Uint64(buf[16:]), be.Uint64(buf[24:])
+	g.seq = be.Uint64(buf[8:])
+	g.offset = be.Uint64(buf[16:])
+	g.synced = be.Uint64(buf[24:])
 	g.released, g.first = LSN(be.Uint64(buf[32:])), LSN(be.Uint64(buf[40:]))
-	g.records, g.dirBytes, g.bodyBytes = be.Uint32(buf[48:]), be.Uint32(buf[52:]), be.Uint64(buf[56:])
+	g.records = be.Uint32(buf[48:])
+	g.dirBytes = be.Uint32(buf[52:])
+	g.bodyBytes = be.Uint64(buf[56:])
 	room := h.size - uint64(at)
 	switch {
 	case g.seq != h.seq, g.offset != uint64(at), g.synced > g.offset, g.first < h.base:
@@ -186,16 +195,18 @@ func parseGroupHead(buf []byte, h *segmentHead, at int64) (groupHead, error) {
 	return g, nil
 }
 
-// entry is the directory's word on one section. The MAC over the directory covers the section's tag, so no other section, not
-// even of the same table and key, can take its place; the sealed bytes themselves are under the tag alone, so that damage to
-// them condemns one table and not the group.
+// entry is the directory's word on one section. The MAC over the directory covers the section's tag, so no
+// other section, not even of the same table and key, can take its place; the sealed bytes themselves are
+// under the tag alone, so that damage to them condemns one table and not the group.
 type entry struct {
 	table storage.TableID
 	epoch storage.Epoch
 	size  uint32 // sealed bytes, without the tag
 	nonce uint64
 	tag   [tagSize]byte
-	sum   uint64 // xxHash64 of the sealed bytes: tells a torn write without the table's key; authenticity is the tag's business
+	// xxHash64 of the sealed bytes: tells a torn write without the table's key; authenticity is the tag's
+	// business
+	sum uint64
 }
 
 func (e *entry) append(dst []byte) []byte {
@@ -221,8 +232,8 @@ func parseEntry(b []byte) (e entry) {
 // directoryReader walks the records of an authentic directory.
 type directoryReader struct{ rest []byte }
 
-// next gives the entries of the next record, encoded. It checks lengths although the directory is authentic: a reader of bytes
-// from disk does not panic.
+// next gives the entries of the next record, encoded. It checks lengths although the directory is authentic:
+// a reader of bytes from disk does not panic.
 func (d *directoryReader) next() (entries []byte, err error) {
 	if len(d.rest) < recordEntry {
 		return nil, errors.New("directory ends early")
@@ -236,7 +247,8 @@ func (d *directoryReader) next() (entries []byte, err error) {
 	return entries, nil
 }
 
-// checkDirectory says whether directory describes exactly the records and bytes that the group's fixed part names.
+// checkDirectory says whether directory describes exactly the records and bytes that the group's fixed part
+// names.
 func checkDirectory(g *groupHead, directory []byte) error {
 	if g.kind == kindAnchors {
 		return checkAnchors(g, directory)

@@ -97,7 +97,8 @@ func dump(image []byte) string {
 	for at := 0; at < len(image); at += 32 {
 		line := image[at:min(at+32, len(image))]
 		if !isZero(line) {
-			_, _ = b.WriteString(hex.EncodeToString([]byte{byte(at >> 16), byte(at >> 8), byte(at)}) + " " + hex.EncodeToString(line) + "\n")
+			_, _ = b.WriteString(hex.EncodeToString([]byte{byte(at >> 16), byte(at >> 8), byte(at)}) + " " + hex.EncodeToString(line) +
+				"\n")
 		}
 	}
 	return b.String()

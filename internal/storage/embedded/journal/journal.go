@@ -2,12 +2,17 @@
 //
 // Callers may rely on this:
 //
-//   - Acknowledged is durable: when Commit returns an LSN, the record survives kill -9 and power loss, and Replay gives it back.
-//   - All or nothing: a record is replayed with all its sections or not at all, however many tables it touches.
-//   - Once and in order: LSNs are given without gaps, and Replay gives every record that was not released, once, in that order.
-//   - Nothing in the clear: payloads reach the disk only under their own table's data key. Table IDs, epochs and lengths show.
-//   - Wrong bytes are found: damage before the end of the journal is an error that names segment and offset; damage to one
-//     table's bytes condemns that table's section alone. Only bytes that no later write declares synced may count as torn.
+//   - Acknowledged is durable: when Commit returns an LSN, the record survives kill -9 and power loss, and
+//     Replay gives it back.
+//   - All or nothing: a record is replayed with all its sections or not at all, however many tables it
+//     touches.
+//   - Once and in order: LSNs are given without gaps, and Replay gives every record that was not released,
+//     once, in that order.
+//   - Nothing in the clear: payloads reach the disk only under their own table's data key. Table IDs, epochs
+//     and lengths show.
+//   - Wrong bytes are found: damage before the end of the journal is an error that names segment and offset;
+//     damage to one table's bytes condemns that table's section alone. Only bytes that no later write
+//     declares synced may count as torn.
 //   - After an error of the disk nothing more is acknowledged until the journal is opened anew.
 //
 // The bytes are drawn in docs/format/journal.md; DESIGN.md says why they are as they are.
@@ -34,20 +39,23 @@ type Options struct {
 	FS   vfs.FS // the base file system; the journal does its own sealing
 	Dir  string
 	Keys storage.Keys // data keys of the tables, for sections
-	// FrameKey is the installation key of purpose "journal". It authenticates segments, groups and parked files.
+	// FrameKey is the installation key of purpose "journal". It authenticates segments, groups and parked
+	// files.
 	FrameKey [32]byte
-	// SegmentBytes is the size of a full-grown segment, 64 MiB when zero. The first ones after Open are smaller.
+	// SegmentBytes is the size of a full-grown segment, 64 MiB when zero. The first ones after Open are
+	// smaller.
 	SegmentBytes int64
-	// Highest is the highest LSN that the store finds in flushed tables, 0 if none. A journal that ends before it has lost
-	// its newest records, and Replay says so.
+	// Highest is the highest LSN that the store finds in flushed tables, 0 if none. A journal that ends
+	// before it has lost its newest records, and Replay says so.
 	Highest LSN
-	// Flushed says that the store needs no record up to and including it; Replay starts behind it. Zero is always right: the
-	// journal keeps by itself what Release was told.
+	// Flushed says that the store needs no record up to and including it; Replay starts behind it. Zero is
+	// always right: the journal keeps by itself what Release was told.
 	Flushed LSN
-	// Anchors, if set, is called by Replay before it applies anything, with what the last Release was told; not at all if this
-	// journal never had anchors.
+	// Anchors, if set, is called by Replay before it applies anything, with what the last Release was told;
+	// not at all if this journal never had anchors.
 	Anchors func([]Anchor)
-	// MaxDelay bounds how long a group may wait for more commits when many are in flight: 100 µs when zero, never when negative.
+	// MaxDelay bounds how long a group may wait for more commits when many are in flight: 100 µs when zero,
+	// never when negative.
 	MaxDelay time.Duration
 	Logger   *slog.Logger
 }
@@ -63,9 +71,11 @@ type Section struct {
 	Table   storage.TableID
 	Epoch   storage.Epoch // set on Replay; Commit uses the table's current epoch
 	Payload []byte        // opened bytes; on Commit the bytes to seal; valid during the call only
-	Sealed  []byte        // on Replay when Err is set: the section as it was sealed, self-contained, for parking
-	// Err says on Replay why Payload could not be opened: a *storage.SealedError when the key cannot be had (park Sealed), a
-	// *storage.CorruptError when the bytes are wrong (the table is damaged; parking does not help).
+	// on Replay when Err is set: the section as it was sealed, self-contained, for parking
+	Sealed []byte
+	// Err says on Replay why Payload could not be opened: a *storage.SealedError when the key cannot be had
+	// (park Sealed), a *storage.CorruptError when the bytes are wrong (the table is damaged; parking does not
+	// help).
 	Err error
 }
 
@@ -92,8 +102,8 @@ var (
 	ErrTooLarge = errors.New("journal: record too large")
 )
 
-// CorruptError says that a journal or parked file is not what was written there. It concerns all tables; damage to the bytes of
-// one table is a *storage.CorruptError in Section.Err.
+// CorruptError says that a journal or parked file is not what was written there. It concerns all tables;
+// damage to the bytes of one table is a *storage.CorruptError in Section.Err.
 type CorruptError struct {
 	File   string // relative to the directory that holds the journal's
 	Offset int64
@@ -101,7 +111,8 @@ type CorruptError struct {
 }
 
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("%s is not authentic at offset %d: %v; put the file back as it was, or restore the data directory from a backup",
+	return fmt.Sprintf("%s is not authentic at offset %d: %v; put the file back as it was, or restore the "+
+		"data directory from a backup",
 		e.File, e.Offset, e.Cause)
 }
 func (e *CorruptError) Unwrap() error { return e.Cause }
@@ -160,13 +171,15 @@ func Open(o Options) (*Journal, error) {
 	return j, nil
 }
 
-// ForgetKeys drops what the journal holds of the table's keys. The next Commit to the table asks the key source for the current
-// epoch anew: call it when the table is sealed or deleted, and when its current epoch changes.
+// ForgetKeys drops what the journal holds of the table's keys. The next Commit to the table asks the key
+// source for the current epoch anew: call it when the table is sealed or deleted, and when its current epoch
+// changes.
 func (j *Journal) ForgetKeys(table storage.TableID) { j.sealer.forget(table) }
 
-// Release says that no record up to and including upTo is needed any more by any table that is at its anchor. Whole segments behind
-// it are kept for reuse or removed. What was released is first written to the journal, so that missing segments are told from
-// released ones, and with it the anchors, in ascending order of table: the caller has made sure that what they claim is durable.
+// Release says that no record up to and including upTo is needed any more by any table that is at its anchor.
+// Whole segments behind it are kept for reuse or removed. What was released is first written to the journal,
+// so that missing segments are told from released ones, and with it the anchors, in ascending order of table:
+// the caller has made sure that what they claim is durable.
 func (j *Journal) Release(upTo LSN, anchors []Anchor) error {
 	j.releasing.Lock()
 	defer j.releasing.Unlock()
@@ -178,7 +191,9 @@ func (j *Journal) Release(upTo LSN, anchors []Anchor) error {
 		return nil
 	}
 	r := j.request()
-	r.note, r.upTo, r.directory = true, upTo, r.directory[:0]
+	r.note = true
+	r.upTo = upTo
+	r.directory = r.directory[:0]
 	for i := range anchors {
 		r.directory = appendAnchor(r.directory, &anchors[i])
 	}
@@ -206,7 +221,8 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
-// Close waits for the commits under way, declares everything synced and releases files and keys. Without Replay it only closes.
+// Close waits for the commits under way, declares everything synced and releases files and keys. Without
+// Replay it only closes.
 func (j *Journal) Close() error {
 	j.releasing.Lock()
 	defer j.releasing.Unlock()

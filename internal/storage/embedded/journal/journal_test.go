@@ -48,7 +48,8 @@ func (k *keyring) Key(id storage.TableID, epoch storage.Epoch, key *[storage.Key
 func (k *keyring) lock(id storage.TableID, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.locked[id] = err; err == nil {
+	k.locked[id] = err
+	if err == nil {
 		delete(k.locked, id)
 	}
 }

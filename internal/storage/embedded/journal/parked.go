@@ -32,9 +32,10 @@ type Parked struct {
 	Sealed []byte
 }
 
-// WriteParked adds sections, in order of LSN, to the parked file at path, and makes it if there is none. The new file takes the
-// old one's place whole and is durable when WriteParked returns. Sections up to the last LSN that is there already are skipped,
-// so that parking which a crash cut short can be repeated; all sections of one LSN belong into one call.
+// WriteParked adds sections, in order of LSN, to the parked file at path, and makes it if there is none. The
+// new file takes the old one's place whole and is durable when WriteParked returns. Sections up to the last
+// LSN that is there already are skipped, so that parking which a crash cut short can be repeated; all
+// sections of one LSN belong into one call.
 func WriteParked(fs vfs.FS, path string, frameKey [32]byte, table storage.TableID, add []Parked) error {
 	w, err := NewParkedWriter(fs, path, frameKey, table)
 	if err != nil {
@@ -63,7 +64,9 @@ type ParkedWriter struct {
 }
 
 // NewParkedWriter begins a new file with what the one at path holds. Finish or Abort must follow.
-func NewParkedWriter(fs vfs.FS, path string, frameKey [32]byte, table storage.TableID) (*ParkedWriter, error) {
+func NewParkedWriter(
+	fs vfs.FS, path string, frameKey [32]byte, table storage.TableID,
+) (*ParkedWriter, error) {
 	file, err := fs.Create(path+newSuffix, diskCategory)
 	if err != nil {
 		return nil, fmt.Errorf("journal: park sections: %w", err)
@@ -153,7 +156,8 @@ func (w *ParkedWriter) publish() error {
 		return err
 	}
 	err := w.file.Close()
-	if w.file = nil; err != nil {
+	w.file = nil
+	if err != nil {
 		return err
 	}
 	if err := w.fs.Rename(w.path+newSuffix, w.path); err != nil {
@@ -171,9 +175,12 @@ func (w *ParkedWriter) Abort() {
 	_ = w.fs.Remove(w.path + newSuffix)
 }
 
-// ReadParked calls fn for every section of the parked file in order; Sealed is valid during the call only. No file is an empty
-// one. A file of another table or installation, cut or changed, is a *storage.CorruptError; what fn was given is authentic.
-func ReadParked(fs vfs.FS, path string, frameKey [32]byte, table storage.TableID, fn func(Parked) error) error {
+// ReadParked calls fn for every section of the parked file in order; Sealed is valid during the call only. No
+// file is an empty one. A file of another table or installation, cut or changed, is a *storage.CorruptError;
+// what fn was given is authentic.
+func ReadParked(
+	fs vfs.FS, path string, frameKey [32]byte, table storage.TableID, fn func(Parked) error,
+) error {
 	r, found, err := openParked(fs, path, &frameKey)
 	if errors.Is(err, iofs.ErrNotExist) {
 		return nil
@@ -328,7 +335,8 @@ type parkedMAC struct {
 }
 
 func newParkedMAC(frameKey *[32]byte, salt *[saltSize]byte, table storage.TableID) (parkedMAC, error) {
-	key, err := hkdf.Key(sha256.New, frameKey[:], salt[:], "sealtable/journal/parked/v1\x00"+string(table[:]), sha256.Size)
+	key, err := hkdf.Key(sha256.New, frameKey[:], salt[:], "sealtable/journal/parked/v1\x00"+string(table[:]),
+		sha256.Size)
 	if err != nil {
 		return parkedMAC{}, fmt.Errorf("journal: derive parked key: %w", err)
 	}

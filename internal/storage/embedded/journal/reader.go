@@ -9,7 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// segmentReader reads the groups of one segment. Errors are *CorruptError without a file name, errNoGroup, or the disk's.
+// segmentReader reads the groups of one segment. Errors are *CorruptError without a file name, errNoGroup, or
+// the disk's.
 type segmentReader struct {
 	file vfs.File
 	head segmentHead
@@ -17,8 +18,8 @@ type segmentReader struct {
 	buf  []byte
 }
 
-// openSegment authenticates the header and compares the file's size with what it should be: segments are made in full before
-// they get their name.
+// openSegment authenticates the header and compares the file's size with what it should be: segments are made
+// in full before they get their name.
 func openSegment(fs vfs.FS, path string, frameKey *[32]byte) (*segmentReader, error) {
 	file, err := fs.Open(path)
 	if err != nil {
@@ -47,7 +48,8 @@ func (r *segmentReader) readHead(frameKey *[32]byte) error {
 		return &CorruptError{Cause: err}
 	}
 	if size := info.Size(); uint64(size) != r.head.size || size%pageSize != 0 {
-		return &CorruptError{Offset: min(size, int64(r.head.size)), Cause: fmt.Errorf("%d bytes long, not %d", size, r.head.size)}
+		return &CorruptError{Offset: min(size, int64(r.head.size)),
+			Cause: fmt.Errorf("%d bytes long, not %d", size, r.head.size)}
 	}
 	return nil
 }
@@ -67,7 +69,8 @@ type group struct {
 
 func (g *group) end() int64 { return g.at + g.length() }
 
-// readFrame reads and authenticates header and directory of the group at a page boundary; errNoGroup if there is none.
+// readFrame reads and authenticates header and directory of the group at a page boundary; errNoGroup if there
+// is none.
 func (r *segmentReader) readFrame(at int64) (group, error) {
 	g := group{at: at}
 	if at+pageSize > r.size() {
@@ -129,7 +132,8 @@ func (r *segmentReader) fill(at int64, from, to int) error {
 	return nil
 }
 
-// declares looks for an authentic group at or after from which says that the bytes at failed were durable when it was written.
+// declares looks for an authentic group at or after from which says that the bytes at failed were durable
+// when it was written.
 func (r *segmentReader) declares(failed, from int64) (at int64, found bool, err error) {
 	const window = 256 << 10
 	buf := make([]byte, window)
@@ -174,7 +178,8 @@ func (w *walk) nextRecord() (err error) {
 	return err
 }
 
-// nextSection gives the record's next section. sound says that the sealed bytes are those that were written; it takes no key.
+// nextSection gives the record's next section. sound says that the sealed bytes are those that were written;
+// it takes no key.
 func (w *walk) nextSection() (e entry, body []byte, sound, ok bool) {
 	if len(w.entries) == 0 {
 		return e, nil, false, false

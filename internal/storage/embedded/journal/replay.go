@@ -7,9 +7,10 @@ import (
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
-// Replay calls apply for every record that was not released, once, in order of LSN, and then lets Commit begin. Every record
-// whose Commit returned is among them; of those whose Commit did not return, any first few may be. What a record's sections
-// hold is valid during the call only. An error of apply ends Replay and is returned as it is.
+// Replay calls apply for every record that was not released, once, in order of LSN, and then lets Commit
+// begin. Every record whose Commit returned is among them; of those whose Commit did not return, any first
+// few may be. What a record's sections hold is valid during the call only. An error of apply ends Replay and
+// is returned as it is.
 //
 // Damage is a *CorruptError, found before the damaged place is applied; the journal cannot be used then.
 func (j *Journal) Replay(apply func(Record) error) error {
@@ -58,9 +59,9 @@ type cipherResult struct {
 	err    error
 }
 
-// checkOldest finds out what was released, and says whether segments are missing before the first one. It does so before anything
-// is applied: a record may have been released by a group behind it, and missing records could not be made up for once later ones
-// were applied.
+// checkOldest finds out what was released, and says whether segments are missing before the first one. It
+// does so before anything is applied: a record may have been released by a group behind it, and missing
+// records could not be made up for once later ones were applied.
 func (p *replay) checkOldest() error {
 	f := p.j.files
 	p.next, p.released = 1, p.j.o.Flushed
@@ -89,7 +90,8 @@ func (p *replay) checkNewest() error {
 	if n := len(f.segments); n > 0 {
 		name = f.segments[n-1].name
 	}
-	return f.corrupt(name, 0, fmt.Errorf("the journal ends at record %d, but tables hold record %d: its newest part is missing",
+	return f.corrupt(name, 0, fmt.Errorf("the journal ends at record %d, but tables hold record %d: its "+
+		"newest part is missing",
 		p.next-1, highest))
 }
 
@@ -135,13 +137,16 @@ func (p *replay) middle(s *segment, r *segmentReader, end LSN) error {
 	for at := int64(pageSize); p.next < end; {
 		g, err := r.readGroup(at)
 		if errors.Is(err, errNoGroup) {
-			return &CorruptError{Offset: at, Cause: fmt.Errorf("no authentic group here; records %d to %d are missing", p.next, end-1)}
+			return &CorruptError{Offset: at,
+				Cause: fmt.Errorf("no authentic group here; records %d to %d are missing", p.next, end-1)}
 		}
 		if err != nil {
 			return err
 		}
 		if last := g.first + LSN(g.records); last > end {
-			return &CorruptError{Offset: at, Cause: fmt.Errorf("it goes on to record %d, but the next segment begins with %d", last-1, end)}
+			return &CorruptError{Offset: at,
+				Cause: fmt.Errorf("it goes on to record %d, but the next segment begins with %d", last-1,
+					end)}
 		}
 		if err := p.deliver(s, &g); err != nil {
 			return err
@@ -184,7 +189,8 @@ func (p *replay) last(s *segment, r *segmentReader) error {
 		case kindEnd:
 			return nil
 		case kindContinues:
-			return &CorruptError{Offset: at, Cause: fmt.Errorf("it says that %s follows, which is missing", segmentName(s.head.seq+1))}
+			return &CorruptError{Offset: at,
+				Cause: fmt.Errorf("it says that %s follows, which is missing", segmentName(s.head.seq+1))}
 		}
 		at, before = g.end(), at
 	}
@@ -196,11 +202,13 @@ func (p *replay) tail(r *segmentReader, at, from int64) error {
 	if err != nil || !found {
 		return err
 	}
-	return &CorruptError{Offset: at, Cause: fmt.Errorf("no authentic group here, though the one at %d says that it was durable", later)}
+	return &CorruptError{Offset: at, Cause: fmt.Errorf("no authentic group here, though the one at %d says "+
+		"that it was durable", later)}
 }
 
-// harden makes the last group durable that was replayed and that nothing declares synced: it may be known to the page cache
-// alone, where a failed sync before the restart can have marked it clean. The same bytes are written again and synced.
+// harden makes the last group durable that was replayed and that nothing declares synced: it may be known to
+// the page cache alone, where a failed sync before the restart can have marked it clean. The same bytes are
+// written again and synced.
 func (p *replay) harden(s *segment, from, to int64) error {
 	file, err := p.j.o.FS.OpenReadWrite(p.j.files.path(s.name), diskCategory)
 	if err != nil {
@@ -224,7 +232,8 @@ func (p *replay) harden(s *segment, from, to int64) error {
 // deliver applies the records of a group.
 func (p *replay) deliver(s *segment, g *group) error {
 	if g.first != p.next {
-		return &CorruptError{Offset: g.at, Cause: fmt.Errorf("its group begins with record %d, not %d", g.first, p.next)}
+		return &CorruptError{Offset: g.at,
+			Cause: fmt.Errorf("its group begins with record %d, not %d", g.first, p.next)}
 	}
 	p.released = max(p.released, g.released)
 	if !isZero(g.padding) {
@@ -244,7 +253,8 @@ func (p *replay) deliver(s *segment, g *group) error {
 	return nil
 }
 
-// deliverRecord opens and applies one record, unless it was released: then all tables have it, and their keys may be gone.
+// deliverRecord opens and applies one record, unless it was released: then all tables have it, and their keys
+// may be gone.
 func (p *replay) deliverRecord(s *segment, w *walk) error {
 	p.record = Record{LSN: p.next, Sections: p.record.Sections[:0]}
 	p.opened = p.opened[:0]
@@ -304,7 +314,8 @@ func (p *replay) cipher(e *entry) (*sectionCipher, error) {
 	return res.cipher, res.err
 }
 
-// begin starts the life of a fresh segment: what is torn in the old ones can never be taken for something written later.
+// begin starts the life of a fresh segment: what is torn in the old ones can never be taken for something
+// written later.
 func (p *replay) begin() error {
 	j := p.j
 	w := &j.writer

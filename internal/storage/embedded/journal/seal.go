@@ -18,8 +18,8 @@ import (
 
 const (
 	sectionInfo = "sealtable/journal/section/v1\x00"
-	// sealedHeader is what a self-contained section carries before its sealed bytes: version, 3 zero bytes, epoch, table, LSN,
-	// session salt, nonce, tag.
+	// sealedHeader is what a self-contained section carries before its sealed bytes: version, 3 zero bytes,
+	// epoch, table, LSN, session salt, nonce, tag.
 	sealedHeader = 4 + 4 + 16 + 8 + saltSize + 8 + tagSize
 	// maxSection bounds one section's payload.
 	maxSection = 1 << 30
@@ -33,7 +33,9 @@ type sectionCipher struct {
 }
 
 // newSectionCipher derives the section key: HKDF-SHA-256 of the data key, salted by the session.
-func newSectionCipher(keys storage.Keys, table storage.TableID, epoch storage.Epoch, session *[saltSize]byte) (*sectionCipher, error) {
+func newSectionCipher(
+	keys storage.Keys, table storage.TableID, epoch storage.Epoch, session *[saltSize]byte,
+) (*sectionCipher, error) {
 	var dataKey [storage.KeySize]byte
 	defer clear(dataKey[:])
 	if err := keys.Key(table, epoch, &dataKey); err != nil {
@@ -57,8 +59,8 @@ func newSectionCipher(keys storage.Keys, table storage.TableID, epoch storage.Ep
 	return &sectionCipher{epoch: epoch, aead: aead, data: data}, nil
 }
 
-// sealer seals for Commit. One counter serves all keys of the session: forgetting a table's cipher and deriving the same key
-// again can therefore never repeat a nonce.
+// sealer seals for Commit. One counter serves all keys of the session: forgetting a table's cipher and
+// deriving the same key again can therefore never repeat a nonce.
 type sealer struct {
 	keys    storage.Keys
 	session [saltSize]byte
@@ -141,7 +143,8 @@ func (s *sealer) seal(r *request, section *Section) error {
 	if err != nil {
 		return err
 	}
-	e := entry{table: section.Table, epoch: c.epoch, size: uint32(len(section.Payload)), nonce: s.nonce.Add(1)}
+	e := entry{table: section.Table, epoch: c.epoch, size: uint32(len(section.Payload)),
+		nonce: s.nonce.Add(1)}
 	binary.BigEndian.PutUint64(r.nonce[4:], e.nonce)
 	start := len(r.bodies)
 	r.bodies = c.aead.Seal(r.bodies, r.nonce[:], section.Payload, c.data)
@@ -155,7 +158,8 @@ func (s *sealer) seal(r *request, section *Section) error {
 
 var errNotAuthentic = errors.New("the section does not open under the table's key")
 
-// open appends the opened section to dst. Its capacity should leave room for the tag, which is joined to the sealed bytes.
+// open appends the opened section to dst. Its capacity should leave room for the tag, which is joined to the
+// sealed bytes.
 func (c *sectionCipher) open(dst, body []byte, e *entry, scratch *[]byte) ([]byte, error) {
 	var nonce [12]byte
 	binary.BigEndian.PutUint64(nonce[4:], e.nonce)
@@ -200,7 +204,8 @@ func parseSealed(sealed []byte) (lsn LSN, session [saltSize]byte, e entry, body 
 }
 
 // OpenSection opens a section that was parked as the part that commit lsn had for its table. Its error is a
-// *storage.SealedError when the key cannot be had, and a *storage.CorruptError when the bytes are not what was sealed.
+// *storage.SealedError when the key cannot be had, and a *storage.CorruptError when the bytes are not what
+// was sealed.
 func OpenSection(keys storage.Keys, lsn LSN, sealed []byte) ([]byte, error) {
 	at, session, e, body, err := parseSealed(sealed)
 	if err != nil {

@@ -134,7 +134,8 @@ func checkFlip(t *testing.T, all []replayed, err error, f flip) {
 			if s.Err == nil {
 				continue
 			}
-			if damaged++; !errors.As(s.Err, &sc) || sc.Table != tableID(1+i) || !strings.HasSuffix(f.path, sc.File) {
+			damaged++
+			if !errors.As(s.Err, &sc) || sc.Table != tableID(1+i) || !strings.HasSuffix(f.path, sc.File) {
 				t.Fatalf("%s byte %d: section error %v", f.path, f.at, s.Err)
 			}
 		}

@@ -18,8 +18,8 @@ const (
 	KindParked  = "parked"
 )
 
-// Report accounts for every byte of a file of the journal. Frame, Opened, Locked, Damaged, Padding, Preallocated and
-// Leftover add up to Size.
+// Report accounts for every byte of a file of the journal. Frame, Opened, Locked, Damaged, Padding,
+// Preallocated and Leftover add up to Size.
 type Report struct {
 	Kind     string
 	Sequence uint64 // of a segment
@@ -35,8 +35,9 @@ type Report struct {
 	Locked  int64 // sections whose key cannot be had: as written by their checksum, not proved by their key
 	Damaged int64 // sections and frames that are not authentic
 	Padding int64 // zeros up to a page's end
-	// Preallocated bytes are zeros that no group was written to yet. Leftover bytes follow the last group: what a reused file
-	// held in an earlier life, or a write that a crash tore. They are never read as part of this life.
+	// Preallocated bytes are zeros that no group was written to yet. Leftover bytes follow the last group:
+	// what a reused file held in an earlier life, or a write that a crash tore. They are never read as part
+	// of this life.
 	Preallocated int64
 	Leftover     int64
 
@@ -54,9 +55,9 @@ type TableReport struct {
 	Epochs   map[storage.Epoch]int
 }
 
-// Verify authenticates a segment, spare or parked file without changing it, and needs no other file. The report is as complete
-// as the damage allows; the error joins a *CorruptError or *storage.CorruptError for each damaged place. A section whose key
-// cannot be had is reported, and is no error.
+// Verify authenticates a segment, spare or parked file without changing it, and needs no other file. The
+// report is as complete as the damage allows; the error joins a *CorruptError or *storage.CorruptError for
+// each damaged place. A section whose key cannot be had is reported, and is no error.
 func Verify(fs vfs.FS, path string, frameKey [32]byte, keys storage.Keys) (Report, error) {
 	v := verifier{fs: fs, path: path, name: fs.PathBase(path), frameKey: frameKey, keys: keys}
 	v.report.Tables = map[storage.TableID]TableReport{}
@@ -120,7 +121,9 @@ func (v *verifier) segment() error {
 	defer r.close()
 	v.report.Sequence, v.report.Released = r.head.seq, r.head.released
 	v.report.Base = r.head.base
-	v.report.Frame, v.next, v.session = pageSize, r.head.base, r.head.session
+	v.report.Frame = pageSize
+	v.next = r.head.base
+	v.session = r.head.session
 	if seq, _, ok := parseName(v.name); ok && seq != r.head.seq {
 		v.add(0, "it is segment %d under the name of another", r.head.seq)
 	}
@@ -218,13 +221,15 @@ func (v *verifier) section(lsn LSN, e *entry, body []byte, sound bool) {
 		v.report.Opened += int64(len(body))
 	case errors.As(err, &sealed):
 		v.report.Locked += int64(len(body))
-		if t.Locked++; t.Cause == nil {
+		t.Locked++
+		if t.Cause == nil {
 			t.Cause = sealed.Cause
 		}
 	default:
 		v.report.Damaged += int64(len(body))
 		t.Damaged++
-		v.found = append(v.found, &storage.CorruptError{Table: e.table, File: v.name, Cause: fmt.Errorf("record %d: %w", lsn, err)})
+		v.found = append(v.found, &storage.CorruptError{Table: e.table, File: v.name,
+			Cause: fmt.Errorf("record %d: %w", lsn, err)})
 	}
 	v.report.Tables[e.table] = t
 }

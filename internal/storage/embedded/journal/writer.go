@@ -21,13 +21,15 @@ type writer struct {
 	stopped  error // the failed write or sync after which nothing is written any more
 }
 
-// stop makes err final: after a failed fdatasync the kernel may have dropped the pages and would call the next one a success.
+// stop makes err final: after a failed fdatasync the kernel may have dropped the pages and would call the
+// next one a success.
 func (w *writer) stop(err error) error {
 	w.stopped = fmt.Errorf("journal: stopped, nothing more is acknowledged until it is opened anew: %w", err)
 	return w.stopped
 }
 
-// writeGroup makes the requests durable as one group: one write, one fdatasync. It gives the records their numbers.
+// writeGroup makes the requests durable as one group: one write, one fdatasync. It gives the records their
+// numbers.
 func (w *writer) writeGroup(j *Journal, group []*request) error {
 	switch {
 	case group[0].end:
@@ -41,8 +43,8 @@ func (w *writer) writeGroup(j *Journal, group []*request) error {
 		g.dirBytes += uint32(len(r.directory))
 		g.bodyBytes += uint64(len(r.bodies))
 	}
-	// One page always stays free for the group that says how the segment ends, and records leave room to Release: on a full disk
-	// there may be no next segment before something is released.
+	// One page always stays free for the group that says how the segment ends, and records leave room to
+	// Release: on a full disk there may be no next segment before something is released.
 	if err := w.room(j, g.length()+pageSize+j.anchorRoom.Load()); err != nil {
 		return err
 	}
@@ -69,8 +71,8 @@ func (w *writer) room(j *Journal, need int64) error {
 	return nil
 }
 
-// note writes what is released and the anchors in one group, so that there is never the one without the other: what was released
-// can be missed by a table only if that table is not at its anchor.
+// note writes what is released and the anchors in one group, so that there is never the one without the
+// other: what was released can be missed by a table only if that table is not at its anchor.
 func (w *writer) note(j *Journal, group []*request) error {
 	r := group[0]
 	g := groupHead{kind: kindAnchors, anchored: true, released: r.upTo, dirBytes: uint32(len(r.directory))}
@@ -88,7 +90,9 @@ func (w *writer) note(j *Journal, group []*request) error {
 
 // write lays the group out, writes it at pos and syncs.
 func (w *writer) write(j *Journal, g *groupHead, group []*request) error {
-	g.seq, g.offset, g.synced = w.head.seq, uint64(w.pos), uint64(w.pos)
+	g.seq = w.head.seq
+	g.offset = uint64(w.pos)
+	g.synced = uint64(w.pos)
 	g.released, g.first = max(g.released, LSN(j.released.Load())), w.next
 	g.anchored = g.anchored || j.anchored.Load()
 	buf := w.layOut(g, group)
@@ -128,8 +132,8 @@ func (w *writer) layOut(g *groupHead, group []*request) []byte {
 	return buf
 }
 
-// roll goes on in the next segment. An error before the next segment has its header leaves everything as it was: a full disk
-// fails these commits, and later ones try again.
+// roll goes on in the next segment. An error before the next segment has its header leaves everything as it
+// was: a full disk fails these commits, and later ones try again.
 func (w *writer) roll(j *Journal, need int64) error {
 	size := max(w.nextSize(j), alignPage(pageSize+need))
 	spare, err := j.files.takeSpare(size)
@@ -140,7 +144,8 @@ func (w *writer) roll(j *Journal, need int64) error {
 	if err := w.begin(j, spare); err != nil {
 		return w.stop(err)
 	}
-	// Only now that the next segment is there for good may this one say so. Its sync also declares all of it synced.
+	// Only now that the next segment is there for good may this one say so. Its sync also declares all of it
+	// synced.
 	fresh := *w
 	*w = old
 	if err := w.write(j, &groupHead{kind: kindContinues}, nil); err != nil {
@@ -172,7 +177,10 @@ func (w *writer) begin(j *Journal, spare spareFile) error {
 	if err != nil {
 		return err
 	}
-	w.file, w.head, w.mac, w.pos = file, head, mac, pageSize
+	w.file = file
+	w.head = head
+	w.mac = mac
+	w.pos = pageSize
 	return nil
 }
 

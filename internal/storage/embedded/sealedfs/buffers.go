@@ -5,21 +5,23 @@ import (
 	"sync"
 )
 
-// The sizes of pooled buffers, in sealed segments: a small block that lies across two, a large block, and a long read.
+// The sizes of pooled buffers, in sealed segments: a small block that lies across two, a large block, and a
+// long read.
 const (
 	smallBuffer  = 3
 	mediumBuffer = 17
 	largeBuffer  = 65
 )
 
-// scratch is what sealing and opening segments need of memory. The nonce is in it because a local one would be allocated by every
-// call of a cipher.
+// scratch is what sealing and opening segments need of memory. The nonce is in it because a local one would
+// be allocated by every call of a cipher.
 type scratch struct {
 	nonce [nonceSize]byte
 	buf   []byte
 }
 
-// setNonce names one segment or frame. Seal is 0 but for the last segment of a file, where it counts how often the end was sealed.
+// setNonce names one segment or frame. Seal is 0 but for the last segment of a file, where it counts how
+// often the end was sealed.
 func (s *scratch) setNonce(index uint64, seal uint32) []byte {
 	binary.BigEndian.PutUint64(s.nonce[:], index)
 	binary.BigEndian.PutUint32(s.nonce[8:], seal)

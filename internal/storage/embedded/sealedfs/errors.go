@@ -8,14 +8,16 @@ import (
 )
 
 var (
-	// ErrNotAuthentic is what every failed authentication is, by errors.Is. The error itself is a *NotAuthenticError and names
-	// the file.
+	// ErrNotAuthentic is what every failed authentication is, by errors.Is. The error itself is a
+	// *NotAuthenticError and names the file.
 	ErrNotAuthentic = errors.New("sealedfs: not authentic")
-	// ErrTorn marks those not authentic bytes at the end of an appended file that a power cut may have left. Reading ends
-	// cleanly in front of them; only Verify, and files that are complete before they get their name, report them.
+	// ErrTorn marks those not authentic bytes at the end of an appended file that a power cut may have left.
+	// Reading ends cleanly in front of them; only Verify, and files that are complete before they get their
+	// name, report them.
 	ErrTorn = errors.New("sealedfs: unsynced end")
-	// ErrUnknownEpoch may be returned (wrapped) by Keys.Key for an epoch that the owner never had, or has no longer. A file that
-	// names such an epoch is not authentic. Every other error of Keys is passed on as it came.
+	// ErrUnknownEpoch may be returned (wrapped) by Keys.Key for an epoch that the owner never had, or has no
+	// longer. A file that names such an epoch is not authentic. Every other error of Keys is passed on as it
+	// came.
 	ErrUnknownEpoch = errors.New("sealedfs: no data key of this epoch")
 )
 
@@ -47,8 +49,8 @@ func torn(path, reason string) error {
 	return &NotAuthenticError{Path: path, Reason: reason, cause: ErrTorn}
 }
 
-// unsupported refuses a call that Pebble does not make of a local store. It is not one of the errors on which vfs.LinkOrCopy gives
-// up, so that a link under another name becomes a copy, sealed anew.
+// unsupported refuses a call that Pebble does not make of a local store. It is not one of the errors on which
+// vfs.LinkOrCopy gives up, so that a link under another name becomes a copy, sealed anew.
 func unsupported(call, path string) error {
 	return fmt.Errorf("sealedfs: %s of %s: %w", call, path, vfs.ErrUnsupported)
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The layout of one frame: length of the plaintext, index of the frame, and how many frames were synced when it was written, four
-// bytes each and authenticated with the sealed plaintext that follows.
+// The layout of one frame: length of the plaintext, index of the frame, and how many frames were synced when
+// it was written, four bytes each and authenticated with the sealed plaintext that follows.
 const (
 	frameHead = 12
 	frameMore = frameHead + tagSize // what a frame takes beside its plaintext
 	maxFrame  = 64 << 10            // of plaintext
-	// maxSuspects, and one more in 4 KiB, is how many places that read like a frame behind a damaged one are tried. Chance makes one
-	// in 128 KiB; more were put there.
+	// maxSuspects, and one more in 4 KiB, is how many places that read like a frame behind a damaged one are
+	// tried. Chance makes one in 128 KiB; more were put there.
 	maxSuspects = 64
 )
 
-// frameScanner reads frames in order, of a file as long as it was when it was opened: what a writer appends meanwhile is not seen,
-// half of it least of all.
+// frameScanner reads frames in order, of a file as long as it was when it was opened: what a writer appends
+// meanwhile is not seen, half of it least of all.
 type frameScanner struct {
 	src   io.ReaderAt
 	aead  cipher.AEAD // nil without header
@@ -39,8 +39,9 @@ type frameScanner struct {
 // errTornEnd is where reading ends cleanly although bytes are left.
 var errTornEnd = errors.New("unsynced end")
 
-// nextFrame returns the plaintext of the next frame, valid until the next call; empty for a mark. It ends with io.EOF where the
-// file does, with errTornEnd in front of bytes that were never declared synced, and with ErrNotAuthentic in front of damage.
+// nextFrame returns the plaintext of the next frame, valid until the next call; empty for a mark. It ends
+// with io.EOF where the file does, with errTornEnd in front of bytes that were never declared synced, and
+// with ErrNotAuthentic in front of damage.
 func (s *frameScanner) nextFrame() ([]byte, error) {
 	if s.off == s.limit {
 		return nil, io.EOF
@@ -57,7 +58,8 @@ func (s *frameScanner) nextFrame() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	plain, err := s.aead.Open(raw[frameHead:frameHead], s.nonce.setNonce(uint64(f.index), 0), raw[frameHead:], raw[:frameHead])
+	plain, err := s.aead.Open(raw[frameHead:frameHead], s.nonce.setNonce(uint64(f.index), 0), raw[frameHead:],
+		raw[:frameHead])
 	if err != nil {
 		return nil, s.judge()
 	}
@@ -74,12 +76,13 @@ func parseFrame(head []byte) (frame, bool) {
 	if len(head) < frameHead {
 		return frame{}, false
 	}
-	f := frame{binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:]), binary.BigEndian.Uint32(head[8:])}
+	f := frame{binary.BigEndian.Uint32(head), binary.BigEndian.Uint32(head[4:]),
+		binary.BigEndian.Uint32(head[8:])}
 	return f, f.length <= maxFrame
 }
 
-// judge tells what the bytes at s.off are, which are not the next frame: damage if a later frame declares that the frame which
-// belongs here was synced, else the end that a power cut left.
+// judge tells what the bytes at s.off are, which are not the next frame: damage if a later frame declares
+// that the frame which belongs here was synced, else the end that a power cut left.
 func (s *frameScanner) judge() error {
 	s.window = s.window[:0] // the frame may have been opened in place, to nothing
 	claimed, err := s.claimsSync()
@@ -92,10 +95,11 @@ func (s *frameScanner) judge() error {
 	return errTornEnd
 }
 
-// claimsSync looks for a frame that was written when the missing one was synced already. It looks at every byte, because where
-// the missing frame ends may be what was changed. Such a frame is believed if it is authentic; and if it is not, or cannot be
-// tried because the header is lost, when a frame follows it that continues its numbers, or when the file ends with it and it has a
-// number that fits into the file: chance makes neither.
+// claimsSync looks for a frame that was written when the missing one was synced already. It looks at every
+// byte, because where the missing frame ends may be what was changed. Such a frame is believed if it is
+// authentic; and if it is not, or cannot be tried because the header is lost, when a frame follows it that
+// continues its numbers, or when the file ends with it and it has a number that fits into the file: chance
+// makes neither.
 func (s *frameScanner) claimsSync() (bool, error) {
 	tries := maxSuspects + (s.limit-s.off)/segmentSize
 	for pos := s.off; pos+frameMore <= s.limit; pos++ {
@@ -107,7 +111,8 @@ func (s *frameScanner) claimsSync() (bool, error) {
 		if !ok || f.index <= s.next || f.synced <= s.next || f.synced > f.index || f.end(pos) > s.limit {
 			continue
 		}
-		if tries--; tries < 0 {
+		tries--
+		if tries < 0 {
 			return true, nil
 		}
 		if believed, err := s.believe(f, pos); believed || err != nil {
@@ -141,7 +146,8 @@ func (s *frameScanner) believe(f frame, pos int64) (bool, error) {
 	return err == nil, nil
 }
 
-// peek gives up to n bytes from pos, at most frameMore+maxFrame; less only at the limit. They may be changed until the next call.
+// peek gives up to n bytes from pos, at most frameMore+maxFrame; less only at the limit. They may be changed
+// until the next call.
 func (s *frameScanner) peek(pos int64, n int) ([]byte, error) {
 	n = int(min(int64(n), s.limit-pos))
 	if from := pos - s.at; from >= 0 && from+int64(n) <= int64(len(s.window)) {
@@ -163,9 +169,11 @@ func (s *frameScanner) peek(pos int64, n int) ([]byte, error) {
 	return s.window[:n], nil
 }
 
-// openFrames gives a scanner that stands behind the header of the file. A file whose header a power cut may have kept from the
-// disk has no frames: whole is false then.
-func (fs *FS) openFrames(base vfs.File, path string, physical int64) (s *frameScanner, epoch Header, err error) {
+// openFrames gives a scanner that stands behind the header of the file. A file whose header a power cut may
+// have kept from the disk has no frames: whole is false then.
+func (fs *FS) openFrames(
+	base vfs.File, path string, physical int64,
+) (s *frameScanner, epoch Header, err error) {
 	s = &frameScanner{src: base, path: path, limit: physical, off: headerSize}
 	var raw [headerSize]byte
 	n, err := readUpTo(base, raw[:min(physical, headerSize)], 0)
@@ -270,7 +278,8 @@ func (fs *FS) frameSize(base vfs.File, path string, physical int64) (int64, erro
 	return size, err
 }
 
-// scanFrames authenticates every frame. It returns nil if no byte is left over, and errTornEnd if some are that may be.
+// scanFrames authenticates every frame. It returns nil if no byte is left over, and errTornEnd if some are
+// that may be.
 func (fs *FS) scanFrames(base vfs.File, path string, physical int64) (h Header, size int64, err error) {
 	frames, h, err := fs.openFrames(base, path, physical)
 	for err == nil {

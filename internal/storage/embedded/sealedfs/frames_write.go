@@ -12,8 +12,9 @@ import (
 
 // frameWriter appends: each Write becomes frames of its own, written at once.
 //
-// After a Sync that followed data an empty frame, the mark, declares what was synced. It is not synced itself; but from then on a
-// change of what was synced is known from a torn end even in the last frames of a file.
+// After a Sync that followed data an empty frame, the mark, declares what was synced. It is not synced
+// itself; but from then on a change of what was synced is known from a torn end even in the last frames of a
+// file.
 type frameWriter struct {
 	writeOnly
 	aead cipher.AEAD
@@ -41,7 +42,8 @@ func (w *frameWriter) Write(p []byte) (n int, err error) {
 	defer w.mu.Unlock()
 	for n < len(p) && w.failed == nil {
 		part := p[n:min(len(p), n+maxFrame)]
-		if w.append(part); w.failed == nil {
+		w.append(part)
+		if w.failed == nil {
 			n += len(part)
 			w.dirty = true
 		}
@@ -50,8 +52,8 @@ func (w *frameWriter) Write(p []byte) (n int, err error) {
 	return n, w.failed
 }
 
-// append seals and writes one frame. After an error nothing is written any more: what reached the disk is not known, and the
-// nonce is spent.
+// append seals and writes one frame. After an error nothing is written any more: what reached the disk is not
+// known, and the nonce is spent.
 func (w *frameWriter) append(plain []byte) {
 	if w.failed != nil {
 		return
@@ -90,7 +92,8 @@ func (w *frameWriter) syncBy(sync func() error) error {
 	return nil
 }
 
-// fail makes a failed sync final: the kernel may have dropped the pages, and a later sync would declare them synced.
+// fail makes a failed sync final: the kernel may have dropped the pages, and a later sync would declare them
+// synced.
 func (w *frameWriter) fail(err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -113,7 +116,9 @@ func (w *frameWriter) declare(synced uint32) {
 // SyncTo starts writing out all that there is: prefixes of plaintext and of frames do not correspond.
 func (w *frameWriter) SyncTo(int64) (bool, error) {
 	w.mu.Lock()
-	next, size, failed := w.next, w.size, w.failed
+	next := w.next
+	size := w.size
+	failed := w.failed
 	w.mu.Unlock()
 	if failed != nil {
 		return false, failed
@@ -144,7 +149,8 @@ func (w *frameWriter) Stat() (vfs.FileInfo, error) {
 	return statAs(w.base, size)
 }
 
-// Preallocate leaves room for the header. Frames take a little more than what is in them, which is found when it is needed.
+// Preallocate leaves room for the header. Frames take a little more than what is in them, which is found when
+// it is needed.
 func (w *frameWriter) Preallocate(offset, length int64) error {
 	return w.base.Preallocate(offset, length+headerSize)
 }

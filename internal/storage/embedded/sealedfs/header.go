@@ -56,7 +56,8 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind %d", uint8(k))
 }
 
-// Header is what a sealed file says about itself in the clear. Without the key it is a claim: only FS authenticates it.
+// Header is what a sealed file says about itself in the clear. Without the key it is a claim: only FS
+// authenticates it.
 type Header struct {
 	Version   uint8
 	Algorithm string
@@ -65,8 +66,9 @@ type Header struct {
 	Salt      [saltSize]byte
 }
 
-// ReadHeader reads the header of the file at path of the base file system, without any key. Files that have no header because
-// they are empty, and may be, have KindEmpty. What cannot be the header of a sealed file is ErrNotAuthentic.
+// ReadHeader reads the header of the file at path of the base file system, without any key. Files that have
+// no header because they are empty, and may be, have KindEmpty. What cannot be the header of a sealed file is
+// ErrNotAuthentic.
 func ReadHeader(base vfs.FS, path string) (Header, error) {
 	file, err := base.Open(path)
 	if err != nil {
@@ -113,7 +115,8 @@ func parseHeader(path string, raw []byte) (Header, error) {
 	if raw[8] != formatVersion || raw[9] != algorithmGCM || raw[11] != 0 {
 		return Header{}, notAuthentic(path, "its version or algorithm is unknown")
 	}
-	h := Header{Version: raw[8], Algorithm: algorithmName, Kind: Kind(raw[10]), Epoch: storage.Epoch(binary.BigEndian.Uint32(raw[12:]))}
+	h := Header{Version: raw[8], Algorithm: algorithmName, Kind: Kind(raw[10]),
+		Epoch: storage.Epoch(binary.BigEndian.Uint32(raw[12:]))}
 	if h.Kind != KindSegments && h.Kind != KindFrames {
 		return Header{}, notAuthentic(path, "its kind is unknown")
 	}
@@ -150,10 +153,12 @@ func sealHeader(h Header, aead cipher.AEAD) []byte {
 	return aead.Seal(raw, headerNonce(), nil, raw)
 }
 
-// headerNonce is apart from those of segments and frames, whose first eight bytes are an index that never gets there.
+// headerNonce is apart from those of segments and frames, whose first eight bytes are an index that never
+// gets there.
 func headerNonce() []byte { return bytes.Repeat([]byte{0xff}, nonceSize) }
 
-// openHeader authenticates a header that was read from the file at path, and gives the cipher for the contents.
+// openHeader authenticates a header that was read from the file at path, and gives the cipher for the
+// contents.
 func (fs *FS) openHeader(path string, raw []byte) (Header, cipher.AEAD, error) {
 	h, err := parseHeader(path, raw)
 	if err != nil {
@@ -191,7 +196,8 @@ func (fs *FS) fileCipher(h Header, path string) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// derivation is HKDF's info. Everything in front of the name has a fixed length, so that no two files share it.
+// derivation is HKDF's info. Everything in front of the name has a fixed length, so that no two files share
+// it.
 func (fs *FS) derivation(h Header, path string) string {
 	info := append([]byte(purpose), h.Version, algorithmGCM, byte(h.Kind))
 	info = append(info, fs.owner[:]...)
@@ -202,7 +208,8 @@ func (fs *FS) derivation(h Header, path string) string {
 func (fs *FS) keyError(epoch storage.Epoch, path string, cause error) error {
 	current, err := fs.keys.Current()
 	if errors.Is(cause, ErrUnknownEpoch) || err == nil && epoch > current {
-		return &NotAuthenticError{Path: path, Reason: fmt.Sprintf("its key epoch %d is unknown", epoch), cause: cause}
+		return &NotAuthenticError{Path: path, Reason: fmt.Sprintf("its key epoch %d is unknown", epoch),
+			cause: cause}
 	}
 	return fmt.Errorf("data key of epoch %d for %s: %w", epoch, path, cause)
 }

@@ -14,8 +14,9 @@ func kindOf(base string) Kind {
 	}
 }
 
-// boundName is the base name that a file's key is derived for: its own, but for the temporary file that Pebble writes its options
-// to, which is bound to the name that it will be renamed to. The rename then is the base file system's, and as atomic.
+// boundName is the base name that a file's key is derived for: its own, but for the temporary file that
+// Pebble writes its options to, which is bound to the name that it will be renamed to. The rename then is the
+// base file system's, and as atomic.
 func boundName(base string) string {
 	if number, ok := strings.CutPrefix(base, "temporary."); ok {
 		if number, ok := strings.CutSuffix(number, ".dbtmp"); ok {
@@ -25,8 +26,9 @@ func boundName(base string) string {
 	return base
 }
 
-// bornWhole says of a base name that Pebble points at the file only after it was written and synced. No power cut leaves such a
-// file without its first frame. Pebble takes an empty MANIFEST for an empty store, and would delete every table.
+// bornWhole says of a base name that Pebble points at the file only after it was written and synced. No power
+// cut leaves such a file without its first frame. Pebble takes an empty MANIFEST for an empty store, and
+// would delete every table.
 func bornWhole(base string) bool {
 	base = boundName(base)
 	return strings.HasPrefix(base, "MANIFEST-") || strings.HasPrefix(base, "OPTIONS-")

@@ -305,7 +305,8 @@ func TestTornFrames(t *testing.T) {
 			p := pattern(rng.IntN(3 * 4096))
 			_, err := file.Write(bytes.Clone(p))
 			must(t, err)
-			if all = append(all, p...); rng.IntN(6) == 0 {
+			all = append(all, p...)
+			if rng.IntN(6) == 0 {
 				must(t, file.Sync())
 				synced = len(all)
 			}

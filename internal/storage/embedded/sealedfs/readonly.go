@@ -6,8 +6,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// readOnly is the part of vfs.File that is the same for every file opened for reading. It gives no descriptor: whoever had one
-// could read or map ciphertext and take it for what was written. Options of Open that need one are applied to the base file.
+// readOnly is the part of vfs.File that is the same for every file opened for reading. It gives no
+// descriptor: whoever had one could read or map ciphertext and take it for what was written. Options of Open
+// that need one are applied to the base file.
 type readOnly struct {
 	base vfs.File
 	path string

@@ -2,13 +2,16 @@
 //
 // Callers may rely on this:
 //
-//   - Nothing in the clear (P1): every byte written to a file of this FS reaches the base file system sealed with AES-256-GCM under
-//     a key of that file's own, derived from a data key of the owner. Only sizes, and names that Pebble makes of numbers, show.
-//   - Wrong bytes are found (P5): a file that was changed, cut, lengthened, renamed, or brought from another owner gives
-//     ErrNotAuthentic instead of data. What this cannot see is an older state of the same file under the same name, and an appended
-//     file that lost its last frames whole: DESIGN.md says who does.
-//   - There is no registry: each file carries its key epoch and salt in its own header, so that files can be linked and copied.
-//   - No key is kept (P7): data keys are asked for when a file is made or opened, and cleared; the cipher lives as long as the file.
+//   - Nothing in the clear (P1): every byte written to a file of this FS reaches the base file system sealed
+//     with AES-256-GCM under a key of that file's own, derived from a data key of the owner. Only sizes, and
+//     names that Pebble makes of numbers, show.
+//   - Wrong bytes are found (P5): a file that was changed, cut, lengthened, renamed, or brought from another
+//     owner gives ErrNotAuthentic instead of data. What this cannot see is an older state of the same file
+//     under the same name, and an appended file that lost its last frames whole: DESIGN.md says who does.
+//   - There is no registry: each file carries its key epoch and salt in its own header, so that files can be
+//     linked and copied.
+//   - No key is kept (P7): data keys are asked for when a file is made or opened, and cleared; the cipher
+//     lives as long as the file.
 //
 // The bytes on disk are drawn in docs/format/sealed-file.md.
 package sealedfs
@@ -27,14 +30,17 @@ import (
 type Keys interface {
 	// Current is the epoch that new files are sealed under.
 	Current() (storage.Epoch, error)
-	// Key copies the data key of an epoch. For an epoch that the owner does not have it should return ErrUnknownEpoch.
+	// Key copies the data key of an epoch. For an epoch that the owner does not have it should return
+	// ErrUnknownEpoch.
 	Key(epoch storage.Epoch, key *[storage.KeySize]byte) error
 }
 
-// FS is a vfs.FS that seals what it writes for one owner. It is safe for concurrent use; its files are as vfs.File demands.
+// FS is a vfs.FS that seals what it writes for one owner. It is safe for concurrent use; its files are as
+// vfs.File demands.
 //
-// Two calls are refused, because nothing that Pebble does with a local store needs them: OpenReadWrite, and giving a file another
-// base name by Link or Rename (but for the temporary file of the options). vfs.LinkOrCopy copies instead, which seals anew.
+// Two calls are refused, because nothing that Pebble does with a local store needs them: OpenReadWrite, and
+// giving a file another base name by Link or Rename (but for the temporary file of the options).
+// vfs.LinkOrCopy copies instead, which seals anew.
 type FS struct {
 	base   vfs.FS
 	owner  storage.TableID
@@ -45,8 +51,8 @@ type FS struct {
 
 var _ vfs.FS = (*FS)(nil)
 
-// New gives a file system that keeps owner's files in base. Files that base creates must take WriteAt, as vfs.Default's and
-// vfs.MemFS's do.
+// New gives a file system that keeps owner's files in base. Files that base creates must take WriteAt, as
+// vfs.Default's and vfs.MemFS's do.
 func New(base vfs.FS, owner storage.TableID, keys Keys) *FS {
 	return &FS{base: base, owner: owner, keys: keys, bufs: new(buffers), random: rand.Reader}
 }
@@ -73,7 +79,8 @@ func (fs *FS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, err
 	}
 	if err != nil {
 		err = abandon(base, err)
-		_ = fs.base.Remove(name) // of a file without a header nobody can say whose it was: a full disk would leave many
+		// of a file without a header nobody can say whose it was: a full disk would leave many
+		_ = fs.base.Remove(name)
 		return nil, err
 	}
 	return file, nil
@@ -145,8 +152,8 @@ func orNil[F vfs.File](file F, err error) (vfs.File, error) {
 	return file, nil
 }
 
-// Stat gives the logical size. For segments it is computed from the physical one, and authenticated when the file is opened; an
-// appended file is read.
+// Stat gives the logical size. For segments it is computed from the physical one, and authenticated when the
+// file is opened; an appended file is read.
 func (fs *FS) Stat(name string) (vfs.FileInfo, error) {
 	info, err := fs.base.Stat(name)
 	kind := kindOf(fs.base.PathBase(name))
@@ -172,8 +179,8 @@ func (fs *FS) Stat(name string) (vfs.FileInfo, error) {
 	return fileInfo{FileInfo: info, size: size}, nil
 }
 
-// OpenReadWrite is refused. Only Pebble's cache of shared storage, which is not used, calls it; and changing bytes in place would
-// need a nonce for every change.
+// OpenReadWrite is refused. Only Pebble's cache of shared storage, which is not used, calls it; and changing
+// bytes in place would need a nonce for every change.
 func (fs *FS) OpenReadWrite(name string, _ vfs.DiskWriteCategory, _ ...vfs.OpenOption) (vfs.File, error) {
 	return nil, unsupported("opening for reading and writing", name)
 }
@@ -198,8 +205,9 @@ func (fs *FS) sameBinding(a, b string) bool {
 	return boundName(fs.base.PathBase(a)) == boundName(fs.base.PathBase(b))
 }
 
-// ReuseForWrite makes newname from nothing and removes oldname, as vfs.FS allows. What is left of an older life never lies behind
-// the frames of a new one, and no crash leaves a file under a name that it is not bound to.
+// ReuseForWrite makes newname from nothing and removes oldname, as vfs.FS allows. What is left of an older
+// life never lies behind the frames of a new one, and no crash leaves a file under a name that it is not
+// bound to.
 func (fs *FS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	if _, err := fs.base.Stat(oldname); err != nil {
 		return nil, err
@@ -208,7 +216,8 @@ func (fs *FS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCateg
 	if err != nil {
 		return nil, err
 	}
-	if fs.base.PathBase(oldname) == fs.base.PathBase(newname) && fs.base.PathDir(oldname) == fs.base.PathDir(newname) {
+	if fs.base.PathBase(oldname) == fs.base.PathBase(newname) &&
+		fs.base.PathDir(oldname) == fs.base.PathDir(newname) {
 		return file, nil
 	}
 	if err := fs.base.Remove(oldname); err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// The layout of a file of segments. Bigger segments only slow down reads, which are of Pebble's blocks of 4 KiB.
+// The layout of a file of segments. Bigger segments only slow down reads, which are of Pebble's blocks of 4
+// KiB.
 const (
 	segmentSize = 4096
 	segmentSpan = segmentSize + tagSize
@@ -53,8 +54,11 @@ type segmentReader struct {
 	pos   int64  // of Read
 }
 
-// openSegments authenticates the last segment, and with it that the file was finished and is neither cut nor lengthened.
-func openSegments(base vfs.File, path string, physical int64, aead cipher.AEAD, bufs *buffers) (*segmentReader, error) {
+// openSegments authenticates the last segment, and with it that the file was finished and is neither cut nor
+// lengthened.
+func openSegments(
+	base vfs.File, path string, physical int64, aead cipher.AEAD, bufs *buffers,
+) (*segmentReader, error) {
 	e, ok := measure(physical)
 	if !ok {
 		return nil, notAuthentic(path, "it is cut, or was never finished")
@@ -64,7 +68,8 @@ func openSegments(base vfs.File, path string, physical int64, aead cipher.AEAD, 
 	if n, err := readUpTo(base, seals[:], physical-sealSize); err != nil || n < sealSize {
 		return nil, r.short(err)
 	}
-	if r.seals = binary.BigEndian.Uint32(seals[:]); r.seals == 0 {
+	r.seals = binary.BigEndian.Uint32(seals[:])
+	if r.seals == 0 {
 		return nil, notAuthentic(path, "its end was never sealed")
 	}
 	return r, r.checkEnd()
@@ -135,12 +140,15 @@ func (r *segmentReader) readRange(p []byte, off int64) error {
 		if err != nil {
 			return err
 		}
-		p, sealed, skip = p[n:], sealed[len(one):], 0
+		p = p[n:]
+		sealed = sealed[len(one):]
+		skip = 0
 	}
 	return nil
 }
 
-// copyOut opens one segment and copies its plaintext from skip on to p. A segment that fits whole is opened in place.
+// copyOut opens one segment and copies its plaintext from skip on to p. A segment that fits whole is opened
+// in place.
 func (r *segmentReader) copyOut(s *scratch, p, sealed []byte, index int64, skip int) (int, error) {
 	if size := len(sealed) - tagSize; skip == 0 && len(p) >= size {
 		_, err := r.open(s, p[:0:size], sealed, index)
@@ -191,5 +199,7 @@ func (r *segmentReader) Prefetch(offset, length int64) error {
 
 // sealedRange is where the segments of a logical range lie.
 func sealedRange(offset, length int64) (from, to int64) {
-	return segmentOffset(offset / segmentSize), segmentOffset((offset + length + segmentSize - 1) / segmentSize)
+	return segmentOffset(offset / segmentSize), segmentOffset(
+		(offset + length + segmentSize - 1) / segmentSize,
+	)
 }

@@ -9,11 +9,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// segmentWriter writes a file of segments from its start to its end. The last segment, full or not, is kept back until it is known
-// whether more follows; Sync and Close seal it as the end.
+// segmentWriter writes a file of segments from its start to its end. The last segment, full or not, is kept
+// back until it is known whether more follows; Sync and Close seal it as the end.
 //
-// A nonce is used once: inner segments are sealed once each, and every sealing of the end counts up. A Sync in the middle, which
-// Pebble makes where it has no descriptor, is therefore harmless: the next segments overwrite that end.
+// A nonce is used once: inner segments are sealed once each, and every sealing of the end counts up. A Sync
+// in the middle, which Pebble makes where it has no descriptor, is therefore harmless: the next segments
+// overwrite that end.
 type segmentWriter struct {
 	writeOnly
 	aead cipher.AEAD
@@ -30,8 +31,11 @@ type segmentWriter struct {
 	written int64 // logical
 }
 
-func newSegmentWriter(base vfs.File, path string, header []byte, aead cipher.AEAD, bufs *buffers) (*segmentWriter, error) {
-	w := &segmentWriter{writeOnly: writeOnly{base: base, path: path}, aead: aead, bufs: bufs, outAt: headerSize}
+func newSegmentWriter(
+	base vfs.File, path string, header []byte, aead cipher.AEAD, bufs *buffers,
+) (*segmentWriter, error) {
+	w := &segmentWriter{writeOnly: writeOnly{base: base, path: path}, aead: aead, bufs: bufs,
+		outAt: headerSize}
 	if _, err := base.WriteAt(header, 0); err != nil {
 		return nil, err
 	}
@@ -76,7 +80,8 @@ func (w *segmentWriter) sealInner(plain []byte) {
 	}
 }
 
-// flush writes the sealed inner segments. After an error nothing is written any more: what reached the disk is not known.
+// flush writes the sealed inner segments. After an error nothing is written any more: what reached the disk
+// is not known.
 func (w *segmentWriter) flush() {
 	if w.failed != nil || len(w.out.buf) == 0 {
 		return
@@ -93,7 +98,8 @@ func (w *segmentWriter) sealEnd() error {
 	if w.sealed || w.failed != nil {
 		return w.failed
 	}
-	if w.flush(); w.failed != nil {
+	w.flush()
+	if w.failed != nil {
 		return w.failed
 	}
 	if w.seals == maxSeals {
@@ -119,8 +125,8 @@ func (w *segmentWriter) finish() error {
 func (w *segmentWriter) Sync() error     { return w.syncBy(w.base.Sync) }
 func (w *segmentWriter) SyncData() error { return w.syncBy(w.base.SyncData) }
 
-// syncBy seals the end and makes it durable. A failed sync is final: the kernel may have dropped the pages, and the next sync
-// would succeed without them.
+// syncBy seals the end and makes it durable. A failed sync is final: the kernel may have dropped the pages,
+// and the next sync would succeed without them.
 func (w *segmentWriter) syncBy(sync func() error) error {
 	if err := w.finish(); err != nil {
 		return err
@@ -137,11 +143,14 @@ func (w *segmentWriter) syncBy(sync func() error) error {
 	return w.failed
 }
 
-// SyncTo starts writing out the whole segments of the prefix. It claims a full sync only if nothing is kept back here.
+// SyncTo starts writing out the whole segments of the prefix. It claims a full sync only if nothing is kept
+// back here.
 func (w *segmentWriter) SyncTo(length int64) (bool, error) {
 	w.mu.Lock()
 	w.flush()
-	to, sealed, failed := min(segmentOffset(length/segmentSize), w.outAt), w.sealed, w.failed
+	to := min(segmentOffset(length/segmentSize), w.outAt)
+	sealed := w.sealed
+	failed := w.failed
 	w.mu.Unlock()
 	if failed != nil {
 		return false, failed

@@ -2,8 +2,8 @@ package sealedfs
 
 import "io"
 
-// Tail reads an appended file that may still be written to: after it said io.EOF it goes on when more is there. Like every reader
-// it stops in front of bytes that are no frame yet.
+// Tail reads an appended file that may still be written to: after it said io.EOF it goes on when more is
+// there. Like every reader it stops in front of bytes that are no frame yet.
 type Tail struct{ file *frameReader }
 
 // OpenTail opens an appended file from its start.
@@ -44,7 +44,8 @@ func (t *Tail) Read(p []byte) (int, error) {
 // Close clears what was opened.
 func (t *Tail) Close() error { return t.file.Close() }
 
-// grow takes in what was appended since the end was found. What was read of a frame that was being written is forgotten.
+// grow takes in what was appended since the end was found. What was read of a frame that was being written is
+// forgotten.
 func (r *frameReader) grow() (bool, error) {
 	info, err := r.base.Stat()
 	if err != nil || info.Size() <= r.frames.limit {
@@ -60,6 +61,8 @@ func (r *frameReader) grow() (bool, error) {
 			return false, nil
 		}
 	}
-	r.frames.limit, r.frames.window, r.end = info.Size(), r.frames.window[:0], nil
+	r.frames.limit = info.Size()
+	r.frames.window = r.frames.window[:0]
+	r.end = nil
 	return true, nil
 }

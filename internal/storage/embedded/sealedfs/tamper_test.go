@@ -67,7 +67,8 @@ func TestEveryLengthOfSegments(t *testing.T) {
 			mustFind(t, fs, mem, "000001.sst", fmt.Sprintf("size %d cut to %d bytes", size, length), data[:length])
 		}
 		for _, more := range []int{1, 4, 15, 16, 20, 60, segmentSpan, segmentSpan + sealSize} {
-			mustFind(t, fs, mem, "000001.sst", fmt.Sprintf("size %d and %d zeros", size, more), append(bytes.Clone(data), make([]byte, more)...))
+			mustFind(t, fs, mem, "000001.sst", fmt.Sprintf("size %d and %d zeros", size, more),
+				append(bytes.Clone(data), make([]byte, more)...))
 			again := slices.Concat(data, data[max(headerSize, len(data)-more):])
 			mustFind(t, fs, mem, "000001.sst", fmt.Sprintf("size %d and %d bytes again", size, more), again)
 		}
@@ -106,7 +107,8 @@ func TestStaleEndOfOneLife(t *testing.T) {
 	must(t, err)
 	must(t, file.Close())
 	late := raw(t, mem, name)
-	mustFind(t, fs, mem, name, "early end", slices.Concat(late[:segmentOffset(1)], early[segmentOffset(1):len(early)-sealSize], late[len(late)-sealSize:]))
+	mustFind(t, fs, mem, name, "early end",
+		slices.Concat(late[:segmentOffset(1)], early[segmentOffset(1):len(early)-sealSize], late[len(late)-sealSize:]))
 	mixed := slices.Concat(early[:len(early)-sealSize], late[len(early)-sealSize:])
 	mustFind(t, fs, mem, name, "early and late", mixed)
 }
@@ -251,7 +253,8 @@ func TestFramesChangePlaces(t *testing.T) {
 	fs, mem := newFS()
 	const name = "MANIFEST-000001"
 	data, plain, ends := framed(t, fs, mem, name, false)
-	head, first, second, rest := data[:headerSize], data[headerSize:ends[0]], data[ends[0]:ends[1]], data[ends[1]:]
+	head, first := data[:headerSize], data[headerSize:ends[0]]
+	second, rest := data[ends[0]:ends[1]], data[ends[1]:]
 	zeros := make([]byte, len(second))
 	for what, changed := range map[string][]byte{
 		"swapped":       slices.Concat(head, second, first, rest),

@@ -19,9 +19,9 @@ type Report struct {
 	PhysicalSize int64
 }
 
-// Verify authenticates every byte of a file and changes nothing. A byte that no tag covers is ErrNotAuthentic, also at the end of
-// an appended file, where a power cut may have left it: that is ErrTorn besides. With an error the report says what was found
-// until then.
+// Verify authenticates every byte of a file and changes nothing. A byte that no tag covers is
+// ErrNotAuthentic, also at the end of an appended file, where a power cut may have left it: that is ErrTorn
+// besides. With an error the report says what was found until then.
 func (fs *FS) Verify(path string) (Report, error) {
 	report := Report{Path: path, Kind: kindOf(fs.base.PathBase(path)), Algorithm: "none"}
 	base, err := fs.base.Open(path)
@@ -52,7 +52,8 @@ func (fs *FS) verifyFrames(base vfs.File, report *Report) error {
 	report.set(h)
 	report.LogicalSize = size
 	if err == errTornEnd {
-		return torn(report.Path, "its last bytes are no frame and were never declared synced: an interrupted write, or damage")
+		return torn(report.Path, "its last bytes are no frame and were never declared synced: an "+
+			"interrupted write, or damage")
 	}
 	if err == nil && size == 0 && bornWhole(fs.base.PathBase(report.Path)) {
 		return torn(report.Path, "it is cut in front of its first frame, or was never synced")

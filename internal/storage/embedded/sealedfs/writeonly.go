@@ -8,8 +8,8 @@ import (
 
 // writeOnly is the part of vfs.File that is the same for every file being written.
 //
-// It passes the descriptor through. Pebble only asks whether there is one: without, it neither preallocates nor uses
-// sync_file_range, and syncs whole files every 512 KiB instead.
+// It passes the descriptor through. Pebble only asks whether there is one: without, it neither preallocates
+// nor uses sync_file_range, and syncs whole files every 512 KiB instead.
 type writeOnly struct {
 	base vfs.File
 	path string

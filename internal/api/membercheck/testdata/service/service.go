@@ -11,7 +11,9 @@ import (
 
 type service struct{}
 
-func (s *service) createGrant(_ context.Context, _ *auth.Caller, in *kmsapi.CreateGrantRequest) (*kmsapi.CreateGrantResponse, error) {
+func (s *service) createGrant(
+	_ context.Context, _ *auth.Caller, in *kmsapi.CreateGrantRequest,
+) (*kmsapi.CreateGrantResponse, error) {
 	log.Println(in.KeyId, in.GranteePrincipal, in.RetiringPrincipal, in.Operations)
 	if c := in.Constraints; c != nil {
 		log.Println(c.EncryptionContextEquals)
@@ -22,14 +24,18 @@ func (s *service) createGrant(_ context.Context, _ *auth.Caller, in *kmsapi.Crea
 	return &kmsapi.CreateGrantResponse{}, nil
 }
 
-func (s *service) createKey(_ context.Context, _ *auth.Caller, in *kmsapi.CreateKeyRequest) (*kmsapi.CreateKeyResponse, error) {
+func (s *service) createKey(
+	_ context.Context, _ *auth.Caller, in *kmsapi.CreateKeyRequest,
+) (*kmsapi.CreateKeyResponse, error) {
 	metadata := kmsapi.KeyMetadata{}
 	log.Println(in.Description, in.KeySpec, in.KeyUsage, in.MultiRegion, in.Policy, metadata.Origin)
 	s.tags(in.Tags)
 	return &kmsapi.CreateKeyResponse{}, nil
 }
 
-func (s *service) tagResource(_ context.Context, _ *auth.Caller, in *kmsapi.TagResourceRequest) (*kmsapi.TagResourceOutput, error) {
+func (s *service) tagResource(
+	_ context.Context, _ *auth.Caller, in *kmsapi.TagResourceRequest,
+) (*kmsapi.TagResourceOutput, error) {
 	log.Println(in.KeyId)
 	s.tags(in.Tags)
 	return nil, nil
@@ -41,7 +47,9 @@ func (s *service) tags(tags []kmsapi.Tag) {
 	}
 }
 
-func (s *service) listAliases(_ context.Context, _ *auth.Caller, in *kmsapi.ListAliasesRequest) (*kmsapi.ListAliasesResponse, error) {
+func (s *service) listAliases(
+	_ context.Context, _ *auth.Caller, in *kmsapi.ListAliasesRequest,
+) (*kmsapi.ListAliasesResponse, error) {
 	log.Println(in.Limit, in.Marker)
 	return nil, nil
 }
