@@ -23,11 +23,14 @@ test: setup check build   ## everything that CI runs
 check:                    ## quick checks that need no build of the tests
 	@out=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$out" ]; then echo "gofmt is due for:"; echo "$$out"; exit 1; fi
 	$(GO) vet ./...
+	$(GO) tool -modfile=scripts/tools/go.mod staticcheck ./...
 	$(GO) run ./internal/api/gen -check
+	scripts/changelog.sh -check
 
 gen:                      ## write the generated files anew
 	$(GO) run ./internal/api/gen
 	$(GO) test ./internal/server -run TestCompatibilityPage -update
+	scripts/changelog.sh
 
 transcript: build setup   ## write docs/transcript.md anew: what `make run` shows
 	scripts/transcript.sh $(BINARY)

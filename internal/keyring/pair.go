@@ -158,6 +158,7 @@ func wipePrivate(private crypto.PrivateKey) {
 		wipeInts(append([]*big.Int{p.D, p.Precomputed.Dp, p.Precomputed.Dq, p.Precomputed.Qinv},
 			p.Primes...)...)
 	case *ecdsa.PrivateKey:
+		//lint:ignore SA1019 there is no other way to overwrite the key, and it is not used again
 		wipeInts(p.D)
 	case ed25519.PrivateKey:
 		clear(p)

@@ -64,7 +64,7 @@ func ecdsaDER(t *testing.T, r, s *big.Int) []byte {
 // TestECDSAForms are the cases that verifiers get wrong: numbers out of range, and encodings that are not DER.
 func TestECDSAForms(t *testing.T) {
 	for spec, order := range map[Spec]*big.Int{
-		"ECC_NIST_P256": Spec("ECC_NIST_P256").curve().Params().N, secgP256K1: secp256k1.S256().Params().N,
+		"ECC_NIST_P256": Spec("ECC_NIST_P256").curve().Params().N, secgP256K1: secp256k1.Params().N,
 	} {
 		private, err := generatePrivate(spec)
 		must(t, err)
