@@ -18,6 +18,9 @@ const direction = `
 	arn:
 	lockedmem:
 	strictjson:
+	template/document:
+	template: template/document
+	template/sam: template/document
 	attribute: strictjson
 	expression: attribute
 	partiql: expression attribute
