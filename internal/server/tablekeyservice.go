@@ -50,7 +50,7 @@ func (s *tableKeyService) Managed(ctx context.Context, account, region string) (
 func (s *tableKeyService) Describe(
 	ctx context.Context, caller *auth.Caller, keyID string,
 ) (engine.Key, error) {
-	described, err := s.kms.DescribeKey.Invoke(ctx, caller, &kmsapi.DescribeKeyRequest{KeyId: &keyID})
+	described, err := s.kms.DescribeKey.Call(ctx, caller, &kmsapi.DescribeKeyRequest{KeyId: &keyID})
 	if err != nil {
 		return engine.Key{}, err
 	}
@@ -77,7 +77,7 @@ func (s *tableKeyService) Generate(
 		return s.generateOwned(ctx, key, encryption)
 	}
 	name := grantName(id)
-	granted, err := s.kms.CreateGrant.Invoke(ctx, caller, &kmsapi.CreateGrantRequest{
+	granted, err := s.kms.CreateGrant.Call(ctx, caller, &kmsapi.CreateGrantRequest{
 		KeyId: new(key.ARN), Name: &name, GranteePrincipal: &caller.Via, RetiringPrincipal: &caller.Via,
 		Operations:  grantedOperations(),
 		Constraints: &kmsapi.GrantConstraints{EncryptionContextSubset: maps.Clone(encryption)},
@@ -86,7 +86,7 @@ func (s *tableKeyService) Generate(
 		return custody.TableKey{}, err
 	}
 	spec := "AES_256"
-	made, err := s.kms.GenerateDataKey.Invoke(ctx, caller, &kmsapi.GenerateDataKeyRequest{
+	made, err := s.kms.GenerateDataKey.Call(ctx, caller, &kmsapi.GenerateDataKeyRequest{
 		KeyId: new(key.ARN), KeySpec: &spec, EncryptionContext: maps.Clone(encryption),
 	})
 	if err != nil {
@@ -131,7 +131,7 @@ func (s *tableKeyService) Decrypt(
 		opened, err := s.keys.Decrypt(owned, ciphertext, encryption)
 		return opened.Plaintext, err
 	}
-	opened, err := s.kms.Decrypt.Invoke(ctx, caller,
+	opened, err := s.kms.Decrypt.Call(ctx, caller,
 		&kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: maps.Clone(encryption)})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,12 @@
 // that is permitted by itself. The path is the same for requests from the wire and for calls from one service
 // to another on a caller's behalf (P10). An operation cannot be bound without the function that names the
 // permissions it needs.
+//
+// What was permitted is what runs. A call is understood once, by its plan: the plan finds the objects that
+// the input names and names the permissions on exactly those; once they are granted, run is given what the
+// plan found, and looks up nothing by name again. A name, an alias or an ARN that comes to mean something
+// else in between, such as a table that is dropped and made anew, changes nothing of that: the call goes on
+// with the object that was permitted, or finds it gone.
 package service
 
 import (
@@ -25,11 +31,13 @@ import (
 // Record is what one call leaves behind for the trail. Needs is reused after Record returns.
 type Record struct {
 	Service, Operation string
-	ReadOnly           bool
 	Caller             *auth.Caller
 	Needs              *auth.Needs
-	Err                error
-	Part               bool // a part that was refused, of a call that leaves a record too
+	// Answer is what the trail may show of the answer; nil for a call that failed, and for operations that
+	// show nothing (see Showing).
+	Answer []auth.Parameter
+	Err    error
+	Part   bool // a part that was refused, of a call that leaves a record too
 }
 
 // Recorder keeps records. It must not block for long: it is called before the answer is sent.
@@ -44,29 +52,45 @@ type Path struct {
 	needs      sync.Pool
 }
 
-// Access names the permissions that a call needs, and notes what the trail may show of it. An error ends the
-// call; it is recorded like any other.
-type Access[In any] func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error
+// Plan finds what a call is about, names the permissions that this needs, and notes what the trail may show
+// of it. It changes nothing. An error ends the call; it is recorded like any other. P is a small value, which
+// is handed to Run as it is.
+type Plan[In, P any] func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (P, error)
 
-// Run does the work of an operation. Errors that a client may see are *api.Error.
-type Run[In, Out any] func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error)
+// Run does the work of an operation on what its plan found. Errors that a client may see are *api.Error.
+type Run[In, P, Out any] func(ctx context.Context, caller *auth.Caller, in *In, plan P) (*Out, error)
+
+// None is the plan of a call that is about nothing in particular, such as a list of everything.
+type None struct{}
 
 // Endpoint is one bound operation.
 type Endpoint[In, Out any] struct {
-	op     api.Operation[In, Out]
-	access Access[In]
-	run    Run[In, Out]
-	// in place of run; see BindParts
-	parts       func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error)
+	op api.Operation[In, Out]
+	// answer plans, asks for permission, and runs.
+	answer      func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error)
+	show        func(out *Out) []auth.Parameter
 	unsupported []string
 	lacking     string
 	refused     bool
 	path        *Path
 }
 
-// Bind ties an operation to the permissions it needs and to its handler.
-func Bind[In, Out any](op api.Operation[In, Out], access Access[In], run Run[In, Out]) *Endpoint[In, Out] {
-	return &Endpoint[In, Out]{op: op, access: access, run: run}
+// Bind ties an operation to its plan and to its handler.
+func Bind[In, P, Out any](
+	op api.Operation[In, Out], plan Plan[In, P], run Run[In, P, Out],
+) *Endpoint[In, Out] {
+	e := &Endpoint[In, Out]{op: op}
+	e.answer = func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*Out, error) {
+		planned, err := plan(ctx, caller, in, needs)
+		if err != nil {
+			return nil, err
+		}
+		if err := e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
+			return nil, err
+		}
+		return run(ctx, caller, in, planned)
+	}
+	return e
 }
 
 // Without lists the members that the handler does not honour, as dotted paths in the model's spelling. A
@@ -83,13 +107,17 @@ func (e *Endpoint[In, Out]) Lacking(what string) *Endpoint[In, Out] {
 	return e
 }
 
+// Showing says what the trail may show of an answer: for operations that change something what they made,
+// never item data, never key bytes (P9). It returns e.
+func (e *Endpoint[In, Out]) Showing(show func(out *Out) []auth.Parameter) *Endpoint[In, Out] {
+	e.show = show
+	return e
+}
+
 // Refuse binds an operation that is answered with one error, whoever asks.
 func Refuse[In, Out any](op api.Operation[In, Out], refusal *api.Error) *Endpoint[In, Out] {
-	e := Bind(op,
-		func(context.Context, *auth.Caller, *In, *auth.Needs) error { return refusal },
-		func(context.Context, *auth.Caller, *In) (*Out, error) { return nil, refusal })
-	e.refused = true
-	return e
+	answer := func(context.Context, *auth.Caller, *In, *auth.Needs) (*Out, error) { return nil, refusal }
+	return &Endpoint[In, Out]{op: op, answer: answer, refused: true}
 }
 
 // Unsupported are the members that the handler does not honour.
@@ -107,20 +135,39 @@ func (e *Endpoint[In, Out]) Missing() string {
 	return missing
 }
 
-// Refused says whether the operation is bound only to be refused.
+// Refused reports whether the operation is bound only to be refused.
 func (e *Endpoint[In, Out]) Refused() bool { return e.refused }
 
-// Invoke runs the operation for caller: validate, authorise, run, record. A panic below it becomes an
+// Invoke is Call for callers that do not know the operation's shapes, such as a template that names it: in is
+// a pointer to the input, and what it returns, if there is no error, a pointer to the output.
+func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in any) (any, error) {
+	input, ok := in.(*In)
+	if !ok {
+		return nil, fmt.Errorf("%s:%s takes a %T, not a %T", e.op.Service, e.op.Name, input, in)
+	}
+	out, err := e.Call(ctx, caller, input)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Call runs the operation for caller: validate, plan, authorise, run, record. A panic below it becomes an
 // internal error.
-func (e *Endpoint[In, Out]) Invoke(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+func (e *Endpoint[In, Out]) Call(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
 	needs := e.path.takeNeeds()
 	out, err := e.guarded(ctx, caller, in, needs)
-	e.path.Recorder.Record(Record{
-		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller, Needs: needs,
-		Err: err,
-	})
+	r := e.record(caller, needs, err)
+	if e.show != nil && err == nil {
+		r.Answer = e.show(out)
+	}
+	e.path.Recorder.Record(r)
 	e.path.returnNeeds(needs)
 	return out, err
+}
+
+func (e *Endpoint[In, Out]) record(caller *auth.Caller, needs *auth.Needs, err error) Record {
+	return Record{Service: e.op.Service, Operation: e.op.Name, Caller: caller, Needs: needs, Err: err}
 }
 
 func (e *Endpoint[In, Out]) guarded(
@@ -140,16 +187,7 @@ func (e *Endpoint[In, Out]) guarded(
 			return nil, err
 		}
 	}
-	if err = e.access(ctx, caller, in, needs); err != nil {
-		return nil, err
-	}
-	if err = e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
-		return nil, err
-	}
-	if e.parts != nil {
-		return e.parts(ctx, caller, in, needs)
-	}
-	return e.run(ctx, caller, in)
+	return e.answer(ctx, caller, in, needs)
 }
 
 // ServeJSON reads the input from r, invokes the operation and appends the output to dst.
@@ -164,7 +202,7 @@ func (e *Endpoint[In, Out]) ServeJSON(
 	if err != nil {
 		return dst, e.unreadable(caller, err)
 	}
-	out, err := e.Invoke(ctx, caller, in)
+	out, err := e.Call(ctx, caller, in)
 	if err != nil {
 		return dst, err
 	}
@@ -174,10 +212,7 @@ func (e *Endpoint[In, Out]) ServeJSON(
 // unreadable records a call whose input could not even be read (P9), and gives back why.
 func (e *Endpoint[In, Out]) unreadable(caller *auth.Caller, err error) error {
 	err = &InputError{Cause: err}
-	e.path.Recorder.Record(Record{
-		Service: e.op.Service, Operation: e.op.Name, ReadOnly: e.op.ReadOnly, Caller: caller,
-		Needs: new(auth.Needs), Err: err,
-	})
+	e.path.Recorder.Record(e.record(caller, new(auth.Needs), err))
 	return err
 }
 
@@ -205,7 +240,7 @@ func (e *Endpoint[In, Out]) ServeForm(
 	if err := e.op.ReadForm(form, in); err != nil {
 		return dst, e.unreadable(caller, err)
 	}
-	out, err := e.Invoke(ctx, caller, in)
+	out, err := e.Call(ctx, caller, in)
 	if err != nil {
 		return dst, err
 	}

@@ -21,9 +21,12 @@ type input struct{ name, title string }
 
 type output struct{ greeting string }
 
+// person is the plan of a greeting.
+type person struct{ name string }
+
 func greet() api.Operation[input, output] {
 	return api.Operation[input, output]{
-		Service: "greeter", Name: "Greet", ReadOnly: true,
+		Service: "greeter", Name: "Greet",
 		Read: func(r *strictjson.Reader, in *input) error {
 			s, err := r.ReadString()
 			in.name = string(s)
@@ -90,25 +93,25 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(c.Close)
 	s := &stage{book: &book{}}
 	path := &Path{Authorizer: authorizer.New(authorizer.RootOnly{}, c), Recorder: s.book}
-	access := func(_ context.Context, _ *auth.Caller, in *input, needs *auth.Needs) error {
+	plan := func(_ context.Context, _ *auth.Caller, in *input, needs *auth.Needs) (person, error) {
 		needs.Note("name", in.name)
 		needs.Add(auth.Need{Action: "greeter:Greet", Resource: "*"})
 		if in.name == "nobody" {
-			return &api.Error{Code: "ResourceNotFoundException", Message: "no such name"}
+			return person{}, &api.Error{Code: "ResourceNotFoundException", Message: "no such name"}
 		}
-		return nil
+		return person{in.name}, nil
 	}
-	run := func(_ context.Context, _ *auth.Caller, in *input) (*output, error) {
+	run := func(_ context.Context, _ *auth.Caller, _ *input, who person) (*output, error) {
 		s.count()
-		switch in.name {
+		switch who.name {
 		case "trouble":
 			panic("unexpected trouble")
 		case "full":
 			return nil, errors.New("disk full")
 		}
-		return &output{"hello " + in.name}, nil
+		return &output{"hello " + who.name}, nil
 	}
-	s.endpoint = Bind(greet(), access, run).Without("Title")
+	s.endpoint = Bind(greet(), plan, run).Without("Title")
 	s.table = NewTable("greeter", path, s.endpoint)
 	return s
 }
@@ -144,7 +147,7 @@ func TestEveryCallIsCheckedAndRecorded(t *testing.T) {
 		{"a panic", rootCaller(), input{name: "trouble"}, "InternalFailure", 1, "greeter:Greet root name=trouble InternalFailure"},
 	} {
 		s := newStage(t)
-		out, err := s.endpoint.Invoke(context.Background(), tt.caller, &tt.in)
+		out, err := s.endpoint.Call(context.Background(), tt.caller, &tt.in)
 		if CodeOf(err) != tt.code || (err == nil) != (out != nil) || s.ran != tt.ran || s.book.last() != tt.record {
 			t.Errorf("%s: %v %v, ran %d times, recorded %q", tt.why, out, err, s.ran, s.book.last())
 		}
@@ -156,7 +159,7 @@ func TestEveryCallIsCheckedAndRecorded(t *testing.T) {
 
 func TestAPanicKeepsItsStack(t *testing.T) {
 	s := newStage(t)
-	_, err := s.endpoint.Invoke(context.Background(), rootCaller(), &input{name: "trouble"})
+	_, err := s.endpoint.Call(context.Background(), rootCaller(), &input{name: "trouble"})
 	var bug *PanicError
 	if !errors.As(err, &bug) || !strings.Contains(string(bug.Stack), "newStage") || bug.Operation != "greeter:Greet" {
 		t.Errorf("%v", err)
@@ -206,7 +209,7 @@ func TestCallsDoNotShareNotes(t *testing.T) {
 			for i := range 200 {
 				c := rootCaller()
 				c.ARN = fmt.Sprintf("caller-%d-%d", w, i)
-				if _, err := s.endpoint.Invoke(context.Background(), c, &input{name: c.ARN}); err != nil {
+				if _, err := s.endpoint.Call(context.Background(), c, &input{name: c.ARN}); err != nil {
 					t.Error(err)
 				}
 			}
@@ -218,5 +221,58 @@ func TestCallsDoNotShareNotes(t *testing.T) {
 		if len(fields) < 3 || fields[2] != "name="+fields[1] {
 			t.Fatalf("%q", entry)
 		}
+	}
+}
+
+// deciding is an authorizer that does something before it permits everything.
+type deciding func()
+
+func (d deciding) Authorize(context.Context, *auth.Caller, *auth.Needs) error {
+	d()
+	return nil
+}
+
+// TestWhatWasPermittedIsWhatRuns: what an input says after its permissions were asked for is nobody's business any more.
+func TestWhatWasPermittedIsWhatRuns(t *testing.T) {
+	s := newStage(t)
+	in := &input{name: "ada"}
+	s.endpoint.path.Authorizer = deciding(func() { in.name = "eve" })
+	out, err := s.endpoint.Call(context.Background(), stranger(), in)
+	if err != nil || out.greeting != "hello ada" {
+		t.Errorf("%v %v", out, err)
+	}
+}
+
+// TestInvoke: a caller that does not know the operation's shapes goes down the same path.
+func TestInvoke(t *testing.T) {
+	s := newStage(t)
+	bound, _ := s.table.Lookup("Greet")
+	out, err := bound.Invoke(context.Background(), rootCaller(), &input{name: "ada"})
+	if greeted, ok := out.(*output); !ok || err != nil || greeted.greeting != "hello ada" ||
+		s.book.last() != "greeter:Greet root name=ada" {
+		t.Errorf("%v %v, recorded %q", out, err, s.book.last())
+	}
+	if out, err := bound.Invoke(context.Background(), stranger(), &input{name: "ada"}); out != nil || CodeOf(err) != "AccessDenied" {
+		t.Errorf("a stranger: %v %v", out, err)
+	}
+	if out, err := bound.Invoke(context.Background(), rootCaller(), input{name: "ada"}); out != nil || err == nil ||
+		err.Error() != "greeter:Greet takes a *service.input, not a service.input" || s.ran != 1 {
+		t.Errorf("a wrong input: %v %v, ran %d times", out, err, s.ran)
+	}
+}
+
+// TestShowing: the record shows of an answer what the operation lets it, and of no answer nothing.
+func TestShowing(t *testing.T) {
+	s := newStage(t)
+	var shown []string
+	s.endpoint.path.Recorder = recorderFunc(func(r Record) { shown = append(shown, fmt.Sprint(r.Answer)) })
+	for range 2 {
+		for _, name := range []string{"ada", "nobody"} {
+			_, _ = s.endpoint.Call(context.Background(), rootCaller(), &input{name: name})
+		}
+		s.endpoint.Showing(func(out *output) []auth.Parameter { return []auth.Parameter{{Name: "greeting", Value: out.greeting}} })
+	}
+	if want := []string{"[]", "[]", "[{greeting hello ada}]", "[]"}; !slices.Equal(shown, want) {
+		t.Errorf("the records show %q, want %q", shown, want)
 	}
 }

@@ -20,34 +20,34 @@ func newChoir(t *testing.T) *stage {
 	c := clock.New()
 	t.Cleanup(c.Close)
 	s := &stage{book: &book{}}
-	names := func(in *input) []string { return strings.Fields(in.name) }
-	note := func(_ context.Context, _ *auth.Caller, in *input, needs *auth.Needs) error {
-		needs.Note("names", names(in))
-		return nil
-	}
-	parts := Parts[input]{
-		Count: func(in *input) int { return len(names(in)) },
-		Access: func(_ context.Context, _ *auth.Caller, in *input, part int, needs *auth.Needs) error {
-			name := names(in)[part]
-			needs.Note("name", name)
-			needs.Add(auth.Need{Action: "greeter:Greet", Resource: "arn:aws:greeter::" + strings.Split(name, "-")[0] + ":name"})
-			if name == "nobody" {
+	parts := Parts[input, person]{
+		Plan: func(_ context.Context, _ *auth.Caller, in *input, needs *auth.Needs) (people []person, err error) {
+			needs.Note("names", strings.Fields(in.name))
+			for _, name := range strings.Fields(in.name) {
+				people = append(people, person{name})
+			}
+			return people, nil
+		},
+		Need: func(_ context.Context, _ *auth.Caller, _ *input, who person, needs *auth.Needs) error {
+			needs.Note("name", who.name)
+			needs.Add(auth.Need{Action: "greeter:Greet", Resource: "arn:aws:greeter::" + strings.Split(who.name, "-")[0] + ":name"})
+			if who.name == "nobody" {
 				return &api.Error{Code: "ResourceNotFoundException", Message: "no such name"}
 			}
 			return nil
 		},
 	}
-	run := func(_ context.Context, _ *auth.Caller, in *input, refused []*auth.DeniedError) (*output, error) {
+	run := func(_ context.Context, _ *auth.Caller, _ *input, people []person, refused []*auth.DeniedError) (*output, error) {
 		s.count()
 		var greeted []string
-		for i, name := range names(in) {
+		for i, who := range people {
 			if refused[i] == nil {
-				greeted = append(greeted, name)
+				greeted = append(greeted, who.name)
 			}
 		}
 		return &output{strings.Join(greeted, " ")}, nil
 	}
-	s.endpoint = BindParts(greet(), note, parts, run)
+	s.endpoint = BindParts(greet(), parts, run)
 	s.table = NewTable("greeter", &Path{Authorizer: authorizer.New(authorizer.RootOnly{}, c), Recorder: s.book}, s.endpoint)
 	return s
 }
@@ -75,7 +75,7 @@ func TestPartsArePermittedOneByOne(t *testing.T) {
 		{rootCaller(), "", "", "ValidationException", 0, []string{"greeter:Greet root  ValidationException"}},
 	} {
 		s := newChoir(t)
-		out, err := s.endpoint.Invoke(context.Background(), tt.caller, &input{name: tt.names})
+		out, err := s.endpoint.Call(context.Background(), tt.caller, &input{name: tt.names})
 		greeted := ""
 		if out != nil {
 			greeted = out.greeting
@@ -98,7 +98,7 @@ func TestUndecidedParts(t *testing.T) {
 	s := newChoir(t)
 	s.endpoint.path.Authorizer = undecided{}
 	// Calls without needs would pass: the call as a whole is decided first, by the same authorizer.
-	out, err := s.endpoint.Invoke(context.Background(), rootCaller(), &input{name: "123456789012-ada"})
+	out, err := s.endpoint.Call(context.Background(), rootCaller(), &input{name: "123456789012-ada"})
 	if out != nil || err == nil || s.ran != 0 || len(s.book.entries) != 1 {
 		t.Errorf("%v %v, ran %d times, recorded %q", out, err, s.ran, s.book.entries)
 	}
@@ -113,7 +113,7 @@ func TestPartsInTheRecord(t *testing.T) {
 			shown = append(shown, fmt.Sprint(r.Part, " ", need.Resource, " ", need.Context == nil))
 		}
 	})
-	if _, err := s.endpoint.Invoke(context.Background(), rootCaller(), &input{name: "123456789012-ada 999999999999-bob"}); err != nil {
+	if _, err := s.endpoint.Call(context.Background(), rootCaller(), &input{name: "123456789012-ada 999999999999-bob"}); err != nil {
 		t.Fatal(err)
 	}
 	if want := []string{"true arn:aws:greeter::999999999999:name true",

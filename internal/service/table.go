@@ -11,6 +11,8 @@ import (
 // Bound is an operation of any shapes, as the wire sees it.
 type Bound interface {
 	OperationName() string
+	// Invoke runs the operation for calls from other services; see Endpoint.Invoke.
+	Invoke(ctx context.Context, caller *auth.Caller, in any) (any, error)
 	ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error)
 	ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error)
 	Unsupported() []string

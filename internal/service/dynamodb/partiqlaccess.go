@@ -151,40 +151,46 @@ func (s *Service) executeStatementAccess(
 	return nil
 }
 
-// batchExecuteStatementAccess needs nothing: the statements are permitted one by one. It notes the tables of
-// those that mean something.
-func batchExecuteStatementAccess(
+// batchedStatement is one statement of a batch: what it means, or why it means nothing.
+type batchedStatement struct {
+	given   *dynamodbapi.BatchStatementRequest
+	checked *partiql.Checked // nil if it means nothing
+	refusal error
+}
+
+// planStatements reads the statements. The batch as a whole needs nothing: the statements are permitted one
+// by one. It notes the tables of those that mean something.
+func planStatements(
 	_ context.Context, _ *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs,
-) error {
+) ([]batchedStatement, error) {
 	var tables []string
+	parts := make([]batchedStatement, len(in.Statements))
 	for i := range in.Statements {
-		if statement, err := readStatement(in.Statements[i].Statement,
-			in.Statements[i].Parameters); err == nil {
-			tables = append(tables, statement.Table)
+		given := &in.Statements[i]
+		parts[i].given = given
+		parts[i].checked, parts[i].refusal = readStatement(given.Statement, given.Parameters)
+		if parts[i].refusal == nil {
+			tables = append(tables, parts[i].checked.Table)
 		}
 	}
 	needs.Note("tableNames", distinct(tables))
-	return nil
+	return parts, nil
 }
 
-func countStatements(in *dynamodbapi.BatchExecuteStatementInput) int { return len(in.Statements) }
-
-// batchedStatementAccess needs the permissions of one statement, if it means something. A statement whose
-// table cannot be named reaches none, and is refused when it is run.
-func (s *Service) batchedStatementAccess(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, part int,
-	needs *auth.Needs,
+// needStatement needs the permissions of one statement, if it means something. A statement whose table cannot
+// be named reaches none, and is refused when it is run.
+func (s *Service) needStatement(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput,
+	part batchedStatement, needs *auth.Needs,
 ) error {
-	given := &in.Statements[part]
-	statement, err := readStatement(given.Statement, given.Parameters)
-	if err != nil {
+	if part.refusal != nil {
 		return nil
 	}
-	if _, err := tableName(caller, &statement.Table); err != nil {
+	if _, err := tableName(caller, &part.checked.Table); err != nil {
 		return nil
 	}
 	n := &statementNeeds{service: s, caller: caller, capacity: in.ReturnConsumedCapacity}
-	if err := n.add(statement, given.ReturnValuesOnConditionCheckFailure); err != nil {
+	if err := n.add(part.checked, part.given.ReturnValuesOnConditionCheckFailure); err != nil {
 		return err
 	}
 	n.ask(needs)

@@ -14,25 +14,21 @@ import (
 )
 
 // batchExecuteStatement runs the statements that the caller may run; refused says of the others why not.
-func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller,
-	in *dynamodbapi.BatchExecuteStatementInput, refused []*auth.DeniedError) (
-	*dynamodbapi.BatchExecuteStatementOutput, error,
-) {
-	statements, refusals := make([]*partiql.Checked, len(in.Statements)), make([]error, len(in.Statements))
-	for i := range in.Statements {
-		statements[i], refusals[i] = readStatement(in.Statements[i].Statement, in.Statements[i].Parameters)
-	}
-	if err := checkMix("BatchExecuteStatement", statements); err != nil {
+func (s *Service) batchExecuteStatement(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput,
+	parts []batchedStatement, refused []*auth.DeniedError,
+) (*dynamodbapi.BatchExecuteStatementOutput, error) {
+	if err := checkMix("BatchExecuteStatement", statementsOf(parts)); err != nil {
 		return nil, err
 	}
 	out, cost := &dynamodbapi.BatchExecuteStatementOutput{
-		Responses: make([]dynamodbapi.BatchStatementResponse, len(statements)),
+		Responses: make([]dynamodbapi.BatchStatementResponse, len(parts)),
 	}, &tally{}
-	for i, statement := range statements {
+	for i, part := range parts {
 		response := &out.Responses[i]
-		err := refusals[i]
+		err := part.refusal
 		if err == nil {
-			response.TableName = &statement.Table
+			response.TableName = &part.checked.Table
 		}
 		if refused[i] != nil {
 			response.Error = &dynamodbapi.BatchStatementError{Code: pointer(accessReason),
@@ -40,18 +36,26 @@ func (s *Service) batchExecuteStatement(ctx context.Context, caller *auth.Caller
 			continue
 		}
 		if err == nil {
-			response.Item, err = s.executeInBatch(ctx, caller, statement, &in.Statements[i], cost)
+			response.Item, err = s.executeInBatch(ctx, caller, part, cost)
 		}
 		if err == nil {
 			continue
 		}
-		if response.Error, err = batchError(err,
-			in.Statements[i].ReturnValuesOnConditionCheckFailure); err != nil {
+		if response.Error, err = batchError(err, part.given.ReturnValuesOnConditionCheckFailure); err != nil {
 			return nil, err
 		}
 	}
 	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
 	return out, nil
+}
+
+// statementsOf are the statements that mean something, nil in the place of the others.
+func statementsOf(parts []batchedStatement) []*partiql.Checked {
+	statements := make([]*partiql.Checked, len(parts))
+	for i := range parts {
+		statements[i] = parts[i].checked
+	}
+	return statements
 }
 
 // accessReason is the code of a statement in a batch that the caller may not run.
@@ -74,9 +78,9 @@ func checkMix(operation string, statements []*partiql.Checked) error {
 
 // executeInBatch runs one statement on its own.
 func (s *Service) executeInBatch(
-	ctx context.Context, caller *auth.Caller, statement *partiql.Checked,
-	in *dynamodbapi.BatchStatementRequest, cost *tally,
+	ctx context.Context, caller *auth.Caller, part batchedStatement, cost *tally,
 ) (attribute.Item, error) {
+	statement := part.checked
 	if statement.Kind == partiql.Exists {
 		return nil, invalid(existsOutside)
 	}
@@ -85,7 +89,7 @@ func (s *Service) executeInBatch(
 		return nil, err
 	}
 	if statement.Kind == partiql.Select {
-		return s.selectInBatch(ctx, t, statement, isTrue(in.ConsistentRead), cost)
+		return s.selectInBatch(ctx, t, statement, isTrue(part.given.ConsistentRead), cost)
 	}
 	item, change, err := s.executeWrite(ctx, t, statement)
 	if err == nil {

@@ -56,10 +56,11 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path. In credential scopes streams have the database's name.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.Bind(dynamodbstreamsapi.ListStreams(), listStreamsAccess, s.listStreams),
-		service.Bind(dynamodbstreamsapi.DescribeStream(), s.describeStreamAccess, s.describeStream),
-		service.Bind(dynamodbstreamsapi.GetShardIterator(), s.getShardIteratorAccess, s.getShardIterator),
-		service.Bind(dynamodbstreamsapi.GetRecords(), s.getRecordsAccess, s.getRecords),
+		service.BindAccess(dynamodbstreamsapi.ListStreams(), listStreamsAccess, s.listStreams),
+		service.BindAccess(dynamodbstreamsapi.DescribeStream(), s.describeStreamAccess, s.describeStream),
+		service.BindAccess(dynamodbstreamsapi.GetShardIterator(), s.getShardIteratorAccess,
+			s.getShardIterator),
+		service.BindAccess(dynamodbstreamsapi.GetRecords(), s.getRecordsAccess, s.getRecords),
 	)
 }
 

@@ -25,13 +25,13 @@ func onPrincipal[In, Out any](
 	describe func(*In, *call),
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	return service.Bind(op, accessPrincipal(s, op.Name, kind, name, describe),
+	return service.BindAccess(op, accessPrincipal(s, op.Name, kind, name, describe),
 		runPrincipal(s, op.Name, kind, name, run))
 }
 
 func accessPrincipal[In any](
 	s *Service, operation string, kind identity.Kind, name func(*In) **string, describe func(*In, *call),
-) service.Access[In] {
+) func(context.Context, *auth.Caller, *In, *auth.Needs) error {
 	return func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
 		member := name(in)
 		if *member == nil {
@@ -56,7 +56,7 @@ func accessPrincipal[In any](
 func runPrincipal[In, Out any](
 	s *Service, operation string, kind identity.Kind, name func(*In) **string,
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
-) service.Run[In, Out] {
+) func(context.Context, *auth.Caller, *In) (*Out, error) {
 	return func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
 		p, err := s.directory.FindARN(kind, **name(in))
 		if err == nil {
@@ -120,13 +120,14 @@ func onPolicy[In, Out any](
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: named, Context: c})
 		return nil
 	}
-	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-		p, err := s.directory.Policy(caller.Account, *name(in))
-		if err != nil {
-			return nil, translate(err)
-		}
-		return answered(run(ctx, caller, p, in))
-	})
+	return service.BindAccess(op, access,
+		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+			p, err := s.directory.Policy(caller.Account, *name(in))
+			if err != nil {
+				return nil, translate(err)
+			}
+			return answered(run(ctx, caller, p, in))
+		})
 }
 
 func checkPolicyARN(name string) error {
@@ -151,9 +152,10 @@ func onNew[In, Out any](
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: resource(caller.Account, in), Context: c})
 		return nil
 	}
-	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-		return answered(run(ctx, caller.Account, in))
-	})
+	return service.BindAccess(op, access,
+		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+			return answered(run(ctx, caller.Account, in))
+		})
 }
 
 // onAccount binds an operation that concerns the account as a whole.

@@ -42,7 +42,7 @@ func (s *Service) bindKeys() []service.Bound {
 				in *iamapi.DeleteAccessKeyRequest) (*iamapi.DeleteAccessKeyOutput, error) {
 				return &iamapi.DeleteAccessKeyOutput{}, s.directory.DeleteKey(ctx, p, *in.AccessKeyId)
 			}),
-		service.Bind(iamapi.GetAccessKeyLastUsed(), s.lastUsedAccess, s.keyLastUsed),
+		service.BindAccess(iamapi.GetAccessKeyLastUsed(), s.lastUsedAccess, s.keyLastUsed),
 	}
 }
 

@@ -111,7 +111,7 @@ func onProvider[In, Out any](
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: named, Context: c})
 		return nil
 	}
-	return service.Bind(op, access, func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
+	return service.BindAccess(op, access, func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
 		p, err := s.directory.Provider(*name(in))
 		if err != nil {
 			return nil, translate(err)

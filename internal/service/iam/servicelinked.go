@@ -46,7 +46,8 @@ func (s *Service) bindServiceLinked() []service.Bound {
 		onPrincipal(s, iamapi.DeleteServiceLinkedRole(), identity.Role,
 			func(in *iamapi.DeleteServiceLinkedRoleRequest) **string { return &in.RoleName }, nil,
 			s.deleteServiceLinked),
-		service.Bind(iamapi.GetServiceLinkedRoleDeletionStatus(), deletionStatusAccess, s.deletionStatus),
+		service.BindAccess(iamapi.GetServiceLinkedRoleDeletionStatus(), deletionStatusAccess,
+			s.deletionStatus),
 	}
 }
 

@@ -17,13 +17,13 @@ import (
 func (s *Service) bindSimulator() []service.Bound {
 	return []service.Bound{
 		onAccount(iamapi.SimulateCustomPolicy(), simulateCustom).Without("ResourceHandlingOption"),
-		service.Bind(iamapi.SimulatePrincipalPolicy(),
+		service.BindAccess(iamapi.SimulatePrincipalPolicy(),
 			onSource("SimulatePrincipalPolicy", func(in *iamapi.SimulatePrincipalPolicyRequest) *string {
 				return in.PolicySourceArn
 			}),
 			s.simulatePrincipal).Without("ResourceHandlingOption"),
 		onAccount(iamapi.GetContextKeysForCustomPolicy(), contextKeysOfCustom),
-		service.Bind(iamapi.GetContextKeysForPrincipalPolicy(),
+		service.BindAccess(iamapi.GetContextKeysForPrincipalPolicy(),
 			onSource("GetContextKeysForPrincipalPolicy",
 				func(in *iamapi.GetContextKeysForPrincipalPolicyRequest) *string {
 					return in.PolicySourceArn
@@ -33,7 +33,9 @@ func (s *Service) bindSimulator() []service.Bound {
 }
 
 // onSource is the access of an operation on the policies of a principal, which it names by its ARN.
-func onSource[In any](operation string, name func(*In) *string) service.Access[In] {
+func onSource[In any](
+	operation string, name func(*In) *string,
+) func(context.Context, *auth.Caller, *In, *auth.Needs) error {
 	return func(_ context.Context, _ *auth.Caller, in *In, needs *auth.Needs) error {
 		named := *name(in)
 		needs.Note("policySourceArn", named)

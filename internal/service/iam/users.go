@@ -71,7 +71,7 @@ func (s *Service) bindGetUser() service.Bound {
 		}
 		return accessNamed(ctx, caller, in, needs)
 	}
-	return service.Bind(iamapi.GetUser(), access,
+	return service.BindAccess(iamapi.GetUser(), access,
 		func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest) (*iamapi.GetUserResponse,
 			error) {
 			if in.UserName == nil {

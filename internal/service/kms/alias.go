@@ -16,9 +16,9 @@ import (
 
 func (s *Service) bindAliases() []service.Bound {
 	return []service.Bound{
-		service.Bind(kmsapi.CreateAlias(), s.createAliasAccess, s.createAlias),
-		service.Bind(kmsapi.UpdateAlias(), s.updateAliasAccess, s.updateAlias),
-		service.Bind(kmsapi.DeleteAlias(), s.deleteAliasAccess, s.deleteAlias),
+		service.BindAccess(kmsapi.CreateAlias(), s.createAliasAccess, s.createAlias),
+		service.BindAccess(kmsapi.UpdateAlias(), s.updateAliasAccess, s.updateAlias),
+		service.BindAccess(kmsapi.DeleteAlias(), s.deleteAliasAccess, s.deleteAlias),
 		onAccount(kmsapi.ListAliases(), nil, s.listAliases),
 	}
 }

@@ -43,17 +43,18 @@ func onKey[In, Out any](
 			missing:  rule.missing,
 		}, needs))
 	}
-	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-		key, err := s.pinned(caller, *rule.id(in))
-		if err != nil {
-			return nil, translate(err)
-		}
-		out, err := run(ctx, caller, key, in)
-		if err != nil {
-			return nil, translate(err)
-		}
-		return out, nil
-	})
+	return service.BindAccess(op, access,
+		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+			key, err := s.pinned(caller, *rule.id(in))
+			if err != nil {
+				return nil, translate(err)
+			}
+			out, err := run(ctx, caller, key, in)
+			if err != nil {
+				return nil, translate(err)
+			}
+			return out, nil
+		})
 }
 
 func bound[In any](check func(*In) error, in *In) func() error {
@@ -193,11 +194,12 @@ func onAccount[In, Out any](
 		needs.Add(auth.Need{Action: "kms:" + op.Name, Resource: "*", Context: c})
 		return nil
 	}
-	return service.Bind(op, access, func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-		out, err := run(ctx, caller, in)
-		if err != nil {
-			return nil, translate(err)
-		}
-		return out, nil
-	})
+	return service.BindAccess(op, access,
+		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
+			out, err := run(ctx, caller, in)
+			if err != nil {
+				return nil, translate(err)
+			}
+			return out, nil
+		})
 }

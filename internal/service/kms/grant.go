@@ -14,8 +14,8 @@ import (
 )
 
 func (s *Service) bindGrants() []service.Bound {
-	s.CreateGrant = service.Bind(kmsapi.CreateGrant(), s.createGrantAccess, s.createGrant)
-	s.RetireGrant = service.Bind(kmsapi.RetireGrant(), s.retireGrantAccess, s.retireGrant)
+	s.CreateGrant = service.BindAccess(kmsapi.CreateGrant(), s.createGrantAccess, s.createGrant)
+	s.RetireGrant = service.BindAccess(kmsapi.RetireGrant(), s.retireGrantAccess, s.retireGrant)
 	return []service.Bound{
 		s.CreateGrant, s.RetireGrant,
 		onKey(s, kmsapi.ListGrants(), keyRule[kmsapi.ListGrantsRequest]{
@@ -24,7 +24,7 @@ func (s *Service) bindGrants() []service.Bound {
 				c.setBool("kms:grantisforawsresource", forService(c.caller))
 			},
 		}, s.listGrants),
-		service.Bind(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
+		service.BindAccess(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
 		onAccount(kmsapi.ListRetirableGrants(), nil, s.listRetirable),
 	}
 }

@@ -23,7 +23,7 @@ func (s *Service) bindManagement() []service.Bound {
 	}, describeKey)
 	return []service.Bound{
 		s.DescribeKey,
-		service.Bind(kmsapi.CreateKey(), s.createKeyAccess, s.createKey).Without("CustomKeyStoreId",
+		service.BindAccess(kmsapi.CreateKey(), s.createKeyAccess, s.createKey).Without("CustomKeyStoreId",
 			"XksKeyId"),
 		onAccount(kmsapi.ListKeys(), nil, s.listKeys),
 		onKey(s, kmsapi.EnableKey(), keyRule[kmsapi.EnableKeyRequest]{

@@ -13,8 +13,8 @@ import (
 
 func (s *Service) bindReplicas() []service.Bound {
 	return []service.Bound{
-		service.Bind(kmsapi.ReplicateKey(), s.replicateAccess, s.replicate),
-		service.Bind(kmsapi.UpdatePrimaryRegion(), s.updatePrimaryAccess, s.updatePrimary),
+		service.BindAccess(kmsapi.ReplicateKey(), s.replicateAccess, s.replicate),
+		service.BindAccess(kmsapi.UpdatePrimaryRegion(), s.updatePrimaryAccess, s.updatePrimary),
 	}
 }
 

@@ -43,8 +43,8 @@ func (s *Service) bindUse() []service.Bound {
 				c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
 			},
 		}, s.generateSealedDataKey)
-	s.Decrypt = service.Bind(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient")
-	s.ReEncrypt = service.Bind(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt)
+	s.Decrypt = service.BindAccess(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient")
+	s.ReEncrypt = service.BindAccess(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt)
 	random := onAccount(kmsapi.GenerateRandom(), nil, generateRandom).Without("CustomKeyStoreId", "Recipient")
 	return []service.Bound{s.Encrypt, s.GenerateDataKey, sealedOnly, s.Decrypt, s.ReEncrypt, random}
 }

@@ -53,17 +53,19 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{directory: o.Directory, accounts: o.Accounts, path: o.Path, clock: o.Clock,
 		issuers: o.Issuers}
-	s.AssumeRole = service.Bind(stsapi.AssumeRole(), s.assumeRoleAccess, s.assumeRole).
+	s.AssumeRole = service.BindAccess(stsapi.AssumeRole(), s.assumeRoleAccess, s.assumeRole).
 		Without("SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts")
 	s.table = service.NewTable("sts", o.Path,
 		s.AssumeRole,
-		service.Bind(stsapi.GetCallerIdentity(), noNeed[stsapi.GetCallerIdentityRequest], getCallerIdentity),
-		service.Bind(stsapi.GetSessionToken(), mayHaveSession, s.getSessionToken).Without("SerialNumber",
+		service.BindAccess(stsapi.GetCallerIdentity(), noNeed[stsapi.GetCallerIdentityRequest],
+			getCallerIdentity),
+		service.BindAccess(stsapi.GetSessionToken(), mayHaveSession,
+			s.getSessionToken).Without("SerialNumber",
 			"TokenCode"),
-		service.Bind(stsapi.GetAccessKeyInfo(), keyInfoAccess, s.keyInfo),
-		service.Bind(stsapi.AssumeRoleWithWebIdentity(), s.webIdentityAccess,
+		service.BindAccess(stsapi.GetAccessKeyInfo(), keyInfoAccess, s.keyInfo),
+		service.BindAccess(stsapi.AssumeRoleWithWebIdentity(), s.webIdentityAccess,
 			s.assumeRoleWithWebIdentity).Without("ProviderId"),
-		service.Bind(stsapi.DecodeAuthorizationMessage(), decodeAccess, decode),
+		service.BindAccess(stsapi.DecodeAuthorizationMessage(), decodeAccess, decode),
 		refused(stsapi.AssumeRoleWithSAML()), refused(stsapi.AssumeRoot()),
 		refused(stsapi.GetDelegatedAccessToken()), refused(stsapi.GetFederationToken()),
 		refused(stsapi.GetWebIdentityToken()),
