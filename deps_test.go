@@ -36,7 +36,7 @@ const direction = `
 	auth/authorizer: auth auth/policy arn clock
 	identity: auth auth/authorizer auth/policy auth/sigv4 arn clock lockedmem seal/envelope
 	trail: auth service clock strictjson
-	trail/history: trail seal lockedmem keyring/tablekeys storage storage/embedded/sealedfs
+	trail/history: trail seal lockedmem tablekeys storage storage/embedded/sealedfs
 	service: api attribute auth strictjson
 
 	storage:
@@ -52,9 +52,9 @@ const direction = `
 	seal/pkcs11: seal lockedmem
 	control: seal lockedmem
 	keyring: lockedmem clock arn auth/policy
-	keyring/tablekeys: keyring lockedmem storage seal seal/envelope
+	tablekeys: lockedmem storage seal seal/envelope
 
-	custody: engine auth clock storage keyring/tablekeys lockedmem
+	custody: engine auth clock storage tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
@@ -69,12 +69,12 @@ const direction = `
 	wire/front: wire
 	wire/router: wire wire/awsjson wire/awsquery api auth auth/sigv4 clock strictjson
 
-	inspect: arn lockedmem seal keyring keyring/tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
-	inspect/rewrap: catalog clock keyring keyring/tablekeys lockedmem seal storage storage/embedded
+	inspect: arn lockedmem seal keyring tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
+	inspect/rewrap: catalog clock keyring tablekeys lockedmem seal storage storage/embedded
 	audit: arn auth/policy
 	audit/...: audit arn auth/policy
 
-	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring keyring/tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/source audit/rule audit/report clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	runner/confine:

@@ -14,10 +14,10 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 const (

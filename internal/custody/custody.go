@@ -23,9 +23,9 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // TableKey is a fresh table key, bare and as the key service gives it out. Whoever gets one zeroes Plaintext.

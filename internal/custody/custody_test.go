@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 func customerKey(arn string) engine.Key { return engine.Key{Kind: engine.CustomerManaged, ARN: arn} }

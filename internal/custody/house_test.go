@@ -21,10 +21,10 @@ import (
 	"github.com/sealtable/sealtable/internal/catalog"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // registry is a small key service with an authoriser: keys that seal under a context, can be disabled, and can be shut to callers.

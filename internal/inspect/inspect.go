@@ -27,12 +27,12 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded"
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // Options say what to inspect and where the root key is.

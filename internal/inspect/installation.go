@@ -10,10 +10,10 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage/embedded"
 	"github.com/sealtable/sealtable/internal/storage/embedded/journal"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // The files and directories that the server keeps beside what the store does.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/keyring"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // The encryption context of table keys ("DynamoDB encryption at rest: usage notes").

@@ -18,11 +18,11 @@ import (
 	"github.com/sealtable/sealtable/internal/catalog"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/keyring"
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
 // Where the server keeps the key service's records and material.

@@ -19,11 +19,11 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/sealtable/sealtable/internal/keyring/tablekeys"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded/sealedfs"
+	"github.com/sealtable/sealtable/internal/tablekeys"
 	"github.com/sealtable/sealtable/internal/trail"
 )
 

@@ -16,5 +16,5 @@
 // The ring authorises nobody: whether this caller may use this table now is asked elsewhere, on every
 // request.
 //
-// DESIGN.md says why it is built so; docs/format/table-keys.md draws the bytes.
+// docs/format/table-keys.md draws the bytes.
 package tablekeys
