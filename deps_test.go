@@ -30,7 +30,7 @@ const direction = `
 
 	auth/policy: arn strictjson
 	auth: auth/policy
-	auth/sigv4: auth clock
+	auth/sigv4: arn auth clock
 	auth/oidc:
 	auth/credentials:
 	auth/authorizer: auth auth/policy arn clock
@@ -67,7 +67,7 @@ const direction = `
 	wire/awsjson: wire api attribute auth strictjson
 	wire/awsquery: wire api auth
 	wire/front: wire
-	wire/router: wire wire/awsjson wire/awsquery api auth auth/sigv4 clock strictjson
+	wire/router: wire wire/awsjson wire/awsquery api arn auth auth/sigv4 clock strictjson
 
 	inspect: arn lockedmem seal keyring tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
 	inspect/rewrap: catalog clock keyring tablekeys lockedmem seal storage storage/embedded

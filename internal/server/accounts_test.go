@@ -34,13 +34,14 @@ type twoAccounts struct {
 	url    string
 	config string
 	server *Server
+	region string // that requests are signed for
 	a, b   aws.Credentials
 }
 
 func newTwoAccounts(t *testing.T) *twoAccounts {
 	t.Helper()
 	dir := t.TempDir()
-	w := &twoAccounts{t: t, config: filepath.Join(dir, "config")}
+	w := &twoAccounts{t: t, config: filepath.Join(dir, "config"), region: "us-east-1"}
 	s, err := Open(context.Background(), Config{
 		DataDir: filepath.Join(dir, "data"), ConfigDir: w.config, Listen: []string{"127.0.0.1:0"}, Account: accountA, Region: "us-east-1",
 		KeyCacheLifetime: time.Minute, KeySweep: time.Minute, ArchiveAfter: time.Hour, Log: slog.New(slog.DiscardHandler),
@@ -76,7 +77,7 @@ func (w *twoAccounts) send(who aws.Credentials, service string, header map[strin
 		req.Header.Set(name, value)
 	}
 	sum := sha256.Sum256([]byte(body))
-	if err := v4.NewSigner().SignHTTP(w.t.Context(), who, req, hex.EncodeToString(sum[:]), service, "us-east-1", time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(w.t.Context(), who, req, hex.EncodeToString(sum[:]), service, w.region, time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
 	res, err := http.DefaultClient.Do(req)

@@ -287,3 +287,26 @@ func BenchmarkAuthorizeRoot(b *testing.B) {
 		}
 	}
 }
+
+// TestRequestedRegionOfGlobalServices: whatever region a caller signs for, and whoever calls for it, a global service is asked in
+// us-east-1. Callers chose the region before, and so could undo a Deny and use an Allow that was limited to one region.
+func TestRequestedRegionOfGlobalServices(t *testing.T) {
+	limited := parse(t, policy.Identity,
+		`{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:RequestedRegion":"eu-west-1"}}}`)
+	denied := parse(t, policy.Identity, `{"Effect":"Allow","Action":"*","Resource":"*"}`,
+		`{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}`)
+	for name, p := range map[string]*policy.Policy{"allow in one": limited, "deny elsewhere": denied} {
+		caller := user("alice")
+		caller.Region = "eu-west-1"
+		a := New(known{caller.ARN: {Policies: []policy.Attached{{Name: "p", Policy: p}}}}, clock.New())
+		for _, action := range []string{"iam:AttachUserPolicy", "IAM:CreateUser", "account:ListRegions", "organizations:ListAccounts"} {
+			if err := authorize(a, caller.For("cloudformation.eu-west-1.amazonaws.com"),
+				auth.Need{Action: action, Resource: "*"}); err == nil {
+				t.Errorf("%s: %s is allowed", name, action)
+			}
+		}
+		if err := authorize(a, caller, auth.Need{Action: "kms:ListKeys", Resource: "*"}); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/policy"
 )
@@ -81,7 +82,8 @@ func (c *requestContext) global(key string) (value string, known, has bool) {
 	case "aws:useragent":
 		return c.caller.UserAgent, true, c.caller.UserAgent != ""
 	case "aws:requestedregion":
-		return c.caller.Region, true, c.caller.Region != ""
+		region := c.requestedRegion()
+		return region, true, region != ""
 	case "aws:currenttime":
 		return c.now.Format(time.RFC3339), true, true
 	case "aws:epochtime":
@@ -96,6 +98,16 @@ func (c *requestContext) global(key string) (value string, known, has bool) {
 		return c.caller.Via, true, c.caller.Via != ""
 	}
 	return "", false, false
+}
+
+// requestedRegion is the region that the caller asked, but for the actions of a global service, which are all
+// asked of the same: whoever calls cannot choose another, nor can a service that calls for somebody.
+func (c *requestContext) requestedRegion() string {
+	service, _, _ := strings.Cut(c.need.Action, ":")
+	if arn.IsGlobal(strings.ToLower(service)) {
+		return arn.GlobalRegion
+	}
+	return c.caller.Region
 }
 
 // ofCaller gives the keys that say who calls.

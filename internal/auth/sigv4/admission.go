@@ -1,6 +1,9 @@
 package sigv4
 
-import "github.com/sealtable/sealtable/internal/auth"
+import (
+	"github.com/sealtable/sealtable/internal/arn"
+	"github.com/sealtable/sealtable/internal/auth"
+)
 
 // Admission says what becomes of a request whose access key nobody knows. A key that is known is always
 // checked, whatever the admission, and so is that a request carries an authorization at all.
@@ -16,6 +19,20 @@ func Strict() Admission { return Admission{} }
 // root of the account with that number, any other is root of account. Requests of web pages are refused
 // unless their key is known.
 func Open(account string) Admission { return Admission{Account: account} }
+
+// isRegion reports whether requests may be signed for a region: one of AWS's and, in `dev`, what clients of
+// local databases call theirs (NoSQL Workbench, DynamoDB local, the Terraform provider).
+func (a Admission) isRegion(name []byte) bool {
+	switch string(name) {
+	case "localhost", "local", "ddblocal":
+		return a.Account != ""
+	}
+	return arn.IsRegion(name)
+}
+
+// InAnyRegion reports whether a request to a global service may be signed for any region: in `dev`, by root,
+// whom no policy limits. The SDKs sign for the region of their client where an endpoint of one's own is set.
+func (a Admission) InAnyRegion(c *auth.Caller) bool { return a.Account != "" && c.Type == auth.Root }
 
 // fromPage says whether a browser sent the request for a web page. Open admits none of those: a signature in
 // the query needs no header that would make the browser ask first, so any page that somebody looks at beside

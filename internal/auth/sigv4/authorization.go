@@ -129,8 +129,8 @@ func (g *signature) complete(header []byte) error {
 }
 
 // splitCredential checks the form of the scope. Region and service become parts of ARNs, so only letters that
-// these may hold pass.
-func (g *signature) splitCredential() error {
+// these may hold pass, and only regions that there are or may be: each may cost something to keep.
+func (g *signature) splitCredential(isRegion func([]byte) bool) error {
 	rest := g.credential
 	for i := range g.parts {
 		part, after, more := bytes.Cut(rest, []byte("/"))
@@ -145,8 +145,8 @@ func (g *signature) splitCredential() error {
 		return unknownKey()
 	}
 	var message string
-	if !wellFormed(g.parts[2], isNameByte) {
-		message += "Credential should be scoped to a valid region, not '" + string(g.parts[2]) + "'. "
+	if !isRegion(g.parts[2]) {
+		message += WrongRegion(string(g.parts[2])).Message
 	}
 	if !wellFormed(g.parts[3], isNameByte) {
 		message += "Credential should be scoped to a valid service, not '" + string(g.parts[3]) + "'. "

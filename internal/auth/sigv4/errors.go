@@ -58,6 +58,13 @@ func WrongService(service string) *Error {
 		"'. "}
 }
 
+// WrongRegion is the refusal of a request whose scope names a region that is none, or in which the service is
+// not.
+func WrongRegion(region string) *Error {
+	return &Error{Reason: Mismatch, Message: strings.ToValidUTF8("Credential should be scoped to a valid "+
+		"region, not '"+region+"'. ", "?")}
+}
+
 func unknownKey() *Error {
 	return &Error{Reason: UnknownKey, Message: "The security token included in the request is invalid."}
 }

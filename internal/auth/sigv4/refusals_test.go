@@ -134,14 +134,16 @@ func TestMalformed(t *testing.T) {
 			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b/c/d'"},
 		{"scope of six", scheme + "Credential=a/b/c/d/e/f, SignedHeaders=host, Signature=x", "20150830T123600Z", "/", Incomplete,
 			"Credential must have exactly 5"},
-		{"long scope", scheme + "Credential=" + strings.Repeat("a", 300) + "/20150830/c/d/aws4_request, SignedHeaders=host, Signature=x",
+		{"long scope", scheme + "Credential=" + strings.Repeat("a", 300) +
+			"/20150830/eu-west-1/d/aws4_request, SignedHeaders=host, Signature=x",
 			"20150830T123600Z", "/", Incomplete, "Credential must have exactly 5"},
 		{"bad scope", scheme + "Credential=a/20150830/C/d/e, SignedHeaders=host, Signature=x", "20150830T123600Z", "/", Mismatch,
 			"Credential should be scoped to a valid region, not 'C'. Credential should be scoped with a valid terminator: " +
 				"'aws4_request', not 'e'. "},
-		{"bad date", scheme + "Credential=AKIDEXAMPLE/20150830/c/d/aws4_request, SignedHeaders=host, Signature=x", "20150230T123600Z", "/",
+		{"bad date", scheme + "Credential=AKIDEXAMPLE/20150830/eu-west-1/d/aws4_request, SignedHeaders=host, Signature=x",
+			"20150230T123600Z", "/",
 			Incomplete, "Date must be in ISO-8601 'basic format'. Got '20150230T123600Z'. See http://en.wikipedia.org/wiki/ISO_8601"},
-		{"scope of another day", scheme + "Credential=AKIDEXAMPLE/20150831/c/d/aws4_request, SignedHeaders=host, Signature=x",
+		{"scope of another day", scheme + "Credential=AKIDEXAMPLE/20150831/eu-west-1/d/aws4_request, SignedHeaders=host, Signature=x",
 			"20150830T123600Z", "/", Mismatch, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date " +
 				"from HTTP: " +
 				"'20150831' != '20150830', from '20150830T123600Z'."},
@@ -236,7 +238,7 @@ func TestCacheIsBounded(t *testing.T) {
 	v, _ := exampleVerifier(Open("123456789012"))
 	for i := range 3 * shards * shardSize {
 		r := &request{method: "GET", target: "/", host: "h", fields: [][2]string{{"x-amz-date", "20150830T123600Z"}, {"authorization",
-			"AWS4-HMAC-SHA256 Credential=k" + itoa(i) + "/20150830/r/s/aws4_request, SignedHeaders=host, Signature=x"}}}
+			"AWS4-HMAC-SHA256 Credential=k" + itoa(i) + "/20150830/eu-west-1/s/aws4_request, SignedHeaders=host, Signature=x"}}}
 		if _, _, err := v.Verify(r); err != nil {
 			t.Fatal(err)
 		}
@@ -296,4 +298,27 @@ func FuzzVerify(f *testing.F) {
 			t.Fatalf("the canonical query %q is not canonical: %q", canonical, again)
 		}
 	})
+}
+
+// Each name of a region may cost memory below, so that none may be invented (mars-1 was answered once).
+func TestRegionsOfScopes(t *testing.T) {
+	for _, c := range []struct {
+		region      string
+		strict, dev bool
+	}{
+		{"us-east-1", true, true}, {"us-gov-west-1", true, true}, {"localhost", false, true}, {"local", false, true},
+		{"ddblocal", false, true},
+		{"mars-1", false, false}, {"us-east-1-x", false, false}, {"us-east-99", false, false},
+	} {
+		for admission, ok := range map[Admission]bool{Strict(): c.strict, Open("123456789012"): c.dev} {
+			v, _ := exampleVerifier(admission)
+			r := signed(t, putItem(), exampleID, "", "dynamodb")
+			edit(r, "eu-west-1", c.region)
+			_, _, err := v.Verify(r)
+			want := "Credential should be scoped to a valid region, not '" + c.region + "'. "
+			if e, _ := err.(*Error); e == nil || (e.Message == want) == ok {
+				t.Errorf("%s: %v", c.region, err)
+			}
+		}
+	}
 }

@@ -79,6 +79,9 @@ func New(secrets Secrets, clock Clock, admission Admission) *Verifier {
 		keys: keyCache{seed: maphash.MakeSeed()}}
 }
 
+// Admission is what becomes of keys that nobody knows.
+func (v *Verifier) Admission() Admission { return v.admission }
+
 // Verify says who signed the request. The error is an *Error.
 func (v *Verifier) Verify(req Request) (Scope, Credential, error) {
 	s, ok := v.scratch.Get().(*scratch)
@@ -95,7 +98,7 @@ func (v *Verifier) verify(req Request, s *scratch) (Scope, Credential, error) {
 	if err := s.signature.read(req); err != nil {
 		return Scope{}, Credential{}, err
 	}
-	if err := s.signature.splitCredential(); err != nil {
+	if err := s.signature.splitCredential(v.admission.isRegion); err != nil {
 		return Scope{}, Credential{}, err
 	}
 	key := v.keys.find(s.signature.credential)

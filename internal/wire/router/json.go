@@ -55,6 +55,9 @@ func (r *Router) serveJSON(ctx context.Context, req *wire.Request, res *wire.Res
 	if err == nil && scope.Service != s.info.Name {
 		err = sigv4.WrongService(s.info.Name)
 	}
+	if err == nil {
+		err = r.place(&scope, credential)
+	}
 	if err != nil {
 		refusal := asRefusal(err)
 		x.failJSON(&api.Error{Code: refusal.JSONCode(), Message: refusal.Message})

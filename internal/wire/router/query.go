@@ -85,6 +85,19 @@ func (r *Router) runForm(
 	return e.ServeForm(ctx, c, form, dst)
 }
 
+// namespace is that of the query service whose version a request names, empty for none. It is for requests
+// whose scope says nothing that can be relied on.
+func (r *Router) namespace(req *wire.Request) string {
+	body := req.Body()[:min(len(req.Body()), 64<<10)]
+	for _, s := range r.byScope {
+		version := []byte("Version=" + s.info.APIVersion)
+		if bytes.Contains(body, version) || bytes.Contains(req.Query(), version) {
+			return s.info.XMLNamespace
+		}
+	}
+	return ""
+}
+
 // serveUnsigned answers an action that needs no signature, and says whether it was one.
 func (r *Router) serveUnsigned(ctx context.Context, x *exchange) bool {
 	if r.options.Unsigned == nil {

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/sigv4"
 	"github.com/sealtable/sealtable/internal/strictjson"
@@ -149,11 +150,17 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 		return
 	}
 	id := wire.NewUUID()
-	if s, ok := r.byScope[scope.Service]; ok {
+	s, isQuery := r.byScope[scope.Service]
+	rest, isREST := r.options.REST[scope.Service]
+	if err = r.place(&scope, credential); err != nil && (isQuery || isREST) {
+		r.refuseScoped(ctx, req, res, err)
+		return
+	}
+	if isQuery {
 		r.serveForm(ctx, req, res, s, r.caller(req, scope, credential, id))
 		return
 	}
-	if rest, ok := r.options.REST[scope.Service]; ok {
+	if isREST {
 		res.SetHeader("X-Amzn-Requestid", id)
 		rest.ServeREST(ctx, r.caller(req, scope, credential, id), req, res)
 		return
@@ -165,6 +172,19 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 	}
 	x.failJSON(&api.Error{Code: "UnknownOperationException",
 		Message: "There is no service " + scope.Service + " here."})
+}
+
+// place refuses a request to a global service that is signed for another region than the one which these
+// services belong to: there is no other that it could be about.
+func (r *Router) place(scope *sigv4.Scope, credential sigv4.Credential) error {
+	if !arn.IsGlobal(scope.Service) || scope.Region == arn.GlobalRegion {
+		return nil
+	}
+	if !r.options.Verifier.Admission().InAnyRegion(credential.Caller) {
+		return sigv4.WrongRegion(scope.Region)
+	}
+	scope.Region = arn.GlobalRegion
+	return nil
 }
 
 // refuseScoped answers a request without a valid signature in the protocol that it seems to speak.
@@ -179,7 +199,8 @@ func (r *Router) refuseScoped(ctx context.Context, req *wire.Request, res *wire.
 		return
 	}
 	code, status := refusal.QueryCode()
-	x.failXML(&api.Error{Code: code, Status: status, Message: refusal.Message}, "")
+	x.failXML(&api.Error{Code: code, Status: status, Message: strings.TrimSuffix(refusal.Message, " ")},
+		r.namespace(req))
 }
 
 // caller is the identity of the credential with what this request adds.

@@ -3,12 +3,19 @@ package router
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"hash/crc32"
 	"log/slog"
+	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -337,6 +344,65 @@ func BenchmarkServe(b *testing.B) {
 		res.Reset()
 		r.Serve(context.Background(), req, &res)
 	}
+}
+
+// TestGlobalServicesHaveOneRegion asks every global service, as if it were here, in its region and in another.
+func TestGlobalServicesHaveOneRegion(t *testing.T) {
+	for _, name := range []string{"iam", "account", "organizations", "route53", "cloudfront", "budgets", "ce", "health", "shield",
+		"support",
+		"savingsplans", "billingconductor", "chime", "importexport", "notifications-contacts", "tax", "waf"} {
+		for protocol, c := range map[string]call{
+			api.Query:    {"POST", "/", "Action=Get&Version=1", []string{form}},
+			api.JSON:     {"POST", "/", "{}", []string{json1, target("T.Get")}},
+			api.RESTJSON: {"GET", "/things", "", nil},
+		} {
+			o := Options{Operations: operations{name + " Get": true},
+				Verifier: sigv4.New(one{"AKIDEXAMPLE", "s"}, clock.New(), sigv4.Strict()),
+				Services: []api.ServiceInfo{describe(name, protocol, "T", "1", "Get")}}
+			if protocol == api.RESTJSON {
+				o.REST = map[string]REST{name: echoREST{}}
+			}
+			r := New(o)
+			for region, ok := range map[string]bool{"us-east-1": true, "eu-west-1": false} {
+				res := serveSigned(t, r, c, name, region)
+				refused := strings.Contains(string(res.Body), "Credential should be scoped to a valid region, not ")
+				if (res.Status == 200) != ok || refused == ok {
+					t.Errorf("%s (%s) in %s: %d %s", name, protocol, region, res.Status, res.Body)
+				}
+			}
+		}
+	}
+}
+
+// serveSigned signs c with the AWS SDK and serves it.
+func serveSigned(t *testing.T, r *Router, c call, service, region string) *wire.Response {
+	t.Helper()
+	req, err := http.NewRequest(c.method, "http://localhost:8000"+c.target, strings.NewReader(c.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range c.headers {
+		name, value, _ := strings.Cut(h, ": ")
+		req.Header.Set(name, value)
+	}
+	sum := sha256.Sum256([]byte(c.body))
+	who := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "s"}
+	if err := v4.NewSigner().SignHTTP(t.Context(), who, req, hex.EncodeToString(sum[:]), service, region, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	in := new(wire.Request)
+	in.Begin([]byte(c.method), []byte(c.target), []byte("localhost:8000"), "10.1.2.3")
+	for name, values := range req.Header {
+		in.AddHeader([]byte(name), []byte(values[0]))
+	}
+	if c.body != "" {
+		in.AddHeader([]byte("content-length"), []byte(strconv.Itoa(len(c.body))))
+	}
+	in.SetBody([]byte(c.body))
+	res := new(wire.Response)
+	res.Reset()
+	r.Serve(t.Context(), in, res)
+	return res
 }
 
 // FuzzServe looks for panics and for answers that are not one of the protocols'.
