@@ -67,16 +67,17 @@ func (k *Keyring) CreateAlias(ctx context.Context, scope Scope, name string, key
 	return k.putAlias(ctx, r, &Alias{Scope: scope, Name: name, Target: key.id, Created: now, Updated: now})
 }
 
-// UpdateAlias makes an alias the name of another key of scope, of the same kind.
-func (k *Keyring) UpdateAlias(ctx context.Context, scope Scope, name string, key *Key) error {
+// UpdateAlias makes an alias that names from the name of another key of scope, of the same kind. An alias
+// that names a key which is not from is not found; a nil from is any key.
+func (k *Keyring) UpdateAlias(ctx context.Context, scope Scope, name string, from, key *Key) error {
 	r, err := k.aliasChange(scope, name, key)
 	if err != nil {
 		return err
 	}
 	defer r.mu.Unlock()
-	alias, ok := r.aliases.load(name)
-	if !ok {
-		return aliasMissing(scope, name)
+	alias, err := r.aliasOf(name, from)
+	if err != nil {
+		return err
 	}
 	if err := key.Metadata().Permits("UpdateAlias"); err != nil {
 		return err
@@ -108,6 +109,15 @@ func (k *Keyring) aliasChange(scope Scope, name string, key *Key) (*region, erro
 	return r, nil
 }
 
+// aliasOf is an alias that names a key; nil is any key. r is locked.
+func (r *region) aliasOf(name string, key *Key) (*Alias, error) {
+	alias, ok := r.aliases.load(name)
+	if !ok || key != nil && alias.Target != key.id {
+		return nil, aliasMissing(r.scope, name)
+	}
+	return alias, nil
+}
+
 func sameKind(alias *Alias, old, next *Metadata) error {
 	if old.Usage == next.Usage && old.Spec.class() == next.Spec.class() {
 		return nil
@@ -119,17 +129,17 @@ func sameKind(alias *Alias, old, next *Metadata) error {
 		alias.ARN(), old.Usage, next.Usage)
 }
 
-// DeleteAlias takes a name away from its key.
-func (k *Keyring) DeleteAlias(ctx context.Context, scope Scope, name string) error {
+// DeleteAlias takes a name away from its key, which is from; see UpdateAlias.
+func (k *Keyring) DeleteAlias(ctx context.Context, scope Scope, name string, from *Key) error {
 	if err := CheckAlias(name); err != nil {
 		return err
 	}
 	r := k.region(scope)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	alias, ok := r.aliases.load(name)
-	if !ok {
-		return aliasMissing(scope, name)
+	alias, err := r.aliasOf(name, from)
+	if err != nil {
+		return err
 	}
 	if err := k.config.Records.Write(ctx, Change{Name: recordName("alias", scope, name)}); err != nil {
 		return fmt.Errorf("delete the record of alias %s: %w", name, err)

@@ -58,7 +58,7 @@ func TestPrimaryMoves(t *testing.T) {
 	primary := w.newPrimary(t)
 	next, other := w.replicate(t, primary, west.Region), w.replicate(t, primary, "eu-west-1")
 	w.clock.Advance(time.Minute)
-	must(t, w.SetPrimary(ctx, primary, west.Region))
+	must(t, w.SetPrimary(ctx, primary, west.Region, nil))
 	wantState(t, primary, Updating)
 	wantState(t, next, Updating)
 	wantState(t, other, Enabled)

@@ -79,8 +79,9 @@ func (k *Keyring) addReplica(ctx context.Context, m, replica *Metadata) (*Key, e
 	return key, nil
 }
 
-// SetPrimary makes the replica in a Region the primary key of its set, and the present one a replica.
-func (k *Keyring) SetPrimary(ctx context.Context, key *Key, region string) error {
+// SetPrimary makes the replica in a Region the primary key of its set, and the present one a replica. A
+// replica that is not the given one is not found; nil is any.
+func (k *Keyring) SetPrimary(ctx context.Context, key *Key, region string, replica *Key) error {
 	defer k.lock(key)()
 	m := key.Metadata()
 	if err := m.Permits("UpdatePrimaryRegion"); err != nil {
@@ -94,7 +95,7 @@ func (k *Keyring) SetPrimary(ctx context.Context, key *Key, region string) error
 	}
 	all := k.related(m)
 	at := slices.IndexFunc(all, func(other *Key) bool { return other.scope.Region == region })
-	if at < 0 {
+	if at < 0 || replica != nil && all[at] != replica {
 		return keyMissing(Scope{Account: m.Scope.Account, Region: region}.KeyARN(m.ID))
 	}
 	if err := all[at].Metadata().Permits("UpdatePrimaryRegion"); err != nil {

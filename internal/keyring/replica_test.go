@@ -100,7 +100,7 @@ func TestReplicasLiveTheirOwnLives(t *testing.T) {
 	}
 	third := w.replicate(t, primary, "eu-west-1")
 	for _, err := range []error{
-		w.EnableRotation(ctx, third, 365), w.RotateNow(ctx, third), w.SetPrimary(ctx, third, "us-east-1"),
+		w.EnableRotation(ctx, third, 365), w.RotateNow(ctx, third), w.SetPrimary(ctx, third, "us-east-1", nil),
 	} {
 		wantKind(t, err, Unsupported)
 	}
@@ -122,11 +122,11 @@ func TestReplicationRules(t *testing.T) {
 		_, err := w.Replicate(ctx, c.key, Replica{Region: c.region})
 		wantKind(t, err, c.kind)
 	}
-	wantKind(t, w.SetPrimary(ctx, single, west.Region), Unsupported)
-	wantKind(t, w.SetPrimary(ctx, primary, east.Region), Unsupported)
-	wantKind(t, w.SetPrimary(ctx, primary, "eu-west-1"), NotFound)
+	wantKind(t, w.SetPrimary(ctx, single, west.Region, nil), Unsupported)
+	wantKind(t, w.SetPrimary(ctx, primary, east.Region, nil), Unsupported)
+	wantKind(t, w.SetPrimary(ctx, primary, "eu-west-1", nil), NotFound)
 	must(t, w.Disable(ctx, replica))
-	wantKind(t, w.SetPrimary(ctx, primary, west.Region), Disabled)
+	wantKind(t, w.SetPrimary(ctx, primary, west.Region, nil), Disabled)
 	must(t, w.Enable(ctx, replica))
 	must(t, w.Disable(ctx, primary))
 	_, err := w.Replicate(ctx, primary, Replica{Region: "eu-west-1"})
@@ -161,7 +161,7 @@ func TestThePrimaryMoves(t *testing.T) {
 	primary := w.newPrimary(t)
 	replica := w.replicate(t, primary, west.Region)
 	must(t, w.EnableRotation(ctx, primary, 90))
-	must(t, w.SetPrimary(ctx, primary, west.Region))
+	must(t, w.SetPrimary(ctx, primary, west.Region, nil))
 	for _, key := range []*Key{primary, replica} {
 		if set := key.Metadata().MultiRegion; set.Primary != west.Region || !slices.Equal(set.Replicas, []string{east.Region}) {
 			t.Errorf("%s: %+v", key.ARN(), set)
@@ -280,7 +280,7 @@ func TestRelatedKeysChangeTogether(t *testing.T) {
 				key := w.at(t, Scope{east.Account, regions[rng.IntN(3)]}, primary.ID())
 				switch rng.IntN(4) {
 				case 0:
-					_ = w.SetPrimary(ctx, key, regions[rng.IntN(3)])
+					_ = w.SetPrimary(ctx, key, regions[rng.IntN(3)], nil)
 				case 1:
 					_ = w.EnableRotation(ctx, key, 90+rng.IntN(100))
 				case 2:
@@ -328,5 +328,5 @@ func tellReplication(t *testing.T, root sealRoot, disk vfs.FS, d *diary) {
 	must(t, err)
 	must(t, k.ScheduleDeletion(ctx, replica, 7))
 	c.Advance(7 * 24 * time.Hour)
-	must(t, k.SetPrimary(ctx, primary, "eu-west-1"))
+	must(t, k.SetPrimary(ctx, primary, "eu-west-1", nil))
 }

@@ -173,7 +173,7 @@ func rotations(key *Key) string {
 func (s *teller) alias(ctx context.Context, t *testing.T, d *datadriven.TestData) error {
 	name := arg(t, d, "alias")
 	if d.Cmd == "delete-alias" {
-		return s.DeleteAlias(ctx, s.scope, name)
+		return s.DeleteAlias(ctx, s.scope, name, nil)
 	}
 	key, err := s.key(t, d)
 	if err != nil {
@@ -182,7 +182,7 @@ func (s *teller) alias(ctx context.Context, t *testing.T, d *datadriven.TestData
 	if d.Cmd == "create-alias" {
 		return s.CreateAlias(ctx, s.scope, name, key)
 	}
-	return s.UpdateAlias(ctx, s.scope, name, key)
+	return s.UpdateAlias(ctx, s.scope, name, nil, key)
 }
 
 func (s *teller) listAliases() string {

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/service"
@@ -21,7 +22,7 @@ func (s *Service) bindEmptyOfAccount() []service.Bound {
 			func(account string, _ *iamapi.ListVirtualMFADevicesRequest) string {
 				return identity.NameARN(account, "mfa", "/", "")
 			}, func(in *iamapi.ListVirtualMFADevicesRequest, c *call) {
-				c.needs.Note("assignmentStatus", text(in.AssignmentStatus))
+				c.needs.Note("assignmentStatus", api.Text(in.AssignmentStatus))
 			}, func(_ context.Context, _ string,
 				in *iamapi.ListVirtualMFADevicesRequest) (*iamapi.ListVirtualMFADevicesResponse, error) {
 				list, err := none[iamapi.VirtualMFADevice](in.Marker, in.MaxItems)

@@ -33,12 +33,3 @@ func translate(err error) error {
 }
 
 func invalid(text string) error { return &api.Error{Code: "ValidationError", Message: text} }
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func isTrue(b *bool) bool { return b != nil && *b }

@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/identity"
@@ -26,8 +27,8 @@ func (s *Service) bindGroups() []service.Bound {
 			s.describeMovedGroup,
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.UpdateGroupRequest) (*iamapi.UpdateGroupOutput, error) {
-				return &iamapi.UpdateGroupOutput{}, s.directory.Move(ctx, p, text(in.NewGroupName),
-					text(in.NewPath))
+				return &iamapi.UpdateGroupOutput{}, s.directory.Move(ctx, p, api.Text(in.NewGroupName),
+					api.Text(in.NewPath))
 			}),
 		onPrincipal(s, iamapi.DeleteGroup(), identity.Group,
 			func(in *iamapi.DeleteGroupRequest) **string { return &in.GroupName }, nil,

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/identity"
@@ -49,7 +50,7 @@ func (s *Service) createPolicy(
 	ctx context.Context, account string, in *iamapi.CreatePolicyRequest,
 ) (*iamapi.CreatePolicyResponse, error) {
 	p, err := s.directory.CreatePolicy(ctx, identity.NewPolicy{
-		Account: account, Name: *in.PolicyName, Path: pathOf(in.Path), Description: text(in.Description),
+		Account: account, Name: *in.PolicyName, Path: pathOf(in.Path), Description: api.Text(in.Description),
 		Document: *in.PolicyDocument,
 		Tags:     readTags(in.Tags),
 	})
@@ -62,7 +63,7 @@ func (s *Service) createPolicy(
 func (s *Service) listPolicies(
 	_ context.Context, account string, in *iamapi.ListPoliciesRequest,
 ) (*iamapi.ListPoliciesResponse, error) {
-	scope := text(in.Scope)
+	scope := api.Text(in.Scope)
 	all := s.directory.Policies(account, scope != "AWS", scope != "Local")
 	all = slices.DeleteFunc(all, func(p *identity.Policy) bool { return !s.listed(account, p, in) })
 	list, err := pageOf(all, func(p *identity.Policy) string { return policyKey(p.ARN()) }, in.Marker,
@@ -83,19 +84,19 @@ func (s *Service) listPolicies(
 func (s *Service) listed(account string, p *identity.Policy, in *iamapi.ListPoliciesRequest) bool {
 	uses := s.directory.UsesOf(account, p.ARN())
 	used, asked := uses.Attached > 0, true
-	switch text(in.PolicyUsageFilter) {
+	switch api.Text(in.PolicyUsageFilter) {
 	case "PermissionsBoundary":
 		used, asked = uses.Boundary > 0, uses.Boundary > 0
 	case "PermissionsPolicy":
 		asked = used || uses.Boundary == 0
 	}
-	return asked && strings.HasPrefix(p.Path, pathOf(in.PathPrefix)) && (used || !isTrue(in.OnlyAttached))
+	return asked && strings.HasPrefix(p.Path, pathOf(in.PathPrefix)) && (used || !api.True(in.OnlyAttached))
 }
 
 func (s *Service) entitiesOfPolicy(
 	_ context.Context, caller *auth.Caller, p *identity.Policy, in *iamapi.ListEntitiesForPolicyRequest,
 ) (*iamapi.ListEntitiesForPolicyResponse, error) {
-	usage := text(in.PolicyUsageFilter)
+	usage := api.Text(in.PolicyUsageFilter)
 	found := s.directory.EntitiesOf(caller.Account, p.ARN(), usage != "PermissionsBoundary",
 		usage != "PermissionsPolicy")
 	found = slices.DeleteFunc(found, func(e *identity.Principal) bool {
@@ -172,12 +173,12 @@ func (s *Service) bindVersions() []service.Bound {
 func (s *Service) createVersion(
 	ctx context.Context, _ *auth.Caller, p *identity.Policy, in *iamapi.CreatePolicyVersionRequest,
 ) (*iamapi.CreatePolicyVersionResponse, error) {
-	v, err := s.directory.AddVersion(ctx, p, *in.PolicyDocument, isTrue(in.SetAsDefault))
+	v, err := s.directory.AddVersion(ctx, p, *in.PolicyDocument, api.True(in.SetAsDefault))
 	if err != nil {
 		return nil, err
 	}
 	out := version(p, &v)
-	out.IsDefaultVersion = new(isTrue(in.SetAsDefault))
+	out.IsDefaultVersion = new(api.True(in.SetAsDefault))
 	return &iamapi.CreatePolicyVersionResponse{PolicyVersion: out}, nil
 }
 

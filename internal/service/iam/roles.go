@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/service"
@@ -76,8 +77,8 @@ func (s *Service) createRole(
 	p, err := s.directory.Create(ctx, identity.New{
 		Kind: identity.Role, Account: account, Name: *in.RoleName, Path: pathOf(in.Path),
 		Tags:     readTags(in.Tags),
-		Boundary: text(in.PermissionsBoundary), Trust: *in.AssumeRolePolicyDocument,
-		Description: text(in.Description),
+		Boundary: api.Text(in.PermissionsBoundary), Trust: *in.AssumeRolePolicyDocument,
+		Description: api.Text(in.Description),
 		MaxSession:  seconds(in.MaxSessionDuration),
 	})
 	if err != nil {

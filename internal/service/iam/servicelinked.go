@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/identity"
@@ -64,7 +65,7 @@ func (s *Service) createServiceLinked(
 	}
 	p, err := s.directory.Create(ctx, identity.New{
 		Kind: identity.Role, Account: account, Name: name, Path: servicePath + *in.AWSServiceName + "/",
-		Description: text(in.Description),
+		Description: api.Text(in.Description),
 		Trust: fmt.Sprintf(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":%q},"Action":"sts:AssumeRole"}]}`,
 			*in.AWSServiceName),
 	})

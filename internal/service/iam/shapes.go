@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/identity"
 )
@@ -23,7 +24,7 @@ func tagsOf(tags []identity.Tag) []iamapi.Tag {
 
 func readTags(tags []iamapi.Tag) []identity.Tag {
 	return each(tags, func(t iamapi.Tag) identity.Tag {
-		return identity.Tag{Key: text(t.Key), Value: text(t.Value)}
+		return identity.Tag{Key: api.Text(t.Key), Value: api.Text(t.Value)}
 	})
 }
 

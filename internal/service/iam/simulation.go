@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth/policy"
@@ -149,7 +150,7 @@ func (m *simulation) readTargets(given *options) error {
 func (m *simulation) readContext(given *options) error {
 	m.context = simulatedContext{}
 	for _, e := range given.entries {
-		name, kind := text(e.ContextKeyName), text(e.ContextKeyType)
+		name, kind := api.Text(e.ContextKeyName), api.Text(e.ContextKeyType)
 		if name == "" || kind == "" {
 			return invalidInput("A context entry needs ContextKeyName and ContextKeyType.")
 		}

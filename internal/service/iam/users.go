@@ -3,6 +3,7 @@ package iam
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/iamapi"
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -46,7 +47,7 @@ func (s *Service) createUser(
 	p, err := s.directory.Create(ctx, identity.New{
 		Kind: identity.User, Account: account, Name: *in.UserName, Path: pathOf(in.Path),
 		Tags:     readTags(in.Tags),
-		Boundary: text(in.PermissionsBoundary),
+		Boundary: api.Text(in.PermissionsBoundary),
 	})
 	if err != nil {
 		return nil, err
@@ -120,5 +121,6 @@ func (s *Service) movedARN(account string, kind identity.Kind, name string, newN
 func (s *Service) updateUser(
 	ctx context.Context, p *identity.Principal, in *iamapi.UpdateUserRequest,
 ) (*iamapi.UpdateUserOutput, error) {
-	return &iamapi.UpdateUserOutput{}, s.directory.Move(ctx, p, text(in.NewUserName), text(in.NewPath))
+	return &iamapi.UpdateUserOutput{}, s.directory.Move(ctx, p, api.Text(in.NewUserName),
+		api.Text(in.NewPath))
 }

@@ -16,12 +16,15 @@ import (
 
 func (s *Service) bindAliases() []service.Bound {
 	return []service.Bound{
-		service.BindAccess(kmsapi.CreateAlias(), s.createAliasAccess, s.createAlias),
-		service.BindAccess(kmsapi.UpdateAlias(), s.updateAliasAccess, s.updateAlias),
-		service.BindAccess(kmsapi.DeleteAlias(), s.deleteAliasAccess, s.deleteAlias),
+		onPlan(kmsapi.CreateAlias(), s.planCreateAlias, s.createAlias),
+		onPlan(kmsapi.UpdateAlias(), s.planUpdateAlias, s.updateAlias),
+		onPlan(kmsapi.DeleteAlias(), s.planDeleteAlias, s.deleteAlias),
 		onAccount(kmsapi.ListAliases(), nil, s.listAliases),
 	}
 }
+
+// aliasPlan is the key that an alias names, and the one that it is to name; nil where there is none.
+type aliasPlan struct{ current, target *keyring.Key }
 
 func needAlias(caller *auth.Caller, operation, name string, needs *auth.Needs) error {
 	needs.Note("aliasName", name)
@@ -33,84 +36,81 @@ func needAlias(caller *auth.Caller, operation, name string, needs *auth.Needs) e
 	return nil
 }
 
-// needTarget adds the permission on the key that an alias is to name, and leaves its ARN in the input.
+// needTarget finds the key that an alias is to name, and adds the permission on it.
 func (s *Service) needTarget(
-	caller *auth.Caller, operation string, target **string, needs *auth.Needs,
-) error {
-	needs.Note("targetKeyId", **target)
-	key, err := s.resolve(caller, operation, **target, false, false)
+	caller *auth.Caller, operation, target string, needs *auth.Needs,
+) (*keyring.Key, error) {
+	needs.Note("targetKeyId", target)
+	key, err := s.resolve(caller, operation, target, false, false)
 	if err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
 	needs.Add(keyNeed(operation, key, &conditions{key: key}))
-	*target = new(key.ARN())
-	return nil
+	return key, nil
 }
 
-// needCurrent adds the permission on the key that an alias names now.
-func (s *Service) needCurrent(caller *auth.Caller, operation, name string, needs *auth.Needs) error {
+// needCurrent finds the key that an alias names now, and adds the permission on it.
+func (s *Service) needCurrent(
+	caller *auth.Caller, operation, name string, needs *auth.Needs,
+) (*keyring.Key, error) {
 	key, err := s.keys.Resolve(scopeOf(caller), name, keyring.KeyOrAlias)
 	if err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
 	needs.Add(keyNeed(operation, key, &conditions{key: key}))
-	return nil
+	return key, nil
 }
 
-func (s *Service) createAliasAccess(
+func (s *Service) planCreateAlias(
 	_ context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest, needs *auth.Needs,
-) error {
+) (plan aliasPlan, err error) {
 	if err := needAlias(caller, "CreateAlias", *in.AliasName, needs); err != nil {
-		return err
+		return plan, err
 	}
-	return s.needTarget(caller, "CreateAlias", &in.TargetKeyId, needs)
+	plan.target, err = s.needTarget(caller, "CreateAlias", *in.TargetKeyId, needs)
+	return plan, err
 }
 
 func (s *Service) createAlias(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateAliasRequest, plan aliasPlan,
 ) (*kmsapi.CreateAliasOutput, error) {
-	key, err := s.pinned(caller, in.TargetKeyId)
-	if err == nil {
-		err = s.keys.CreateAlias(ctx, scopeOf(caller), *in.AliasName, key)
-	}
-	return &kmsapi.CreateAliasOutput{}, translate(err)
+	return &kmsapi.CreateAliasOutput{}, s.keys.CreateAlias(ctx, scopeOf(caller), *in.AliasName, plan.target)
 }
 
-func (s *Service) updateAliasAccess(
+func (s *Service) planUpdateAlias(
 	_ context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest, needs *auth.Needs,
-) error {
+) (plan aliasPlan, err error) {
 	if err := needAlias(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
-		return err
+		return plan, err
 	}
-	if err := s.needCurrent(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
-		return err
+	if plan.current, err = s.needCurrent(caller, "UpdateAlias", *in.AliasName, needs); err != nil {
+		return plan, err
 	}
-	return s.needTarget(caller, "UpdateAlias", &in.TargetKeyId, needs)
+	plan.target, err = s.needTarget(caller, "UpdateAlias", *in.TargetKeyId, needs)
+	return plan, err
 }
 
 func (s *Service) updateAlias(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.UpdateAliasRequest, plan aliasPlan,
 ) (*kmsapi.UpdateAliasOutput, error) {
-	key, err := s.pinned(caller, in.TargetKeyId)
-	if err == nil {
-		err = s.keys.UpdateAlias(ctx, scopeOf(caller), *in.AliasName, key)
-	}
-	return &kmsapi.UpdateAliasOutput{}, translate(err)
+	return &kmsapi.UpdateAliasOutput{}, s.keys.UpdateAlias(ctx, scopeOf(caller), *in.AliasName, plan.current,
+		plan.target)
 }
 
-func (s *Service) deleteAliasAccess(
+func (s *Service) planDeleteAlias(
 	_ context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest, needs *auth.Needs,
-) error {
+) (plan aliasPlan, err error) {
 	if err := needAlias(caller, "DeleteAlias", *in.AliasName, needs); err != nil {
-		return err
+		return plan, err
 	}
-	return s.needCurrent(caller, "DeleteAlias", *in.AliasName, needs)
+	plan.current, err = s.needCurrent(caller, "DeleteAlias", *in.AliasName, needs)
+	return plan, err
 }
 
 func (s *Service) deleteAlias(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.DeleteAliasRequest, plan aliasPlan,
 ) (*kmsapi.DeleteAliasOutput, error) {
-	return &kmsapi.DeleteAliasOutput{}, translate(s.keys.DeleteAlias(ctx, scopeOf(caller), *in.AliasName))
+	return &kmsapi.DeleteAliasOutput{}, s.keys.DeleteAlias(ctx, scopeOf(caller), *in.AliasName, plan.current)
 }
 
 func (s *Service) listAliases(

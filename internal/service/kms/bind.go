@@ -14,7 +14,7 @@ import (
 
 // keyRule says what an operation on one key has of its own.
 type keyRule[In any] struct {
-	id func(in *In) **string // the member that names the key
+	id func(in *In) *string // the member that names the key
 	// aliases says that the key may be named by an alias.
 	aliases bool
 	// abroad says that callers of other accounts may be let in by the key's policy.
@@ -29,33 +29,49 @@ type keyRule[In any] struct {
 	missing func(ctx context.Context, caller *auth.Caller, id string) error
 }
 
-// onKey binds an operation on one key. The access function resolves the key once and leaves its ARN in the
-// input, so that what was authorised is what runs.
+// onKey binds an operation on one key. Its plan is the key, so that what was permitted is what runs even if
+// an alias is moved in between.
 func onKey[In, Out any](
 	s *Service, op api.Operation[In, Out], rule keyRule[In],
 	run func(ctx context.Context, caller *auth.Caller, key *keyring.Key, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	access := func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
-		return translate(s.accessKey(ctx, caller, op.Name, keyCall{
-			member: rule.id(in), aliases: rule.aliases, abroad: rule.abroad, grantable: rule.grantable,
+	plan := func(ctx context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (*keyring.Key, error) {
+		key, err := s.findKey(ctx, caller, op.Name, keyCall{
+			id: *rule.id(in), aliases: rule.aliases, abroad: rule.abroad, grantable: rule.grantable,
 			check:    bound(rule.check, in),
 			describe: func(c *conditions) { describeWith(rule.describe, in, c, needs) },
 			missing:  rule.missing,
-		}, needs))
+		}, needs)
+		return key, translate(err)
 	}
-	return service.BindAccess(op, access,
-		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-			key, err := s.pinned(caller, *rule.id(in))
-			if err != nil {
-				return nil, translate(err)
-			}
-			out, err := run(ctx, caller, key, in)
-			if err != nil {
-				return nil, translate(err)
-			}
-			return out, nil
-		})
+	return onPlan(op, plan, func(
+		ctx context.Context, caller *auth.Caller, in *In, key *keyring.Key,
+	) (*Out, error) {
+		if err := present(key); err != nil {
+			return nil, err
+		}
+		return run(ctx, caller, key, in)
+	})
 }
+
+// onPlan is service.Bind for a handler whose errors are the keyring's: it gives them AWS's code and words.
+func onPlan[In, P, Out any](
+	op api.Operation[In, Out], plan service.Plan[In, P], run service.Run[In, P, Out],
+) *service.Endpoint[In, Out] {
+	return service.Bind(op, plan, func(
+		ctx context.Context, caller *auth.Caller, in *In, planned P,
+	) (*Out, error) {
+		out, err := run(ctx, caller, in, planned)
+		if err != nil {
+			return nil, translate(err)
+		}
+		return out, nil
+	})
+}
+
+// present refuses a key that was erased since it was found. No state but that one forbids an operation
+// without a name.
+func present(key *keyring.Key) error { return key.Metadata().Permits("") }
 
 func bound[In any](check func(*In) error, in *In) func() error {
 	return func() error {
@@ -76,39 +92,38 @@ func describeWith[In any](
 
 // keyCall is a keyRule with the input filled in.
 type keyCall struct {
-	member                     **string
+	id                         string
 	aliases, abroad, grantable bool
 	check                      func() error
 	describe                   func(c *conditions)
 	missing                    func(ctx context.Context, caller *auth.Caller, id string) error
 }
 
-func (s *Service) accessKey(
+// findKey finds the key that a call names, and asks for the permission on it.
+func (s *Service) findKey(
 	ctx context.Context, caller *auth.Caller, operation string, call keyCall, needs *auth.Needs,
-) error {
-	id := **call.member
-	needs.Note("keyId", id)
+) (*keyring.Key, error) {
+	needs.Note("keyId", call.id)
 	if err := call.check(); err != nil {
-		return err
+		return nil, err
 	}
 	if call.missing != nil {
-		if err := call.missing(ctx, caller, id); err != nil {
-			return err
+		if err := call.missing(ctx, caller, call.id); err != nil {
+			return nil, err
 		}
 	}
-	key, err := s.resolve(caller, operation, id, call.aliases, call.abroad)
+	key, err := s.resolve(caller, operation, call.id, call.aliases, call.abroad)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c := &conditions{caller: caller, key: key, named: id}
+	c := &conditions{caller: caller, key: key, named: call.id}
 	call.describe(c)
 	need := keyNeed(operation, key, c)
 	if call.grantable {
 		need.Granted = key.Granted(granteesOf(caller), keyring.Operation(operation), c.context)
 	}
 	needs.Add(need)
-	*call.member = new(key.ARN())
-	return s.veil(ctx, caller, key, needs, unreachable(caller, operation))
+	return key, s.veil(ctx, caller, key, needs, unreachable(caller, operation))
 }
 
 // veil gives callers of another account who may not use a key the answer that they get where there is none: a
@@ -161,11 +176,6 @@ func unreachable(caller *auth.Caller, operation string) error {
 	return &api.Error{Code: "AccessDeniedException", Message: fmt.Sprintf(format, caller.ARN, operation)}
 }
 
-// pinned is the key whose ARN the access function left in the input.
-func (s *Service) pinned(caller *auth.Caller, arn *string) (*keyring.Key, error) {
-	return s.keys.Resolve(scopeOf(caller), *arn, keyring.KeyOnly)
-}
-
 func scopeOf(caller *auth.Caller) keyring.Scope {
 	return keyring.Scope{Account: caller.Account, Region: caller.Region}
 }
@@ -188,18 +198,15 @@ func onAccount[In, Out any](
 	op api.Operation[In, Out], describe func(in *In, c *conditions, needs *auth.Needs),
 	run func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	access := func(_ context.Context, _ *auth.Caller, in *In, needs *auth.Needs) error {
+	plan := func(_ context.Context, _ *auth.Caller, in *In, needs *auth.Needs) (service.None, error) {
 		c := &conditions{}
 		describeWith(describe, in, c, needs)
 		needs.Add(auth.Need{Action: "kms:" + op.Name, Resource: "*", Context: c})
-		return nil
+		return service.None{}, nil
 	}
-	return service.BindAccess(op, access,
-		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-			out, err := run(ctx, caller, in)
-			if err != nil {
-				return nil, translate(err)
-			}
-			return out, nil
-		})
+	return onPlan(op, plan, func(
+		ctx context.Context, caller *auth.Caller, in *In, _ service.None,
+	) (*Out, error) {
+		return run(ctx, caller, in)
+	})
 }

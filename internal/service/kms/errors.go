@@ -98,12 +98,3 @@ func dryRun() error {
 	return &api.Error{Code: "DryRunOperationException", Message: "The request would have succeeded, but " +
 		"the DryRun option is set."}
 }
-
-func isTrue(b *bool) bool { return b != nil && *b }
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}

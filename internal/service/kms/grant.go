@@ -14,17 +14,17 @@ import (
 )
 
 func (s *Service) bindGrants() []service.Bound {
-	s.CreateGrant = service.BindAccess(kmsapi.CreateGrant(), s.createGrantAccess, s.createGrant)
-	s.RetireGrant = service.BindAccess(kmsapi.RetireGrant(), s.retireGrantAccess, s.retireGrant)
+	s.CreateGrant = onPlan(kmsapi.CreateGrant(), s.planCreateGrant, s.createGrant)
+	s.RetireGrant = onPlan(kmsapi.RetireGrant(), s.planRetireGrant, s.retireGrant)
 	return []service.Bound{
 		s.CreateGrant, s.RetireGrant,
 		onKey(s, kmsapi.ListGrants(), keyRule[kmsapi.ListGrantsRequest]{
-			id: func(in *kmsapi.ListGrantsRequest) **string { return &in.KeyId }, abroad: true,
+			id: func(in *kmsapi.ListGrantsRequest) *string { return in.KeyId }, abroad: true,
 			describe: func(_ *kmsapi.ListGrantsRequest, c *conditions, _ *auth.Needs) {
 				c.setBool("kms:grantisforawsresource", forService(c.caller))
 			},
 		}, s.listGrants),
-		service.BindAccess(kmsapi.RevokeGrant(), s.revokeGrantAccess, s.revokeGrant),
+		onPlan(kmsapi.RevokeGrant(), s.planRevokeGrant, s.revokeGrant),
 		onAccount(kmsapi.ListRetirableGrants(), nil, s.listRetirable),
 	}
 }
@@ -32,7 +32,7 @@ func (s *Service) bindGrants() []service.Bound {
 // grantOf is the grant that a request describes. Empty constraints are none.
 func grantOf(caller *auth.Caller, in *kmsapi.CreateGrantRequest) *keyring.Grant {
 	g := &keyring.Grant{
-		Name: text(in.Name), Grantee: *in.GranteePrincipal, Retiring: text(in.RetiringPrincipal),
+		Name: api.Text(in.Name), Grantee: *in.GranteePrincipal, Retiring: api.Text(in.RetiringPrincipal),
 		Issuer: caller.Account,
 	}
 	for _, op := range in.Operations {
@@ -51,31 +51,35 @@ func constraint(pairs map[string]string) keyring.Context {
 	return pairs
 }
 
-// createGrantAccess needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
-func (s *Service) createGrantAccess(
+// newGrant is the plan of CreateGrant: the grant, and the key that it is for.
+type newGrant struct {
+	key   *keyring.Key
+	grant *keyring.Grant
+}
+
+// planCreateGrant needs kms:CreateGrant by the key's policy, or by a grant that covers the new one.
+func (s *Service) planCreateGrant(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest, needs *auth.Needs,
-) error {
+) (plan newGrant, err error) {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("granteePrincipal", *in.GranteePrincipal)
 	needs.Note("operations", in.Operations)
 	if err := s.checkTokens(in.GrantTokens); err != nil {
-		return translate(err)
+		return plan, translate(err)
 	}
-	key, err := s.resolve(caller, "CreateGrant", *in.KeyId, false, true)
-	if err != nil {
-		return translate(err)
+	if plan.key, err = s.resolve(caller, "CreateGrant", *in.KeyId, false, true); err != nil {
+		return plan, translate(err)
 	}
-	g := grantOf(caller, in)
-	for _, principal := range []string{g.Grantee, g.Retiring} {
+	plan.grant = grantOf(caller, in)
+	for _, principal := range []string{plan.grant.Grantee, plan.grant.Retiring} {
 		if err := checkPrincipal(caller, principal); err != nil {
-			return err
+			return plan, err
 		}
 	}
-	need := keyNeed("CreateGrant", key, grantConditions(caller, key, g))
-	need.Granted = key.GrantedGrant(granteesOf(caller), g)
+	need := keyNeed("CreateGrant", plan.key, grantConditions(caller, plan.key, plan.grant))
+	need.Granted = plan.key.GrantedGrant(granteesOf(caller), plan.grant)
 	needs.Add(need)
-	in.KeyId = new(key.ARN())
-	return s.veil(ctx, caller, key, needs, unreachable(caller, "CreateGrant"))
+	return plan, s.veil(ctx, caller, plan.key, needs, unreachable(caller, "CreateGrant"))
 }
 
 func grantConditions(caller *auth.Caller, key *keyring.Key, g *keyring.Grant) *conditions {
@@ -125,22 +129,20 @@ func noPrincipal(name string) error {
 }
 
 func (s *Service) createGrant(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateGrantRequest,
+	ctx context.Context, _ *auth.Caller, in *kmsapi.CreateGrantRequest, plan newGrant,
 ) (*kmsapi.CreateGrantResponse, error) {
-	key, err := s.pinned(caller, in.KeyId)
-	if err != nil {
-		return nil, translate(err)
-	}
-	g := grantOf(caller, in)
-	if err := s.bindGrant(g); err != nil {
+	if err := present(plan.key); err != nil {
 		return nil, err
 	}
-	if isTrue(in.DryRun) {
-		return nil, translate(orDryRun(key.CheckGrant(g)))
+	if err := s.bindGrant(plan.grant); err != nil {
+		return nil, err
 	}
-	made, token, err := s.keys.CreateGrant(ctx, key, *g)
+	if api.True(in.DryRun) {
+		return nil, orDryRun(plan.key.CheckGrant(plan.grant))
+	}
+	made, token, err := s.keys.CreateGrant(ctx, plan.key, *plan.grant)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	return &kmsapi.CreateGrantResponse{GrantId: new(made.ID), GrantToken: new(token)}, nil
 }
@@ -237,66 +239,66 @@ func (s *Service) listRetirable(
 	return s.grantPage(page, more), nil
 }
 
-func (s *Service) revokeGrantAccess(
+// oldGrant is the plan of what ends a grant.
+type oldGrant struct {
+	key *keyring.Key
+	id  string
+}
+
+func (s *Service) planRevokeGrant(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest, needs *auth.Needs,
-) error {
+) (plan oldGrant, err error) {
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("grantId", *in.GrantId)
-	key, err := s.resolve(caller, "RevokeGrant", *in.KeyId, false, true)
-	if err != nil {
-		return translate(err)
+	plan.id = *in.GrantId
+	if plan.key, err = s.resolve(caller, "RevokeGrant", *in.KeyId, false, true); err != nil {
+		return plan, translate(err)
 	}
-	c := &conditions{key: key}
+	c := &conditions{key: plan.key}
 	c.setBool("kms:grantisforawsresource", forService(caller))
-	needs.Add(keyNeed("RevokeGrant", key, c))
-	in.KeyId = new(key.ARN())
-	return s.veil(ctx, caller, key, needs, unreachable(caller, "RevokeGrant"))
+	needs.Add(keyNeed("RevokeGrant", plan.key, c))
+	return plan, s.veil(ctx, caller, plan.key, needs, unreachable(caller, "RevokeGrant"))
 }
 
 func (s *Service) revokeGrant(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.RevokeGrantRequest,
+	ctx context.Context, _ *auth.Caller, in *kmsapi.RevokeGrantRequest, plan oldGrant,
 ) (*kmsapi.RevokeGrantOutput, error) {
-	return &kmsapi.RevokeGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId,
-		isTrue(in.DryRun)))
+	return &kmsapi.RevokeGrantOutput{}, s.endGrant(ctx, plan, api.True(in.DryRun))
 }
 
-func (s *Service) endGrant(ctx context.Context, caller *auth.Caller, keyARN, grantID string, dry bool) error {
-	key, err := s.pinned(caller, &keyARN)
-	if err != nil {
+func (s *Service) endGrant(ctx context.Context, plan oldGrant, dry bool) error {
+	if err := present(plan.key); err != nil {
 		return err
 	}
 	if dry {
-		_, err = key.Grant(grantID)
+		_, err := plan.key.Grant(plan.id)
 		return orDryRun(err)
 	}
-	return s.keys.DeleteGrant(ctx, key, grantID)
+	return s.keys.DeleteGrant(ctx, plan.key, plan.id)
 }
 
-// retireGrantAccess: the grant itself says who may retire it, its retiring principal, and its grantee where
+// planRetireGrant: the grant itself says who may retire it, its retiring principal, and its grantee where
 // retiring is among the operations. Others need kms:RetireGrant by an identity policy of the account that
 // made the grant ("RetireGrant" in the AWS KMS API Reference). The key's policy can only deny.
-func (s *Service) retireGrantAccess(
+func (s *Service) planRetireGrant(
 	_ context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest, needs *auth.Needs,
-) error {
+) (oldGrant, error) {
 	key, g, err := s.grantToRetire(caller, in)
 	if err != nil {
-		return translate(err)
+		return oldGrant{}, translate(err)
 	}
 	needs.Note("keyId", key.ARN())
 	needs.Note("grantId", g.ID)
 	granted := mayRetire(caller, g)
 	if !granted && g.Issuer != caller.Account {
-		return unreachable(caller, "RetireGrant")
+		return oldGrant{}, unreachable(caller, "RetireGrant")
 	}
 	needs.Add(auth.Need{
 		Action: "kms:RetireGrant", Resource: key.ARN(), Policy: denials(key.Metadata().Compiled()),
 		Context: constraintConditions(key, g),
 		Granted: granted,
 	})
-	in.KeyId = new(key.ARN())
-	in.GrantId = new(g.ID)
-	in.GrantToken = nil
-	return nil
+	return oldGrant{key, g.ID}, nil
 }
 
 // denials is what is left of a policy that can only deny.
@@ -344,8 +346,7 @@ func mayRetire(caller *auth.Caller, g *keyring.Grant) bool {
 }
 
 func (s *Service) retireGrant(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.RetireGrantRequest,
+	ctx context.Context, _ *auth.Caller, in *kmsapi.RetireGrantRequest, plan oldGrant,
 ) (*kmsapi.RetireGrantOutput, error) {
-	return &kmsapi.RetireGrantOutput{}, translate(s.endGrant(ctx, caller, *in.KeyId, *in.GrantId,
-		isTrue(in.DryRun)))
+	return &kmsapi.RetireGrantOutput{}, s.endGrant(ctx, plan, api.True(in.DryRun))
 }

@@ -16,7 +16,7 @@ import (
 func (s *Service) bindImport() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.GetParametersForImport(), keyRule[kmsapi.GetParametersForImportRequest]{
-			id: func(in *kmsapi.GetParametersForImportRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.GetParametersForImportRequest) *string { return in.KeyId },
 			describe: func(in *kmsapi.GetParametersForImportRequest, c *conditions, needs *auth.Needs) {
 				c.set("kms:wrappingalgorithm", *in.WrappingAlgorithm)
 				c.set("kms:wrappingkeyspec", *in.WrappingKeySpec)
@@ -25,11 +25,11 @@ func (s *Service) bindImport() []service.Bound {
 			},
 		}, s.importParameters),
 		onKey(s, kmsapi.ImportKeyMaterial(), keyRule[kmsapi.ImportKeyMaterialRequest]{
-			id:       func(in *kmsapi.ImportKeyMaterialRequest) **string { return &in.KeyId },
+			id:       func(in *kmsapi.ImportKeyMaterialRequest) *string { return in.KeyId },
 			describe: describeImport,
 		}, s.importMaterial),
 		onKey(s, kmsapi.DeleteImportedKeyMaterial(), keyRule[kmsapi.DeleteImportedKeyMaterialRequest]{
-			id: func(in *kmsapi.DeleteImportedKeyMaterialRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.DeleteImportedKeyMaterialRequest) *string { return in.KeyId },
 			describe: func(in *kmsapi.DeleteImportedKeyMaterialRequest, _ *conditions, needs *auth.Needs) {
 				if in.KeyMaterialId != nil {
 					needs.Note("keyMaterialId", *in.KeyMaterialId)
@@ -78,10 +78,10 @@ func (s *Service) importMaterial(
 		return nil, &api.Error{Code: Exception(keyring.InvalidCiphertext)}
 	}
 	given := keyring.Import{
-		Token: in.ImportToken, Wrapped: in.EncryptedKeyMaterial, MaterialID: text(in.KeyMaterialId),
-		New:         text(in.ImportType) == "NEW_KEY_MATERIAL",
-		Existing:    text(in.ImportType) == "EXISTING_KEY_MATERIAL",
-		Description: text(in.KeyMaterialDescription),
+		Token: in.ImportToken, Wrapped: in.EncryptedKeyMaterial, MaterialID: api.Text(in.KeyMaterialId),
+		New:         api.Text(in.ImportType) == "NEW_KEY_MATERIAL",
+		Existing:    api.Text(in.ImportType) == "EXISTING_KEY_MATERIAL",
+		Description: api.Text(in.KeyMaterialDescription),
 	}
 	switch expires := expirationModel(in) == materialExpires; {
 	case expires && in.ValidTo == nil:
@@ -111,7 +111,7 @@ func shownMaterial(key *keyring.Key, id string) *string {
 func (s *Service) deleteMaterial(
 	ctx context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.DeleteImportedKeyMaterialRequest,
 ) (*kmsapi.DeleteImportedKeyMaterialResponse, error) {
-	id, err := s.keys.DeleteMaterial(ctx, key, text(in.KeyMaterialId))
+	id, err := s.keys.DeleteMaterial(ctx, key, api.Text(in.KeyMaterialId))
 	if err != nil {
 		return nil, err
 	}

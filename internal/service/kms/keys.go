@@ -16,79 +16,79 @@ import (
 
 func (s *Service) bindManagement() []service.Bound {
 	s.DescribeKey = onKey(s, kmsapi.DescribeKey(), keyRule[kmsapi.DescribeKeyRequest]{
-		id: func(in *kmsapi.DescribeKeyRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+		id: func(in *kmsapi.DescribeKeyRequest) *string { return in.KeyId }, aliases: true, abroad: true,
 		grantable: true,
 		check:     func(in *kmsapi.DescribeKeyRequest) error { return s.checkTokens(in.GrantTokens) },
 		missing:   s.makeManaged,
 	}, describeKey)
 	return []service.Bound{
 		s.DescribeKey,
-		service.BindAccess(kmsapi.CreateKey(), s.createKeyAccess, s.createKey).Without("CustomKeyStoreId",
+		onPlan(kmsapi.CreateKey(), planCreateKey, s.createKey).Without("CustomKeyStoreId",
 			"XksKeyId"),
 		onAccount(kmsapi.ListKeys(), nil, s.listKeys),
 		onKey(s, kmsapi.EnableKey(), keyRule[kmsapi.EnableKeyRequest]{
-			id: func(in *kmsapi.EnableKeyRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.EnableKeyRequest) *string { return in.KeyId },
 		}, s.enableKey),
 		onKey(s, kmsapi.DisableKey(), keyRule[kmsapi.DisableKeyRequest]{
-			id: func(in *kmsapi.DisableKeyRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.DisableKeyRequest) *string { return in.KeyId },
 		}, s.disableKey),
 		onKey(s, kmsapi.UpdateKeyDescription(), keyRule[kmsapi.UpdateKeyDescriptionRequest]{
-			id: func(in *kmsapi.UpdateKeyDescriptionRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.UpdateKeyDescriptionRequest) *string { return in.KeyId },
 		}, s.updateDescription),
 		onKey(s, kmsapi.ScheduleKeyDeletion(), keyRule[kmsapi.ScheduleKeyDeletionRequest]{
-			id:       func(in *kmsapi.ScheduleKeyDeletionRequest) **string { return &in.KeyId },
+			id:       func(in *kmsapi.ScheduleKeyDeletionRequest) *string { return in.KeyId },
 			describe: describeDeletion,
 		}, s.scheduleDeletion),
 		onKey(s, kmsapi.CancelKeyDeletion(), keyRule[kmsapi.CancelKeyDeletionRequest]{
-			id: func(in *kmsapi.CancelKeyDeletionRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.CancelKeyDeletionRequest) *string { return in.KeyId },
 		}, s.cancelDeletion),
 		onKey(s, kmsapi.GetKeyLastUsage(), keyRule[kmsapi.GetKeyLastUsageRequest]{
-			id: func(in *kmsapi.GetKeyLastUsageRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.GetKeyLastUsageRequest) *string { return in.KeyId },
 		}, lastUsage),
 		onKey(s, kmsapi.TagResource(), keyRule[kmsapi.TagResourceRequest]{
-			id: func(in *kmsapi.TagResourceRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.TagResourceRequest) *string { return in.KeyId },
 			describe: func(in *kmsapi.TagResourceRequest, c *conditions, _ *auth.Needs) {
 				c.setTags(tagsOf(in.Tags))
 			},
 		}, s.tagResource),
 		onKey(s, kmsapi.UntagResource(), keyRule[kmsapi.UntagResourceRequest]{
-			id: func(in *kmsapi.UntagResourceRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.UntagResourceRequest) *string { return in.KeyId },
 			describe: func(in *kmsapi.UntagResourceRequest, c *conditions, needs *auth.Needs) {
 				c.setList("aws:tagkeys", in.TagKeys)
 				needs.Note("tagKeys", in.TagKeys)
 			},
 		}, s.untagResource),
 		onKey(s, kmsapi.ListResourceTags(), keyRule[kmsapi.ListResourceTagsRequest]{
-			id: func(in *kmsapi.ListResourceTagsRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.ListResourceTagsRequest) *string { return in.KeyId },
 		}, listTags),
 		onKey(s, kmsapi.GetKeyPolicy(), keyRule[kmsapi.GetKeyPolicyRequest]{
-			id: func(in *kmsapi.GetKeyPolicyRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.GetKeyPolicyRequest) *string { return in.KeyId },
 		}, s.getPolicy),
 		onKey(s, kmsapi.PutKeyPolicy(), keyRule[kmsapi.PutKeyPolicyRequest]{
-			id:       func(in *kmsapi.PutKeyPolicyRequest) **string { return &in.KeyId },
+			id:       func(in *kmsapi.PutKeyPolicyRequest) *string { return in.KeyId },
 			describe: describePutPolicy,
 		}, s.putPolicy),
 		onKey(s, kmsapi.ListKeyPolicies(), keyRule[kmsapi.ListKeyPoliciesRequest]{
-			id: func(in *kmsapi.ListKeyPoliciesRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.ListKeyPoliciesRequest) *string { return in.KeyId },
 		}, listPolicies),
 	}
 }
 
-// createKeyAccess needs kms:CreateKey, whose condition keys see the defaults that the request leaves out, and
-// kms:TagResource where tags are given.
-func (s *Service) createKeyAccess(
+// planCreateKey needs kms:CreateKey, whose condition keys see the defaults that the request leaves out, and
+// kms:TagResource where tags are given. Its plan is the key that is asked for.
+func planCreateKey(
 	_ context.Context, _ *auth.Caller, in *kmsapi.CreateKeyRequest, needs *auth.Needs,
-) error {
+) (keyring.NewKey, error) {
 	n, err := newKeyOf(in)
 	if err != nil {
-		return translate(err)
+		return n, translate(err)
 	}
 	kind := ""
 	if n.MultiRegion {
 		kind = "PRIMARY"
 	}
 	c := newKeyConditions(&n, kind)
-	c.setBool("kms:bypasspolicylockoutsafetycheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
+	c.setBool("kms:bypasspolicylockoutsafetycheck", api.True(in.BypassPolicyLockoutSafetyCheck))
 	needs.Add(auth.Need{Action: "kms:CreateKey", Resource: "*", Context: c})
 	if len(n.Tags) > 0 {
 		needs.Add(auth.Need{Action: "kms:TagResource", Resource: "*", Unnamed: true, Context: c})
@@ -97,8 +97,8 @@ func (s *Service) createKeyAccess(
 	needs.Note("keyUsage", string(n.Usage))
 	needs.Note("multiRegion", n.MultiRegion)
 	needs.Note("description", n.Description)
-	needs.Note("bypassPolicyLockoutSafetyCheck", isTrue(in.BypassPolicyLockoutSafetyCheck))
-	return nil
+	needs.Note("bypassPolicyLockoutSafetyCheck", api.True(in.BypassPolicyLockoutSafetyCheck))
+	return n, nil
 }
 
 // newKeyConditions are the condition keys of a key that is not there yet. kind says which of a multi-Region
@@ -129,29 +129,29 @@ func newKeyOf(in *kmsapi.CreateKeyRequest) (keyring.NewKey, error) {
 		spec = in.CustomerMasterKeySpec
 	}
 	n := keyring.NewKey{
-		Spec: keyring.Spec(text(spec)), Usage: keyring.Usage(text(in.KeyUsage)),
-		Origin:      keyring.Origin(text(in.Origin)),
-		Description: text(in.Description), Policy: text(in.Policy), Tags: tagsOf(in.Tags),
-		MultiRegion: isTrue(in.MultiRegion),
+		Spec: keyring.Spec(api.Text(spec)), Usage: keyring.Usage(api.Text(in.KeyUsage)),
+		Origin:      keyring.Origin(api.Text(in.Origin)),
+		Description: api.Text(in.Description), Policy: api.Text(in.Policy), Tags: tagsOf(in.Tags),
+		MultiRegion: api.True(in.MultiRegion),
 	}
 	return n, n.Check()
 }
 
 func (s *Service) createKey(
-	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateKeyRequest,
+	ctx context.Context, caller *auth.Caller, in *kmsapi.CreateKeyRequest, n keyring.NewKey,
 ) (*kmsapi.CreateKeyResponse, error) {
-	n, err := newKeyOf(in)
-	if err == nil && in.Policy != nil {
+	if in.Policy != nil {
+		var err error
 		n.Policy, err = s.checkPolicy(ctx, caller, n.Policy, scopeOf(caller).KeyARN(unbornKey),
-			isTrue(in.BypassPolicyLockoutSafetyCheck))
-	}
-	if err != nil {
-		return nil, translate(err)
+			api.True(in.BypassPolicyLockoutSafetyCheck))
+		if err != nil {
+			return nil, err
+		}
 	}
 	n.Scope = scopeOf(caller)
 	key, err := s.keys.Create(ctx, n)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	return &kmsapi.CreateKeyResponse{KeyMetadata: metadata(key.Metadata())}, nil
 }
@@ -232,7 +232,7 @@ func (s *Service) disableKey(
 func (s *Service) updateDescription(
 	ctx context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.UpdateKeyDescriptionRequest,
 ) (*kmsapi.UpdateKeyDescriptionOutput, error) {
-	return &kmsapi.UpdateKeyDescriptionOutput{}, s.keys.SetDescription(ctx, key, text(in.Description))
+	return &kmsapi.UpdateKeyDescriptionOutput{}, s.keys.SetDescription(ctx, key, api.Text(in.Description))
 }
 
 func describeDeletion(in *kmsapi.ScheduleKeyDeletionRequest, c *conditions, needs *auth.Needs) {
@@ -288,7 +288,7 @@ func lastUsage(
 func tagsOf(tags []kmsapi.Tag) []keyring.Tag {
 	out := make([]keyring.Tag, 0, len(tags))
 	for _, t := range tags {
-		out = append(out, keyring.Tag{Key: text(t.TagKey), Value: text(t.TagValue)})
+		out = append(out, keyring.Tag{Key: api.Text(t.TagKey), Value: api.Text(t.TagValue)})
 	}
 	return out
 }

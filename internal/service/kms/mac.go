@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -14,7 +15,7 @@ import (
 func (s *Service) bindMAC() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.GenerateMac(), keyRule[kmsapi.GenerateMacRequest]{
-			id: func(in *kmsapi.GenerateMacRequest) **string { return &in.KeyId }, aliases: true,
+			id: func(in *kmsapi.GenerateMacRequest) *string { return in.KeyId }, aliases: true,
 			abroad: true, grantable: true,
 			check: func(in *kmsapi.GenerateMacRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.GenerateMacRequest, c *conditions, needs *auth.Needs) {
@@ -22,7 +23,7 @@ func (s *Service) bindMAC() []service.Bound {
 			},
 		}, s.generateMAC),
 		onKey(s, kmsapi.VerifyMac(), keyRule[kmsapi.VerifyMacRequest]{
-			id: func(in *kmsapi.VerifyMacRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			id: func(in *kmsapi.VerifyMacRequest) *string { return in.KeyId }, aliases: true, abroad: true,
 			grantable: true,
 			check:     func(in *kmsapi.VerifyMacRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.VerifyMacRequest, c *conditions, needs *auth.Needs) {
@@ -40,7 +41,7 @@ func (c *conditions) describeMAC(algorithm string, needs *auth.Needs) {
 func (s *Service) generateMAC(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateMacRequest,
 ) (*kmsapi.GenerateMacResponse, error) {
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryBy(key, "GenerateMac", keyring.GenerateMAC, *in.MacAlgorithm))
 	}
 	mac, err := s.keys.MAC(key, *in.MacAlgorithm, in.Message)
@@ -54,7 +55,7 @@ func (s *Service) generateMAC(
 func (s *Service) verifyMAC(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.VerifyMacRequest,
 ) (*kmsapi.VerifyMacResponse, error) {
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryBy(key, "VerifyMac", keyring.GenerateMAC, *in.MacAlgorithm))
 	}
 	if err := s.keys.VerifyMAC(key, *in.MacAlgorithm, in.Message, in.Mac); err != nil {

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -14,7 +15,7 @@ import (
 func (s *Service) bindPairs() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.DeriveSharedSecret(), keyRule[kmsapi.DeriveSharedSecretRequest]{
-			id:      func(in *kmsapi.DeriveSharedSecretRequest) **string { return &in.KeyId },
+			id:      func(in *kmsapi.DeriveSharedSecretRequest) *string { return in.KeyId },
 			aliases: true, abroad: true, grantable: true,
 			check: func(in *kmsapi.DeriveSharedSecretRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.DeriveSharedSecretRequest, c *conditions, needs *auth.Needs) {
@@ -23,7 +24,7 @@ func (s *Service) bindPairs() []service.Bound {
 			},
 		}, s.derive).Without("Recipient"),
 		onKey(s, kmsapi.GenerateDataKeyPair(), keyRule[kmsapi.GenerateDataKeyPairRequest]{
-			id:      func(in *kmsapi.GenerateDataKeyPairRequest) **string { return &in.KeyId },
+			id:      func(in *kmsapi.GenerateDataKeyPairRequest) *string { return in.KeyId },
 			aliases: true, abroad: true, grantable: true,
 			check: func(in *kmsapi.GenerateDataKeyPairRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.GenerateDataKeyPairRequest, c *conditions, needs *auth.Needs) {
@@ -32,8 +33,8 @@ func (s *Service) bindPairs() []service.Bound {
 		}, s.generatePair).Without("Recipient"),
 		onKey(s, kmsapi.GenerateDataKeyPairWithoutPlaintext(),
 			keyRule[kmsapi.GenerateDataKeyPairWithoutPlaintextRequest]{
-				id: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) **string {
-					return &in.KeyId
+				id: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) *string {
+					return in.KeyId
 				},
 				aliases: true, abroad: true, grantable: true,
 				check: func(in *kmsapi.GenerateDataKeyPairWithoutPlaintextRequest) error {
@@ -58,7 +59,7 @@ func (c *conditions) describeDataPair(context map[string]string, spec string, ne
 func (s *Service) derive(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.DeriveSharedSecretRequest,
 ) (*kmsapi.DeriveSharedSecretResponse, error) {
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryAgree(key, *in.KeyAgreementAlgorithm, in.PublicKey))
 	}
 	secret, err := s.keys.Agree(key, *in.KeyAgreementAlgorithm, in.PublicKey)
@@ -76,7 +77,7 @@ func (s *Service) generatePair(
 ) (*kmsapi.GenerateDataKeyPairResponse, error) {
 	const op = "GenerateDataKeyPair"
 	spec := keyring.Spec(*in.KeyPairSpec)
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryDataKeyPair(key, op, spec))
 	}
 	pair, err := s.keys.DataKeyPair(ctx, key, op, spec, in.EncryptionContext)
@@ -96,7 +97,7 @@ func (s *Service) generateSealedPair(
 ) (*kmsapi.GenerateDataKeyPairWithoutPlaintextResponse, error) {
 	const op = "GenerateDataKeyPairWithoutPlaintext"
 	spec := keyring.Spec(*in.KeyPairSpec)
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryDataKeyPair(key, op, spec))
 	}
 	pair, err := s.keys.DataKeyPair(ctx, key, op, spec, in.EncryptionContext)

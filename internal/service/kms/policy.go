@@ -49,10 +49,10 @@ func listPolicies(
 }
 
 func describePutPolicy(in *kmsapi.PutKeyPolicyRequest, c *conditions, needs *auth.Needs) {
-	bypass := isTrue(in.BypassPolicyLockoutSafetyCheck)
+	bypass := api.True(in.BypassPolicyLockoutSafetyCheck)
 	c.setBool("kms:bypasspolicylockoutsafetycheck", bypass)
 	needs.Note("policyName", policyName)
-	needs.Note("policy", text(in.Policy))
+	needs.Note("policy", api.Text(in.Policy))
 	needs.Note("bypassPolicyLockoutSafetyCheck", bypass)
 }
 
@@ -62,7 +62,8 @@ func (s *Service) putPolicy(
 	if in.PolicyName != nil && *in.PolicyName != policyName {
 		return nil, noSuchPolicy()
 	}
-	bound, err := s.checkPolicy(ctx, caller, *in.Policy, key.ARN(), isTrue(in.BypassPolicyLockoutSafetyCheck))
+	bound, err := s.checkPolicy(ctx, caller, *in.Policy, key.ARN(),
+		api.True(in.BypassPolicyLockoutSafetyCheck))
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 func (s *Service) bindRotation() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.EnableKeyRotation(), keyRule[kmsapi.EnableKeyRotationRequest]{
-			id: func(in *kmsapi.EnableKeyRotationRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.EnableKeyRotationRequest) *string { return in.KeyId },
 			describe: func(in *kmsapi.EnableKeyRotationRequest, c *conditions, needs *auth.Needs) {
 				c.setNumber("kms:rotationperiodindays", in.RotationPeriodInDays)
 				if in.RotationPeriodInDays != nil {
@@ -23,16 +23,16 @@ func (s *Service) bindRotation() []service.Bound {
 			},
 		}, s.enableRotation),
 		onKey(s, kmsapi.DisableKeyRotation(), keyRule[kmsapi.DisableKeyRotationRequest]{
-			id: func(in *kmsapi.DisableKeyRotationRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.DisableKeyRotationRequest) *string { return in.KeyId },
 		}, s.disableRotation),
 		onKey(s, kmsapi.GetKeyRotationStatus(), keyRule[kmsapi.GetKeyRotationStatusRequest]{
-			id: func(in *kmsapi.GetKeyRotationStatusRequest) **string { return &in.KeyId }, abroad: true,
+			id: func(in *kmsapi.GetKeyRotationStatusRequest) *string { return in.KeyId }, abroad: true,
 		}, rotationStatus),
 		onKey(s, kmsapi.RotateKeyOnDemand(), keyRule[kmsapi.RotateKeyOnDemandRequest]{
-			id: func(in *kmsapi.RotateKeyOnDemandRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.RotateKeyOnDemandRequest) *string { return in.KeyId },
 		}, s.rotateOnDemand),
 		onKey(s, kmsapi.ListKeyRotations(), keyRule[kmsapi.ListKeyRotationsRequest]{
-			id: func(in *kmsapi.ListKeyRotationsRequest) **string { return &in.KeyId },
+			id: func(in *kmsapi.ListKeyRotationsRequest) *string { return in.KeyId },
 		}, s.listRotations),
 	}
 }
@@ -87,7 +87,7 @@ func (s *Service) listRotations(
 	if key.Metadata().Spec != keyring.Symmetric {
 		return nil, &api.Error{Code: Exception(keyring.Unsupported)}
 	}
-	list, first := s.rotations(key, text(in.IncludeKeyMaterial) == "ALL_KEY_MATERIAL"), 0
+	list, first := s.rotations(key, api.Text(in.IncludeKeyMaterial) == "ALL_KEY_MATERIAL"), 0
 	if in.Marker != nil {
 		if first, err = strconv.Atoi(after); err != nil || first < 0 || first > len(list) {
 			return nil, &api.Error{Code: "InvalidMarkerException", Message: "The marker is invalid."}

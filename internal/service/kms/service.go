@@ -1,12 +1,9 @@
 // Package kms answers the API of the key service: an operation table, and the translation between its shapes
 // and the keyring.
 //
-// Callers may rely on this: an operation on a key runs only if the key's policy lets the caller through (P6);
-// what was authorised is what runs, even if an alias is moved in between; every error that a client may see
-// has AWS's code and words; and a member that is not honoured is refused by its name (P8).
-//
-// The input of a call is changed while it runs: the identifiers in it become the ARNs of the keys that they
-// named.
+// Callers may rely on this: an operation on a key runs only if the key's policy lets the caller through (P6),
+// and on that key even if an alias is moved in between; every error that a client may see has AWS's code and
+// words; and a member that is not honoured is refused by its name (P8).
 package kms
 
 import (

@@ -3,6 +3,7 @@ package kms
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -14,7 +15,7 @@ import (
 func (s *Service) bindSigning() []service.Bound {
 	return []service.Bound{
 		onKey(s, kmsapi.Sign(), keyRule[kmsapi.SignRequest]{
-			id: func(in *kmsapi.SignRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			id: func(in *kmsapi.SignRequest) *string { return in.KeyId }, aliases: true, abroad: true,
 			grantable: true,
 			check:     func(in *kmsapi.SignRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.SignRequest, c *conditions, needs *auth.Needs) {
@@ -22,7 +23,7 @@ func (s *Service) bindSigning() []service.Bound {
 			},
 		}, s.sign),
 		onKey(s, kmsapi.Verify(), keyRule[kmsapi.VerifyRequest]{
-			id: func(in *kmsapi.VerifyRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+			id: func(in *kmsapi.VerifyRequest) *string { return in.KeyId }, aliases: true, abroad: true,
 			grantable: true,
 			check:     func(in *kmsapi.VerifyRequest) error { return s.checkTokens(in.GrantTokens) },
 			describe: func(in *kmsapi.VerifyRequest, c *conditions, needs *auth.Needs) {
@@ -30,7 +31,7 @@ func (s *Service) bindSigning() []service.Bound {
 			},
 		}, s.verify).Lacking("MessageType EXTERNAL_MU"),
 		onKey(s, kmsapi.GetPublicKey(), keyRule[kmsapi.GetPublicKeyRequest]{
-			id: func(in *kmsapi.GetPublicKeyRequest) **string { return &in.KeyId }, aliases: true,
+			id: func(in *kmsapi.GetPublicKeyRequest) *string { return in.KeyId }, aliases: true,
 			abroad: true, grantable: true,
 			check: func(in *kmsapi.GetPublicKeyRequest) error { return s.checkTokens(in.GrantTokens) },
 		}, s.publicKey),
@@ -59,7 +60,7 @@ func (s *Service) sign(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.SignRequest,
 ) (*kmsapi.SignResponse, error) {
 	message := messageOf(in.Message, in.MessageType)
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TrySign(key, "Sign", *in.SigningAlgorithm, message))
 	}
 	signature, err := s.keys.Sign(key, *in.SigningAlgorithm, message)
@@ -75,7 +76,7 @@ func (s *Service) verify(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.VerifyRequest,
 ) (*kmsapi.VerifyResponse, error) {
 	message := messageOf(in.Message, in.MessageType)
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TrySign(key, "Verify", *in.SigningAlgorithm, message))
 	}
 	if err := s.keys.Verify(key, *in.SigningAlgorithm, message, in.Signature); err != nil {

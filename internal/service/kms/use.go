@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/kmsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -14,7 +15,7 @@ import (
 
 func (s *Service) bindUse() []service.Bound {
 	s.Encrypt = onKey(s, kmsapi.Encrypt(), keyRule[kmsapi.EncryptRequest]{
-		id: func(in *kmsapi.EncryptRequest) **string { return &in.KeyId }, aliases: true, abroad: true,
+		id: func(in *kmsapi.EncryptRequest) *string { return in.KeyId }, aliases: true, abroad: true,
 		grantable: true,
 		check:     func(in *kmsapi.EncryptRequest) error { return s.checkTokens(in.GrantTokens) },
 		describe: func(in *kmsapi.EncryptRequest, c *conditions, needs *auth.Needs) {
@@ -22,7 +23,7 @@ func (s *Service) bindUse() []service.Bound {
 		},
 	}, s.encrypt)
 	s.GenerateDataKey = onKey(s, kmsapi.GenerateDataKey(), keyRule[kmsapi.GenerateDataKeyRequest]{
-		id: func(in *kmsapi.GenerateDataKeyRequest) **string { return &in.KeyId }, aliases: true,
+		id: func(in *kmsapi.GenerateDataKeyRequest) *string { return in.KeyId }, aliases: true,
 		abroad: true, grantable: true,
 		check: func(in *kmsapi.GenerateDataKeyRequest) error {
 			return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
@@ -33,7 +34,7 @@ func (s *Service) bindUse() []service.Bound {
 	}, s.generateDataKey).Without("Recipient")
 	sealedOnly := onKey(s, kmsapi.GenerateDataKeyWithoutPlaintext(),
 		keyRule[kmsapi.GenerateDataKeyWithoutPlaintextRequest]{
-			id:      func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) **string { return &in.KeyId },
+			id:      func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) *string { return in.KeyId },
 			aliases: true, abroad: true, grantable: true,
 			check: func(in *kmsapi.GenerateDataKeyWithoutPlaintextRequest) error {
 				return s.checkDataKey(in.KeySpec, in.NumberOfBytes, in.GrantTokens)
@@ -43,8 +44,8 @@ func (s *Service) bindUse() []service.Bound {
 				c.describeDataKey(in.EncryptionContext, in.KeySpec, in.NumberOfBytes, needs)
 			},
 		}, s.generateSealedDataKey)
-	s.Decrypt = service.BindAccess(kmsapi.Decrypt(), s.decryptAccess, s.decrypt).Without("Recipient")
-	s.ReEncrypt = service.BindAccess(kmsapi.ReEncrypt(), s.reEncryptAccess, s.reEncrypt)
+	s.Decrypt = onPlan(kmsapi.Decrypt(), s.planDecrypt, s.decrypt).Without("Recipient")
+	s.ReEncrypt = onPlan(kmsapi.ReEncrypt(), s.planReEncrypt, s.reEncrypt)
 	random := onAccount(kmsapi.GenerateRandom(), nil, generateRandom).Without("CustomKeyStoreId", "Recipient")
 	return []service.Bound{s.Encrypt, s.GenerateDataKey, sealedOnly, s.Decrypt, s.ReEncrypt, random}
 }
@@ -122,7 +123,7 @@ func materialOf(id string) *string {
 func (s *Service) encrypt(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.EncryptRequest,
 ) (*kmsapi.EncryptResponse, error) {
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.TryBy(key, "Encrypt", keyring.EncryptDecrypt,
 			algorithmOf(in.EncryptionAlgorithm)))
 	}
@@ -146,7 +147,7 @@ func orDryRun(err error) error {
 func (s *Service) generateDataKey(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateDataKeyRequest,
 ) (*kmsapi.GenerateDataKeyResponse, error) {
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.Try(key, "GenerateDataKey"))
 	}
 	plaintext, sealed, err := s.keys.DataKey(key, "GenerateDataKey",
@@ -164,7 +165,7 @@ func (s *Service) generateSealedDataKey(
 	_ context.Context, _ *auth.Caller, key *keyring.Key, in *kmsapi.GenerateDataKeyWithoutPlaintextRequest,
 ) (*kmsapi.GenerateDataKeyWithoutPlaintextResponse, error) {
 	const op = "GenerateDataKeyWithoutPlaintext"
-	if isTrue(in.DryRun) {
+	if api.True(in.DryRun) {
 		return nil, orDryRun(s.keys.Try(key, op))
 	}
 	plaintext, sealed, err := s.keys.DataKey(key, op, dataKeySize(in.KeySpec, in.NumberOfBytes),
@@ -189,25 +190,26 @@ func dataKeySize(spec *string, bytes *int64) int {
 	return 32
 }
 
-// decryptAccess authorises the key that the request names, or else the one that made the ciphertext.
-func (s *Service) decryptAccess(
+// planDecrypt needs the permission on the key that the request names, or else on the one that made the
+// ciphertext.
+func (s *Service) planDecrypt(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest, needs *auth.Needs,
-) error {
+) (*keyring.Key, error) {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
-	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
-	key, err := s.sourceKey(caller, "Decrypt", &in.KeyId, in.CiphertextBlob,
-		permissionOnly(in.DryRun, in.DryRunModifiers), how, needs)
+	from, err := s.sourceKey(caller, "Decrypt", in.KeyId, in.CiphertextBlob,
+		permissionOnly(in.DryRun, in.DryRunModifiers), way(in.EncryptionAlgorithm, in.EncryptionContext),
+		needs)
 	if err != nil {
-		return translate(err)
+		return nil, translate(err)
 	}
-	c := &conditions{key: key.key, named: key.named}
+	c := &conditions{key: from.key, named: from.named}
 	c.describeUse(in.EncryptionContext, in.EncryptionAlgorithm, needs)
-	need := keyNeed("Decrypt", key.key, c)
-	need.Granted = key.key.Granted(granteesOf(caller), "Decrypt", c.context)
+	need := keyNeed("Decrypt", from.key, c)
+	need.Granted = from.key.Granted(granteesOf(caller), "Decrypt", c.context)
 	needs.Add(need)
-	return translate(s.veil(ctx, caller, key.key, needs, key.unreachable(caller, "Decrypt")))
+	return from.key, translate(s.veil(ctx, caller, from.key, needs, from.unreachable(caller, "Decrypt")))
 }
 
 // source is the key that is to open a ciphertext.
@@ -226,25 +228,25 @@ func (f source) unreachable(caller *auth.Caller, operation string) error {
 
 // permissionOnly says whether a dry run asks for permission alone, whatever the ciphertext is.
 func permissionOnly(dryRun *bool, modifiers []string) bool {
-	return isTrue(dryRun) && slices.Contains(modifiers, "IGNORE_CIPHERTEXT")
+	return api.True(dryRun) && slices.Contains(modifiers, "IGNORE_CIPHERTEXT")
 }
 
-// sourceKey finds the key for a ciphertext and leaves its ARN in member. anyBlob says that the ciphertext
-// does not matter: the key is named then.
+// sourceKey finds the key for a ciphertext. anyBlob says that the ciphertext does not matter: the key is
+// named then.
 func (s *Service) sourceKey(
-	caller *auth.Caller, operation string, member **string, blob []byte, anyBlob bool, how keyring.Way,
+	caller *auth.Caller, operation string, id *string, blob []byte, anyBlob bool, how keyring.Way,
 	needs *auth.Needs,
 ) (source, error) {
-	if anyBlob && *member == nil {
+	if anyBlob && id == nil {
 		return source{}, invalid("A key is required where DryRunModifiers has IGNORE_CIPHERTEXT.")
 	}
-	if how.Algorithm != keyring.SymmetricAlgorithm && *member == nil {
+	if how.Algorithm != keyring.SymmetricAlgorithm && id == nil {
 		return source{}, invalid("KeyId is required to decrypt with " + how.Algorithm + ".")
 	}
 	if len(blob) == 0 && !anyBlob {
 		return source{}, invalid("CiphertextBlob is required.")
 	}
-	found := source{named: text(*member)}
+	found := source{named: api.Text(id)}
 	var err error
 	if found.named == "" {
 		found.key, err = s.keys.KeyOf(caller.Region, blob, how.Context)
@@ -252,27 +254,23 @@ func (s *Service) sourceKey(
 		needs.Note("keyId", found.named)
 		found.key, err = s.resolve(caller, operation, found.named, true, true)
 	}
-	if err == nil {
-		*member = new(found.key.ARN())
-	}
 	return found, err
 }
 
 func (s *Service) decrypt(
-	_ context.Context, caller *auth.Caller, in *kmsapi.DecryptRequest,
+	_ context.Context, _ *auth.Caller, in *kmsapi.DecryptRequest, key *keyring.Key,
 ) (*kmsapi.DecryptResponse, error) {
-	key, err := s.pinned(caller, in.KeyId)
-	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
-	if err == nil && isTrue(in.DryRun) {
-		err = orDryRun(s.trySource(key, "Decrypt", in.CiphertextBlob,
-			permissionOnly(in.DryRun, in.DryRunModifiers), how))
+	if err := present(key); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, translate(err)
+	how := way(in.EncryptionAlgorithm, in.EncryptionContext)
+	if api.True(in.DryRun) {
+		return nil, orDryRun(s.trySource(key, "Decrypt", in.CiphertextBlob,
+			permissionOnly(in.DryRun, in.DryRunModifiers), how))
 	}
 	opened, err := s.keys.DecryptBy(key, in.CiphertextBlob, how)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	return &kmsapi.DecryptResponse{
 		KeyId: new(key.ARN()), Plaintext: opened.Plaintext, KeyMaterialId: materialOf(opened.MaterialID),
@@ -280,38 +278,44 @@ func (s *Service) decrypt(
 	}, nil
 }
 
-// reEncryptAccess needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.
-func (s *Service) reEncryptAccess(
+// reEncryption is the plan of ReEncrypt: a key for the ciphertext, and one for the next.
+type reEncryption struct {
+	from, to       *keyring.Key
+	fromWay, toWay keyring.Way
+}
+
+// planReEncrypt needs kms:ReEncryptFrom on the source and kms:ReEncryptTo on the destination.
+func (s *Service) planReEncrypt(
 	ctx context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest, needs *auth.Needs,
-) error {
+) (plan reEncryption, err error) {
 	if err := s.checkTokens(in.GrantTokens); err != nil {
-		return translate(err)
+		return plan, translate(err)
 	}
-	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
-	from, err := s.sourceKey(caller, "ReEncryptFrom", &in.SourceKeyId, in.CiphertextBlob,
-		permissionOnly(in.DryRun, in.DryRunModifiers), fromWay, needs)
+	plan.fromWay = way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
+	plan.toWay = way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
+	from, err := s.sourceKey(caller, "ReEncryptFrom", in.SourceKeyId, in.CiphertextBlob,
+		permissionOnly(in.DryRun, in.DryRunModifiers), plan.fromWay, needs)
 	if err != nil {
-		return translate(err)
+		return plan, translate(err)
 	}
 	needs.Note("destinationKeyId", *in.DestinationKeyId)
-	to, err := s.resolve(caller, "ReEncryptTo", *in.DestinationKeyId, true, true)
-	if err != nil {
-		return translate(err)
+	to := source{named: *in.DestinationKeyId}
+	if to.key, err = s.resolve(caller, "ReEncryptTo", to.named, true, true); err != nil {
+		return plan, translate(err)
 	}
-	onSame := from.key == to
-	s.needReEncrypt(caller, "ReEncryptFrom", from, fromWay, onSame, needs)
+	plan.from, plan.to = from.key, to.key
+	onSame := from.key == to.key
+	s.needReEncrypt(caller, "ReEncryptFrom", from, plan.fromWay, onSame, needs)
 	if err := s.veil(ctx, caller, from.key, needs, from.unreachable(caller, "ReEncryptFrom")); err != nil {
-		return translate(err)
+		return plan, translate(err)
 	}
-	s.needReEncrypt(caller, "ReEncryptTo", source{to, *in.DestinationKeyId},
-		way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext), onSame, needs)
-	if err := s.veil(ctx, caller, to, needs, unreachable(caller, "ReEncryptTo")); err != nil {
-		return err
+	s.needReEncrypt(caller, "ReEncryptTo", to, plan.toWay, onSame, needs)
+	if err := s.veil(ctx, caller, to.key, needs, unreachable(caller, "ReEncryptTo")); err != nil {
+		return plan, err
 	}
 	noteContext(needs, "sourceEncryptionContext", in.SourceEncryptionContext)
 	noteContext(needs, "destinationEncryptionContext", in.DestinationEncryptionContext)
-	in.DestinationKeyId = new(to.ARN())
-	return nil
+	return plan, nil
 }
 
 func noteContext(needs *auth.Needs, name string, context map[string]string) {
@@ -332,35 +336,37 @@ func (s *Service) needReEncrypt(
 }
 
 func (s *Service) reEncrypt(
-	_ context.Context, caller *auth.Caller, in *kmsapi.ReEncryptRequest,
+	_ context.Context, _ *auth.Caller, in *kmsapi.ReEncryptRequest, plan reEncryption,
 ) (*kmsapi.ReEncryptResponse, error) {
-	from, err := s.pinned(caller, in.SourceKeyId)
-	if err != nil {
-		return nil, translate(err)
-	}
-	to, err := s.pinned(caller, in.DestinationKeyId)
-	fromWay := way(in.SourceEncryptionAlgorithm, in.SourceEncryptionContext)
-	toWay := way(in.DestinationEncryptionAlgorithm, in.DestinationEncryptionContext)
-	if err == nil && isTrue(in.DryRun) {
-		if err = s.keys.TryBy(to, "ReEncrypt", keyring.EncryptDecrypt, toWay.Algorithm); err == nil {
-			anyBlob := permissionOnly(in.DryRun, in.DryRunModifiers)
-			err = orDryRun(s.trySource(from, "ReEncrypt", in.CiphertextBlob, anyBlob, fromWay))
+	for _, key := range []*keyring.Key{plan.from, plan.to} {
+		if err := present(key); err != nil {
+			return nil, err
 		}
 	}
-	if err != nil {
-		return nil, translate(err)
+	if api.True(in.DryRun) {
+		return nil, s.tryReEncrypt(in, plan)
 	}
-	sealed, opened, err := s.keys.ReEncrypt(from, in.CiphertextBlob, fromWay, to, toWay)
+	sealed, opened, err := s.keys.ReEncrypt(plan.from, in.CiphertextBlob, plan.fromWay, plan.to, plan.toWay)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	return &kmsapi.ReEncryptResponse{
-		CiphertextBlob: sealed.Blob, SourceKeyId: new(from.ARN()), KeyId: new(to.ARN()),
-		SourceEncryptionAlgorithm:      new(fromWay.Algorithm),
-		DestinationEncryptionAlgorithm: new(toWay.Algorithm),
+		CiphertextBlob: sealed.Blob, SourceKeyId: new(plan.from.ARN()), KeyId: new(plan.to.ARN()),
+		SourceEncryptionAlgorithm:      new(plan.fromWay.Algorithm),
+		DestinationEncryptionAlgorithm: new(plan.toWay.Algorithm),
 		SourceKeyMaterialId:            materialOf(opened.MaterialID),
 		DestinationKeyMaterialId:       materialOf(sealed.MaterialID),
 	}, nil
+}
+
+// tryReEncrypt says what ReEncrypt would answer; it is never nil.
+func (s *Service) tryReEncrypt(in *kmsapi.ReEncryptRequest, plan reEncryption) error {
+	err := s.keys.TryBy(plan.to, "ReEncrypt", keyring.EncryptDecrypt, plan.toWay.Algorithm)
+	if err != nil {
+		return err
+	}
+	anyBlob := permissionOnly(in.DryRun, in.DryRunModifiers)
+	return orDryRun(s.trySource(plan.from, "ReEncrypt", in.CiphertextBlob, anyBlob, plan.fromWay))
 }
 
 // trySource says what the key would answer that is to open a ciphertext.

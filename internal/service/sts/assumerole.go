@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/stsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/identity"
@@ -65,7 +66,7 @@ func (s *Service) assumeRole(
 	}
 	inherited := s.directory.TransitiveTags(caller)
 	n := identity.RoleSession{
-		Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: append(inherited, readTags(in.Tags)...),
+		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: append(inherited, readTags(in.Tags)...),
 		Transitive: append(keysOf(inherited), in.TransitiveTagKeys...),
 	}
 	session, credentials, packed, err := s.start(ctx, caller, role, n, in.DurationSeconds, in.PolicyArns)
@@ -149,8 +150,8 @@ func (s *Service) sessionPolicies(
 ) ([]string, error) {
 	var names []string
 	for _, p := range list {
-		if _, err := s.directory.Policy(role.Account, text(p.Arn)); err != nil {
-			return nil, invalid("The session policy " + text(p.Arn) +
+		if _, err := s.directory.Policy(role.Account, api.Text(p.Arn)); err != nil {
+			return nil, invalid("The session policy " + api.Text(p.Arn) +
 				" does not exist in the account of the role.")
 		}
 		names = append(names, *p.Arn)
@@ -188,7 +189,7 @@ func shape(session *identity.Session, c identity.Credentials) *stsapi.Credential
 func readTags(tags []stsapi.Tag) []identity.Tag {
 	out := make([]identity.Tag, 0, len(tags))
 	for _, t := range tags {
-		out = append(out, identity.Tag{Key: text(t.Key), Value: text(t.Value)})
+		out = append(out, identity.Tag{Key: api.Text(t.Key), Value: api.Text(t.Value)})
 	}
 	return out
 }

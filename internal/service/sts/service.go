@@ -136,10 +136,3 @@ func Unsigned(action string) (service string, ok bool) {
 func invalid(text string) error { return &api.Error{Code: "ValidationError", Message: text} }
 
 func denied(text string) error { return &api.Error{Code: "AccessDenied", Message: text, Status: 403} }
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/stsapi"
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -153,7 +154,7 @@ func (s *Service) assumeRoleWithWebIdentity(
 		return nil, err
 	}
 	n := identity.RoleSession{
-		Name: *in.RoleSessionName, Policy: text(in.Policy), Tags: webTags(&token.Claims),
+		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: webTags(&token.Claims),
 		Transitive: token.Claims.Transitive,
 		Provider:   caller.ARN,
 	}
