@@ -79,6 +79,8 @@ const direction = `
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	runner/confine:
 	runner: runner/confine
+	runner/bootstrap: runner
+	runner/instance: runner
 	.: cli runner/confine
 `
 

@@ -96,6 +96,9 @@ func unpackAll(r io.Reader, spec *Spec) error {
 		room -= used
 	}
 	for _, f := range spec.Files {
+		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+			return err
+		}
 		if err := os.WriteFile(f.Path, f.Content, 0o555); err != nil {
 			return err
 		}
