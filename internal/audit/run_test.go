@@ -8,20 +8,22 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/sealtable/sealtable/internal/audit/fact"
 )
 
 // facts is a source that holds what it tells, and tells it from many goroutines.
 type facts struct {
-	tables  []Table
-	regions []Region
+	tables  []fact.Table
+	regions []fact.Region
 	err     error
 }
 
 func (f facts) Read(_ context.Context, sink Sink) error {
-	sink.Scope(Scope{Account: "111122223333", Regions: len(f.regions)})
+	sink.Scope(fact.Scope{Account: "111122223333", Regions: len(f.regions)})
 	var all sync.WaitGroup
 	for _, t := range f.tables {
-		all.Go(func() { sink.Table(t) })
+		all.Go(func() { sink.Set(&fact.Set{Region: t.Region, Tables: []*fact.Table{&t}}) })
 	}
 	for _, r := range f.regions {
 		all.Go(func() { sink.Region(r) })
@@ -31,9 +33,10 @@ func (f facts) Read(_ context.Context, sink Sink) error {
 }
 
 // byName gives each table the findings that its name stands for.
-func byName(t *Table) []Finding {
+func byName(s *fact.Set) []Finding {
+	t := s.Tables[0]
 	finding := func(rule string, status Status, severity Severity) Finding {
-		return Finding{Rule: rule, Status: status, Severity: severity, Resource: t.Resource()}
+		return Finding{Rule: rule, Status: status, Severity: severity, Resource: TableResource(t)}
 	}
 	switch t.Name {
 	case "bad":
@@ -48,26 +51,33 @@ func byName(t *Table) []Finding {
 
 func sample() facts {
 	return facts{
-		tables: []Table{{Region: "b-1", Name: "good"}, {Region: "b-1", Name: "weak"}, {Region: "a-1", Name: "dark"}, {Region: "a-1", Name: "bad"}},
-		regions: []Region{
-			{Name: "c-1", Outcome: RegionFailed, Problem: &Problem{Kind: Denied, Action: "dynamodb:ListTables"}},
-			{Name: "a-1", Outcome: RegionAudited}, {Name: "b-1", Outcome: RegionAudited}, {Name: "d-1", Outcome: RegionSkipped},
+		tables: []fact.Table{{Region: "b-1", Name: "good"}, {Region: "b-1", Name: "weak"}, {Region: "a-1", Name: "dark"}, {Region: "a-1",
+			Name: "bad"}},
+		regions: []fact.Region{
+			{Name: "c-1", Outcome: fact.RegionFailed, Problem: &fact.Problem{Kind: fact.Denied, Action: "dynamodb:ListTables"}},
+			{Name: "a-1", Outcome: fact.RegionAudited}, {Name: "b-1", Outcome: fact.RegionAudited}, {Name: "d-1",
+				Outcome: fact.RegionSkipped},
 		},
 	}
 }
 
 func TestRunOrdersAndCounts(t *testing.T) {
 	var last Progress
-	r, err := Run(t.Context(), sample(), byName, func(p Progress) { last = p })
+	r, err := Run(t.Context(), byName, func(p Progress) { last = p }, sample())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Summary{
-		Regions:  map[string]int{"audited": 2, "skipped": 1, "error": 1},
-		Tables:   map[Status]int{Pass: 1, Fail: 2, Error: 1},
-		Findings: map[Status]int{Pass: 3, Fail: 2, Error: 2, NotApplicable: 2},
-		Failures: map[Severity]int{Critical: 1, High: 1, Medium: 0, Low: 0},
-	}
+	want := newSummary()
+	want.Regions = map[string]int{"audited": 2, "skipped": 1, "error": 1}
+	want.Tables[Pass] = 1
+	want.Tables[Fail] = 2
+	want.Tables[Error] = 1
+	want.Findings[Pass] = 3
+	want.Findings[Fail] = 2
+	want.Findings[Error] = 2
+	want.Findings[NotApplicable] = 2
+	want.Failures[Critical], want.Failures[High] = 1, 1
+	want.Classes[fact.AWSOwned] = 4
 	if diff := cmp.Diff(want, r.Summary); diff != "" {
 		t.Error(diff)
 	}
@@ -81,7 +91,7 @@ func TestRunOrdersAndCounts(t *testing.T) {
 	}, order); diff != "" {
 		t.Error(diff)
 	}
-	if last != (Progress{Regions: 4, RegionsDone: 4, Tables: 4}) {
+	if last.Regions != 4 || last.RegionsDone != 4 || last.Tables != 4 {
 		t.Errorf("the last progress is %+v", last)
 	}
 	for least, n := range map[Severity]int{None: 0, Low: 2, High: 2, Critical: 1} {
@@ -92,13 +102,14 @@ func TestRunOrdersAndCounts(t *testing.T) {
 }
 
 func TestFindingIDs(t *testing.T) {
-	first, _ := Run(t.Context(), sample(), byName, nil)
-	second, _ := Run(t.Context(), sample(), byName, nil)
+	first, _ := Run(t.Context(), byName, nil, sample())
+	second, _ := Run(t.Context(), byName, nil, sample())
 	seen := map[string]bool{}
 	for i := range first.Findings {
 		id := first.Findings[i].ID
 		if len(id) != 32 || seen[id] || id != second.Findings[i].ID {
-			t.Errorf("%s of %s: %q is not an id of its own, or not of every run", first.Findings[i].Rule, first.Findings[i].Resource.Label(), id)
+			t.Errorf("%s of %s: %q is not an id of its own, or not of every run", first.Findings[i].Rule,
+				first.Findings[i].Resource.Label(), id)
 		}
 		seen[id] = true
 	}
@@ -106,19 +117,19 @@ func TestFindingIDs(t *testing.T) {
 
 func TestRunFails(t *testing.T) {
 	broken := errors.New("broken")
-	if r, err := Run(t.Context(), facts{err: broken}, byName, nil); r != nil || !errors.Is(err, broken) {
+	if r, err := Run(t.Context(), byName, nil, facts{err: broken}); r != nil || !errors.Is(err, broken) {
 		t.Errorf("a source that cannot begin: %v, %v", r, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r, err := Run(ctx, sample(), byName, nil); r != nil || !errors.Is(err, context.Canceled) {
+	if r, err := Run(ctx, byName, nil, sample()); r != nil || !errors.Is(err, context.Canceled) {
 		t.Errorf("an interrupted run: %v, %v", r, err)
 	}
 }
 
 // An empty report has empty lists, which readers need not tell from missing ones.
 func TestEmptyReportHasNoNull(t *testing.T) {
-	r, err := Run(t.Context(), facts{}, byName, nil)
+	r, err := Run(t.Context(), byName, nil, facts{})
 	if err != nil {
 		t.Fatal(err)
 	}

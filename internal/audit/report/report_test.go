@@ -10,39 +10,51 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sealtable/sealtable/internal/audit"
+	"github.com/sealtable/sealtable/internal/audit/fact"
 )
 
 // sample is a source of a few facts, one of them unfriendly.
 type sample struct{}
 
 func (sample) Read(_ context.Context, sink audit.Sink) error {
-	sink.Scope(audit.Scope{Account: "111122223333", Caller: "arn:aws:iam::111122223333:user/auditor", RegionsFrom: audit.RegionsListed, Notes: []string{"a note"}})
-	denied := &audit.Problem{Kind: audit.Denied, Action: "dynamodb:ListTables", Code: "AccessDeniedException", Message: "User: x is not authorized"}
-	sink.Table(audit.Table{Region: "eu-west-1", Name: "orders", Status: "ACTIVE"})
-	sink.Table(audit.Table{Region: "us-east-1", Name: "carts", Status: "ACTIVE"})
-	sink.Table(audit.Table{Region: "us-east-1", Name: "\x1b[2Jevil\n", Status: "ACTIVE"})
-	sink.Table(audit.Table{Region: "us-east-1", Name: "users", Status: "ACTIVE", SSEType: "KMS", SSEStatus: "ENABLED",
-		Key: &audit.Key{ARN: "arn:aws:kms:us-east-1:111122223333:key/k", Manager: "CUSTOMER", State: "Enabled"}})
+	sink.Scope(fact.Scope{Account: "111122223333", Caller: "arn:aws:iam::111122223333:user/auditor", RegionsFrom: fact.RegionsListed,
+		Notes: []string{"a note"}})
+	denied := &fact.Problem{Kind: fact.Denied, Action: "dynamodb:ListTables", Code: "AccessDeniedException",
+		Message: "User: x is not authorized"}
+	sink.Set(&fact.Set{Region: "eu-west-1", Tables: []*fact.Table{{Region: "eu-west-1", Name: "orders", Status: "ACTIVE"}}})
+	sink.Set(&fact.Set{Region: "us-east-1", Tables: []*fact.Table{
+		{Region: "us-east-1", Name: "carts", Status: "ACTIVE"},
+		{Region: "us-east-1", Name: "\x1b[2Jevil\n", Status: "ACTIVE"},
+		{Region: "us-east-1", Name: "users", Status: "ACTIVE", SSEType: "KMS", SSEStatus: "ENABLED",
+			Key: &fact.Key{ARN: "arn:aws:kms:us-east-1:111122223333:key/k", Manager: "CUSTOMER", State: "Enabled"}},
+	}})
 	for _, name := range []string{"eu-west-1", "us-east-1"} {
-		sink.Region(audit.Region{Name: name, Outcome: audit.RegionAudited})
+		sink.Region(fact.Region{Name: name, Outcome: fact.RegionAudited})
 	}
-	sink.Region(audit.Region{Name: "ap-east-1", Outcome: audit.RegionSkipped, Note: "not enabled for the account"})
-	sink.Region(audit.Region{Name: "sa-east-1", Outcome: audit.RegionFailed, Problem: denied})
-	sink.Region(audit.Region{Name: "us-west-1", Outcome: audit.RegionFailed, Problem: denied})
+	sink.Region(fact.Region{Name: "ap-east-1", Outcome: fact.RegionSkipped, Note: "not enabled for the account"})
+	sink.Region(fact.Region{Name: "sa-east-1", Outcome: fact.RegionFailed, Problem: denied})
+	sink.Region(fact.Region{Name: "us-west-1", Outcome: fact.RegionFailed, Problem: denied})
 	return nil
 }
 
-func judge(t *audit.Table) []audit.Finding {
-	f := audit.Finding{Rule: "R-1", Status: audit.Pass, Severity: audit.High, Resource: t.Resource(), Message: "Fine."}
-	if t.KeyClass == audit.AWSOwned {
-		f.Status, f.Message, f.Remedy, f.Commands = audit.Fail, "Too weak.", "Strengthen it.", []string{"aws strengthen " + t.Name}
+func judge(s *fact.Set) []audit.Finding {
+	var out []audit.Finding
+	for _, t := range s.Tables {
+		f := audit.Finding{Rule: "R-1", Status: audit.Pass, Severity: audit.High, Resource: audit.TableResource(t), Message: "Fine."}
+		if t.KeyClass == fact.AWSOwned {
+			f.Status = audit.Fail
+			f.Message = "Too weak."
+			f.Remedy = "Strengthen it."
+			f.Commands = []string{"aws strengthen " + t.Name}
+		}
+		out = append(out, f)
 	}
-	return []audit.Finding{f}
+	return out
 }
 
 func newSample(t *testing.T) *audit.Report {
 	t.Helper()
-	r, err := audit.Run(t.Context(), sample{}, judge, nil)
+	r, err := audit.Run(t.Context(), judge, nil, sample{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +81,7 @@ HIGH  R-1  Strong
      us-east-1/carts
        aws strengthen carts
 
-ERROR  COVERAGE  Every region in scope could be read
+ERROR  COVERAGE  Everything in scope could be read
   dynamodb:ListTables is not allowed (AccessDeniedException)
   User: x is not authorized
   -> Allow dynamodb:ListTables to the principal that audits.
@@ -79,6 +91,7 @@ ERROR  COVERAGE  Every region in scope could be read
 Note: a note
 Note: ap-east-1: skipped: not enabled for the account
 4 tables: 1 PASS, 3 FAIL, 0 ERROR
+By key: 3 under the AWS owned key, 0 AWS managed, 1 customer managed, 0 another account's, 0 unknown; 0 keys listed
 Findings: 0 critical, 3 high, 0 medium, 0 low; 1 checks passed, 2 could not be made
 This audit is incomplete: what stands under ERROR is not known to be well.
 `
@@ -145,13 +158,15 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
 		t.Fatal(err)
 	}
-	if r.Schema != "sealtable.audit/1" || r.Summary.Complete || r.Summary.Failures["high"] != 3 || r.Summary.Tables["FAIL"] != 3 || r.Summary.Regions["skipped"] != 1 {
+	if r.Schema != "sealtable.audit/1" || r.Summary.Complete || r.Summary.Failures["high"] != 3 || r.Summary.Tables["FAIL"] != 3 ||
+		r.Summary.Regions["skipped"] != 1 {
 		t.Errorf("schema %q, summary %+v", r.Schema, r.Summary)
 	}
 	if last := r.Tables[3]; last.Name != "users" || last.KeyClass != "customer" || last.Key == nil || last.Key.State != "Enabled" {
 		t.Errorf("the last table is %+v", last)
 	}
-	if f := r.Findings[3]; f.Rule != "COVERAGE" || f.Status != "ERROR" || f.Problem == nil || f.Problem.Kind != "denied" || f.Problem.Action != "dynamodb:ListTables" {
+	if f := r.Findings[3]; f.Rule != "COVERAGE" || f.Status != "ERROR" || f.Problem == nil || f.Problem.Kind != "denied" ||
+		f.Problem.Action != "dynamodb:ListTables" {
 		t.Errorf("the region's finding is %+v", f)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/sealtable/sealtable/internal/audit"
+	"github.com/sealtable/sealtable/internal/audit/fact"
 )
 
 // endpoint answers like the services do, from a script: what an operation answers in a region, for the table, key or page that the
@@ -126,38 +126,46 @@ func (e *endpoint) count(operation, region string) int {
 // notebook is a sink that keeps what it is told, in order of name.
 type notebook struct {
 	mu      sync.Mutex
-	scope   audit.Scope
-	tables  []audit.Table
-	regions []audit.Region
+	scope   fact.Scope
+	sets    []*fact.Set
+	tables  []fact.Table
+	regions []fact.Region
 }
 
-func (n *notebook) Scope(s audit.Scope) { n.scope = s }
+func (n *notebook) Scope(s fact.Scope) { n.scope = s }
 
-func (n *notebook) Table(t audit.Table) {
+func (n *notebook) Set(s *fact.Set) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	t.KeyClass = audit.Classify(&t)
-	n.tables = append(n.tables, t)
+	n.sets = append(n.sets, s)
+	for _, t := range s.Tables {
+		t.KeyClass = fact.Classify(t)
+		n.tables = append(n.tables, *t)
+	}
 }
 
-func (n *notebook) Region(r audit.Region) {
+func (n *notebook) Cases([]*fact.Set) {}
+
+func (n *notebook) Template(fact.Template) {}
+
+func (n *notebook) Region(r fact.Region) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.regions = append(n.regions, r)
 }
 
-func (n *notebook) table(t *testing.T, region, name string) *audit.Table {
+func (n *notebook) table(t *testing.T, region, name string) *fact.Table {
 	t.Helper()
-	at := slices.IndexFunc(n.tables, func(f audit.Table) bool { return f.Region == region && f.Name == name })
+	at := slices.IndexFunc(n.tables, func(f fact.Table) bool { return f.Region == region && f.Name == name })
 	if at < 0 {
 		t.Fatalf("%s/%s was not told", region, name)
 	}
 	return &n.tables[at]
 }
 
-func (n *notebook) region(t *testing.T, name string) *audit.Region {
+func (n *notebook) region(t *testing.T, name string) *fact.Region {
 	t.Helper()
-	at := slices.IndexFunc(n.regions, func(r audit.Region) bool { return r.Name == name })
+	at := slices.IndexFunc(n.regions, func(r fact.Region) bool { return r.Name == name })
 	if at < 0 {
 		t.Fatalf("%s was not told", name)
 	}

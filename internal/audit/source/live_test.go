@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sealtable/sealtable/internal/audit"
+	"github.com/sealtable/sealtable/internal/audit/fact"
 )
 
 const keyARN = "arn:aws:kms:eu-west-1:111122223333:key/k1"
@@ -33,20 +33,21 @@ func TestWhatIsDeniedHidesNothingElse(t *testing.T) {
 	if len(n.tables) != 2 || len(n.regions) != 2 {
 		t.Fatalf("%d tables, %d regions", len(n.tables), len(n.regions))
 	}
-	if p := n.table(t, "eu-west-1", "denied").Problem; p == nil || p.Kind != audit.Denied || p.Action != "dynamodb:DescribeTable" {
+	if p := n.table(t, "eu-west-1", "denied").Problem; p == nil || p.Kind != fact.Denied || p.Action != "dynamodb:DescribeTable" {
 		t.Errorf("the denied table's problem is %+v", p)
 	}
 	if got := n.table(t, "eu-west-1", "denied").ARN; got != "arn:aws:dynamodb:eu-west-1:111122223333:table/denied" {
 		t.Errorf("the denied table's ARN is %q", got)
 	}
-	if open := n.table(t, "eu-west-1", "open"); open.Problem != nil || open.KeyClass != audit.AWSOwned || open.Account != "111122223333" {
+	if open := n.table(t, "eu-west-1", "open"); open.Problem != nil || open.KeyClass != fact.AWSOwned || open.Account != "111122223333" {
 		t.Errorf("the open table is %+v", open)
 	}
-	if r := n.region(t, "eu-west-1"); r.Outcome != audit.RegionAudited || r.Tables != 2 {
+	if r := n.region(t, "eu-west-1"); r.Outcome != fact.RegionAudited || r.Tables != 2 {
 		t.Errorf("the open region is %+v", r)
 	}
 	r := n.region(t, "us-west-2")
-	if r.Outcome != audit.RegionFailed || r.Problem == nil || r.Problem.Action != "dynamodb:ListTables" || r.Problem.Code != "AccessDeniedException" {
+	if r.Outcome != fact.RegionFailed || r.Problem == nil || r.Problem.Action != "dynamodb:ListTables" ||
+		r.Problem.Code != "AccessDeniedException" {
 		t.Errorf("the denied region is %+v", r)
 	}
 }
@@ -95,32 +96,34 @@ func TestAListWithoutEndIsAnError(t *testing.T) {
 		}
 		return answer{}
 	})
-	if r := e.mustRead("eu-west-1").region(t, "eu-west-1"); r.Outcome != audit.RegionFailed || r.Problem.Kind != audit.Failed {
+	if r := e.mustRead("eu-west-1").region(t, "eu-west-1"); r.Outcome != fact.RegionFailed || r.Problem.Kind != fact.Failed {
 		t.Errorf("the region is %+v", r)
 	}
 }
 
 func TestKeys(t *testing.T) {
 	metadata := func(manager, state string) answer {
-		return ok(map[string]any{"KeyMetadata": map[string]any{"KeyId": "k1", "KeyManager": manager, "KeyState": state, "DeletionDate": 1780000000}})
+		return ok(map[string]any{"KeyMetadata": map[string]any{"KeyId": "k1", "KeyManager": manager, "KeyState": state,
+			"DeletionDate": 1780000000}})
 	}
 	aliases := func(target string) answer {
-		return ok(map[string]any{"Aliases": []map[string]any{{"AliasName": "alias/aws/dynamodb", "TargetKeyId": target}, {"AliasName": "alias/mine"}}})
+		return ok(map[string]any{"Aliases": []map[string]any{{"AliasName": "alias/aws/dynamodb", "TargetKeyId": target},
+			{"AliasName": "alias/mine"}}})
 	}
 	for name, c := range map[string]struct {
 		describe, list answer
-		class          audit.KeyClass
+		class          fact.KeyClass
 		state          string
 		problems       string // the actions that were not allowed
 	}{
-		"customer":              {metadata("CUSTOMER", "PendingDeletion"), answer{}, audit.Customer, "PendingDeletion", ""},
-		"AWS managed":           {metadata("AWS", "Enabled"), answer{}, audit.AWSManaged, "Enabled", ""},
-		"deleted":               {refusal(400, "NotFoundException", "no key"), answer{}, audit.Customer, audit.KeyNotFound, ""},
-		"denied, AWS by alias":  {forbidden(), aliases("k1"), audit.AWSManaged, "", "kms:DescribeKey"},
-		"denied, not the alias": {forbidden(), aliases("k2"), audit.Customer, "", "kms:DescribeKey"},
-		"denied, no alias":      {forbidden(), ok(map[string]any{"Aliases": []any{}}), audit.Customer, "", "kms:DescribeKey"},
-		"all denied":            {forbidden(), forbidden(), audit.UnknownKey, "", "kms:DescribeKey kms:ListAliases"},
-		"nothing in the answer": {ok(map[string]any{}), forbidden(), audit.UnknownKey, "", "kms:DescribeKey kms:ListAliases"},
+		"customer":              {metadata("CUSTOMER", "PendingDeletion"), answer{}, fact.Customer, "PendingDeletion", ""},
+		"AWS managed":           {metadata("AWS", "Enabled"), answer{}, fact.AWSManaged, "Enabled", ""},
+		"deleted":               {refusal(400, "NotFoundException", "no key"), answer{}, fact.Customer, fact.KeyNotFound, ""},
+		"denied, AWS by alias":  {forbidden(), aliases("k1"), fact.AWSManaged, "", "kms:DescribeKey"},
+		"denied, not the alias": {forbidden(), aliases("k2"), fact.Customer, "", "kms:DescribeKey"},
+		"denied, no alias":      {forbidden(), ok(map[string]any{"Aliases": []any{}}), fact.Customer, "", "kms:DescribeKey"},
+		"all denied":            {forbidden(), forbidden(), fact.UnknownKey, "", "kms:DescribeKey kms:ListAliases"},
+		"nothing in the answer": {ok(map[string]any{}), forbidden(), fact.UnknownKey, "", "kms:DescribeKey kms:ListAliases"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := serveEndpoint(t, func(request call) answer {
@@ -159,16 +162,17 @@ func TestRegions(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		answer  answer
-		from    audit.RegionList
+		from    fact.RegionList
 		regions int
 		skipped int
 	}{
-		"listed":        {listed("us-east-1 ENABLED_BY_DEFAULT", "eu-south-1 ENABLED", "me-south-1 ENABLING", "il-central-1 DISABLING", "af-south-1 DISABLED"), audit.RegionsListed, 5, 1},
-		"denied":        {forbidden(), audit.RegionsBuiltIn, 34, 0},
-		"unknown":       {answer{}, audit.RegionsBuiltIn, 34, 0},
-		"empty":         {listed(), audit.RegionsBuiltIn, 34, 0},
-		"not a region":  {listed("us-east-1.example.com/ ENABLED"), audit.RegionsBuiltIn, 34, 0},
-		"without words": {ok(map[string]any{"Regions": []any{map[string]any{}}}), audit.RegionsBuiltIn, 34, 0},
+		"listed": {listed("us-east-1 ENABLED_BY_DEFAULT", "eu-south-1 ENABLED", "me-south-1 ENABLING", "il-central-1 DISABLING",
+			"af-south-1 DISABLED"), fact.RegionsListed, 5, 1},
+		"denied":        {forbidden(), fact.RegionsBuiltIn, 34, 0},
+		"unknown":       {answer{}, fact.RegionsBuiltIn, 34, 0},
+		"empty":         {listed(), fact.RegionsBuiltIn, 34, 0},
+		"not a region":  {listed("us-east-1.example.com/ ENABLED"), fact.RegionsBuiltIn, 34, 0},
+		"without words": {ok(map[string]any{"Regions": []any{map[string]any{}}}), fact.RegionsBuiltIn, 34, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := serveEndpoint(t, func(request call) answer {
@@ -183,7 +187,7 @@ func TestRegions(t *testing.T) {
 			n := e.mustRead()
 			skipped := 0
 			for _, r := range n.regions {
-				if r.Outcome == audit.RegionSkipped {
+				if r.Outcome == fact.RegionSkipped {
 					skipped++
 					if r.Name != "af-south-1" || r.Note == "" || e.count("ListTables", r.Name) != 0 {
 						t.Errorf("%s was skipped with the note %q", r.Name, r.Note)
@@ -193,7 +197,7 @@ func TestRegions(t *testing.T) {
 			if n.scope.RegionsFrom != c.from || len(n.regions) != c.regions || n.scope.Regions != c.regions || skipped != c.skipped {
 				t.Errorf("from %s, %d regions, %d announced, %d skipped", n.scope.RegionsFrom, len(n.regions), n.scope.Regions, skipped)
 			}
-			if noted := len(n.scope.Notes) > 0; noted != (c.from == audit.RegionsBuiltIn) {
+			if noted := len(n.scope.Notes) > 0; noted != (c.from == fact.RegionsBuiltIn) {
 				t.Errorf("notes %q", n.scope.Notes)
 			}
 		})
@@ -212,10 +216,11 @@ func TestOptInRegionThatRefusesCredentials(t *testing.T) {
 		return names()
 	})
 	n := e.mustRead()
-	if r := n.region(t, "af-south-1"); r.Outcome != audit.RegionFailed || r.Problem.Kind != audit.Credentials || !strings.Contains(r.Note, "account:ListRegions") {
+	if r := n.region(t, "af-south-1"); r.Outcome != fact.RegionFailed || r.Problem.Kind != fact.Credentials || !strings.Contains(r.Note,
+		"account:ListRegions") {
 		t.Errorf("the opt-in region is %+v", r)
 	}
-	if r := n.region(t, "eu-west-1"); r.Outcome != audit.RegionFailed || r.Note != "" {
+	if r := n.region(t, "eu-west-1"); r.Outcome != fact.RegionFailed || r.Note != "" {
 		t.Errorf("the default region is %+v", r)
 	}
 }
@@ -224,7 +229,8 @@ func TestIdentity(t *testing.T) {
 	for name, c := range map[string]struct {
 		code  string
 		fails bool
-	}{"denied": {"AccessDenied", false}, "unknown operation": {"InvalidAction", false}, "bad key": {"InvalidClientTokenId", true}, "expired": {"ExpiredToken", true}} {
+	}{"denied": {"AccessDenied", false}, "unknown operation": {"InvalidAction", false}, "bad key": {"InvalidClientTokenId", true},
+		"expired": {"ExpiredToken", true}} {
 		t.Run(name, func(t *testing.T) {
 			e := serveEndpoint(t, func(request call) answer {
 				switch request.operation {
@@ -241,7 +247,8 @@ func TestIdentity(t *testing.T) {
 			if (err != nil) != c.fails {
 				t.Fatalf("error %v", err)
 			}
-			if err == nil && (n.scope.Account != "" || len(n.scope.Notes) != 1 || n.table(t, "eu-west-1", "orders").Account != "111122223333") {
+			if err == nil && (n.scope.Account != "" || len(n.scope.Notes) != 1 || n.table(t, "eu-west-1",
+				"orders").Account != "111122223333") {
 				t.Errorf("scope %+v, tables %+v", n.scope, n.tables)
 			}
 		})
@@ -281,15 +288,17 @@ func TestEndpointOfTheOptionsWins(t *testing.T) {
 }
 
 func TestProblemKinds(t *testing.T) {
-	for code, want := range map[string]audit.ProblemKind{
-		"AccessDeniedException": audit.Denied, "UnrecognizedClientException": audit.Credentials, "OptInRequired": audit.Credentials,
-		"ThrottlingException": audit.Throttled, "RequestLimitExceeded": audit.Throttled, "InternalServerError": audit.Failed, "": audit.Failed,
+	for code, want := range map[string]fact.ProblemKind{
+		"AccessDeniedException": fact.Denied, "UnrecognizedClientException": fact.Credentials, "OptInRequired": fact.Credentials,
+		"ThrottlingException": fact.Throttled, "RequestLimitExceeded": fact.Throttled, "InternalServerError": fact.Failed, "": fact.Failed,
 	} {
 		if got := kindOf(code); got != want {
 			t.Errorf("%q is %s, want %s", code, got, want)
 		}
 	}
-	if p := problemOf("a:B", errors.New("one\ntwo "+strings.Repeat("é", 400))); p.Kind != audit.Failed || strings.Contains(p.Message, "\n") || len(p.Message) > 410 {
+	if p := problemOf("a:B",
+		errors.New("one\ntwo "+strings.Repeat("é", 400))); p.Kind != fact.Failed || strings.Contains(p.Message, "\n") ||
+		len(p.Message) > 410 {
 		t.Errorf("%+v", p)
 	}
 }
@@ -301,9 +310,9 @@ func TestUnreachableRegion(t *testing.T) {
 		t.Fatal(err)
 	}
 	live.options.EndpointURL = "http://127.0.0.1:1"
-	region := audit.Region{Name: "eu-west-1", Outcome: audit.RegionAudited}
-	live.reader(&audit.Scope{}, "eu-west-1", &notebook{}).read(t.Context(), &region)
-	if region.Outcome != audit.RegionFailed || region.Problem.Kind != audit.Unreachable || region.Problem.Action != "dynamodb:ListTables" {
+	region := fact.Region{Name: "eu-west-1", Outcome: fact.RegionAudited}
+	(&accountReader{live: live, config: live.config}).region("eu-west-1").read(t.Context(), &region)
+	if region.Outcome != fact.RegionFailed || region.Problem.Kind != fact.Unreachable || region.Problem.Action != "dynamodb:ListTables" {
 		t.Errorf("%+v, %+v", region, region.Problem)
 	}
 }
@@ -317,7 +326,7 @@ func TestThrottlingEndsAfterSomeAttempts(t *testing.T) {
 	})
 	t.Setenv("AWS_MAX_ATTEMPTS", "2")
 	r := e.mustRead("eu-west-1").region(t, "eu-west-1")
-	if r.Outcome != audit.RegionFailed || r.Problem.Kind != audit.Throttled || e.count("ListTables", "eu-west-1") != 2 {
+	if r.Outcome != fact.RegionFailed || r.Problem.Kind != fact.Throttled || e.count("ListTables", "eu-west-1") != 2 {
 		t.Errorf("%+v after %d attempts", r.Problem, e.count("ListTables", "eu-west-1"))
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
-	"github.com/sealtable/sealtable/internal/audit"
+	"github.com/sealtable/sealtable/internal/audit/fact"
 )
 
 // apiError is what the SDK's errors are when the service has answered.
@@ -20,42 +20,48 @@ type apiError interface {
 }
 
 // problemOf explains why a call that needs an IAM action failed.
-func problemOf(action string, err error) *audit.Problem {
+func problemOf(action string, err error) *fact.Problem {
 	var answered apiError
 	if !errors.As(err, &answered) {
-		return &audit.Problem{Kind: transportKind(err), Action: action, Message: rootMessage(err)}
+		return &fact.Problem{Kind: transportKind(err), Action: action, Message: rootMessage(err)}
 	}
-	return &audit.Problem{
+	return &fact.Problem{
 		Kind: kindOf(answered.ErrorCode()), Action: action, Code: answered.ErrorCode(),
 		Message: oneLine(answered.ErrorMessage()),
 	}
 }
 
 // kindOf sorts error codes ("Common error types" in the API references).
-func kindOf(code string) audit.ProblemKind {
+func kindOf(code string) fact.ProblemKind {
 	_, throttled := retry.DefaultThrottleErrorCodes[code]
 	switch {
-	case slices.Contains([]string{"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"}, code):
-		return audit.Denied
+	case slices.Contains([]string{"AccessDenied", "AccessDeniedException", "UnauthorizedOperation",
+		"NotAuthorized"}, code):
+		return fact.Denied
 	case slices.Contains([]string{
-		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "InvalidSignatureException", "SignatureDoesNotMatch",
-		"ExpiredToken", "ExpiredTokenException", "MissingAuthenticationTokenException", "IncompleteSignature", "AuthFailure", "OptInRequired",
+		"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId",
+		"InvalidSignatureException", "SignatureDoesNotMatch",
+		"ExpiredToken", "ExpiredTokenException", "MissingAuthenticationTokenException", "IncompleteSignature",
+		"AuthFailure", "OptInRequired",
 	}, code):
-		return audit.Credentials
+		return fact.Credentials
 	case throttled:
-		return audit.Throttled
+		return fact.Throttled
+	case slices.Contains([]string{"UnknownOperationException", "UnknownOperation", "InvalidAction",
+		"NotImplemented"}, code):
+		return fact.Unsupported
 	}
-	return audit.Failed
+	return fact.Failed
 }
 
 // transportKind tells a lost connection from an answer that could not be understood.
-func transportKind(err error) audit.ProblemKind {
+func transportKind(err error) fact.ProblemKind {
 	var network net.Error
 	var request *url.Error
 	if errors.As(err, &network) || errors.As(err, &request) {
-		return audit.Unreachable
+		return fact.Unreachable
 	}
-	return audit.Failed
+	return fact.Failed
 }
 
 // rootMessage leaves out how the SDK got to the error: attempts, request ids, the operation.
