@@ -16,8 +16,8 @@ import (
 	"github.com/sealtable/sealtable/internal/runner"
 )
 
-//go:embed python.py node.mjs
-var loops embed.FS
+//go:embed all:python node
+var files embed.FS
 
 // Family is what runtimes of one language have in common.
 type Family string

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -113,7 +114,7 @@ func look(ctx context.Context, name string, family Family) *Interpreter {
 	if err != nil || !reachable(path) {
 		return nil
 	}
-	i := &Interpreter{family: family, path: path, files: filesOf(family)}
+	i := &Interpreter{family: family, path: path, files: filesOf(ctx, family, path)}
 	if prefix != "/usr" && !strings.HasPrefix(prefix, "/usr/") && prefix != "/" {
 		i.ReadOnly = []string{prefix}
 	}
@@ -135,14 +136,48 @@ func reachable(name string) bool {
 }
 
 // filesOf are the loop of a family and what goes with it, by names in the runtime directory.
-func filesOf(family Family) map[string][]byte {
-	name, as := "python.py", "bootstrap.py"
-	if family == Node {
-		name, as = "node.mjs", "bootstrap.mjs"
-	}
-	loop, err := loops.ReadFile(name)
+func filesOf(ctx context.Context, family Family, path string) map[string][]byte {
+	found := map[string][]byte{}
+	withSDK := family != Python || !hasSDK(ctx, path)
+	err := fs.WalkDir(files, string(dirOf(family)), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		_, short, _ := strings.Cut(name, "/")
+		if !withSDK && strings.Contains(short, "/") {
+			return nil
+		}
+		found[short], err = files.ReadFile(name)
+		return err
+	})
 	if err != nil {
-		panic(err) // it is embedded
+		panic(err) // they are embedded
 	}
-	return map[string][]byte{as: loop}
+	return found
+}
+
+func dirOf(family Family) string {
+	if family == Node {
+		return "node"
+	}
+	return "python"
+}
+
+// firstSDK is the first version of boto3 that honours AWS_ENDPOINT_URL.
+const firstSDK = 28
+
+// hasSDK reports whether a Python has a boto3 that finds this server. One that does not would call AWS.
+func hasSDK(ctx context.Context, python string) bool {
+	ask := exec.CommandContext(ctx, python, "-I", "-c", "import boto3; print(boto3.__version__)")
+	ask.Env = []string{}
+	out, err := ask.Output()
+	if err != nil {
+		return false
+	}
+	parts := strings.SplitN(strings.TrimSpace(string(out)), ".", 3)
+	if len(parts) < 2 || parts[0] != "1" {
+		return false
+	}
+	minor, err := strconv.Atoi(parts[1])
+	return err == nil && minor >= firstSDK
 }

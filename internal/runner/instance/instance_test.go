@@ -46,11 +46,12 @@ type world struct {
 	t      *testing.T
 	runner *runner.Runner
 	host   bootstrap.Host
+	serve  func(net.Listener)
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, runner: runner.New(runner.Require, slog.New(slog.DiscardHandler))}
+	w := &world{t: t, serve: func(net.Listener) {}, runner: runner.New(runner.Require, slog.New(slog.DiscardHandler))}
 	if w.runner.Confinement() == "" {
 		t.Skip("this host offers no confinement of functions")
 	}
@@ -67,9 +68,10 @@ func (w *world) start(runtime, file, code string, timeout time.Duration) (*Insta
 	log := &recorded{}
 	settings := bootstrap.Settings{Runtime: runtime, Handler: "index.handler", Name: "f", Version: "$LATEST",
 		MemoryMiB: 256,
-		Region:    "eu-west-1", Variables: map[string]string{"MINE": "value", "AWS_REGION": "mars-1"}}
+		Region:    "eu-west-1", AccessKeyID: "ASIAX", SecretAccessKey: "secret", SessionToken: "token",
+		Variables: map[string]string{"MINE": "value", "AWS_REGION": "mars-1"}}
 	i, err := Start(Options{
-		Runner: w.runner, Serve: func(l net.Listener) {}, StartTimeout: time.Minute, Now: time.Now,
+		Runner: w.runner, Serve: w.serve, StartTimeout: time.Minute, Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
 	}, Function{
 		Name: "f", Version: "$LATEST", Runtime: runtime, MemoryMiB: 256, Timeout: timeout,
