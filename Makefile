@@ -38,7 +38,7 @@ transcript: build setup   ## write docs/transcript.md anew: what `make run` show
 bench: build              ## the ratios of the design, measured in one run
 	$(GO) run ./internal/bench -sealtable $(BINARY)
 
-corpus: setup             ## every call of e2e/corpus with boto3, as one table
+corpus: setup             ## every call of e2e/corpus, as one table
 	$(GO) test ./e2e -count 1 -v -run 'TestCorpus$$'
 
 soak: build               ## long fuzz, crash and metamorphic runs

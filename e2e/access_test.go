@@ -22,11 +22,11 @@ func document(t *testing.T, more ...m) string {
 }
 
 // newUser makes a user with one policy, and is that user.
-func (b *boto) newUser(t *testing.T, name, policy string) *boto {
+func (b *client) newUser(t *testing.T, name, policy string) *client {
 	t.Helper()
-	b.call(t, "iam.create_user", m{"UserName": name})
-	b.call(t, "iam.put_user_policy", m{"UserName": name, "PolicyName": "own", "PolicyDocument": policy})
-	key := b.call(t, "iam.create_access_key", m{"UserName": name})["AccessKey"].(m)
+	b.call(t, "iam.CreateUser", m{"UserName": name})
+	b.call(t, "iam.PutUserPolicy", m{"UserName": name, "PolicyName": "own", "PolicyDocument": policy})
+	key := b.call(t, "iam.CreateAccessKey", m{"UserName": name})["AccessKey"].(m)
 	return b.as(key["AccessKeyId"].(string), key["SecretAccessKey"].(string))
 }
 
@@ -41,38 +41,42 @@ func deniedTo(who, action, resource string) string {
 // TestUsersHaveWhatTheirPoliciesAllow, and nothing else, before and after a restart, until their key ends.
 func TestUsersHaveWhatTheirPoliciesAllow(t *testing.T) {
 	t.Parallel()
+	eachClient(t, testUsers)
+}
+
+func testUsers(t *testing.T, connect func(s *server) *client) {
 	s := startServe(t, t.TempDir())
-	root := newBoto(t, s)
+	root := connect(s)
 	for _, name := range []string{"mine", "other"} {
-		root.call(t, "dynamodb.create_table", tableInput(name, nil))
+		root.call(t, "dynamodb.CreateTable", tableInput(name, nil))
 	}
 	alice := root.newUser(t, "alice", document(t, m{"Action": "dynamodb:GetItem", "Resource": inAccount + "mine"}))
 	const who = "arn:aws:iam::123456789012:user/alice"
 	item := m{"pk": attributeS("a"), "sk": attributeS("b")}
-	check := func(alice *boto) {
+	check := func(alice *client) {
 		t.Helper()
-		alice.call(t, "dynamodb.get_item", m{"TableName": "mine", "Key": item})
+		alice.call(t, "dynamodb.GetItem", m{"TableName": "mine", "Key": item})
 		alice.refuse(t, "AccessDeniedException", deniedTo(who, "dynamodb:GetItem", inAccount+"other"),
-			"dynamodb.get_item", m{"TableName": "other", "Key": item})
+			"dynamodb.GetItem", m{"TableName": "other", "Key": item})
 		alice.refuse(t, "AccessDeniedException", deniedTo(who, "dynamodb:PutItem", inAccount+"mine"),
-			"dynamodb.put_item", m{"TableName": "mine", "Item": item})
+			"dynamodb.PutItem", m{"TableName": "mine", "Item": item})
 		alice.refuse(t, "AccessDenied", deniedTo(who, "iam:CreateUser", "arn:aws:iam::123456789012:user/bob"),
-			"iam.create_user", m{"UserName": "bob"})
-		if got := alice.call(t, "sts.get_caller_identity", nil); got["Arn"] != who || !strings.HasPrefix(got["UserId"].(string), "AIDA") {
+			"iam.CreateUser", m{"UserName": "bob"})
+		if got := alice.call(t, "sts.GetCallerIdentity", nil); got["Arn"] != who || !strings.HasPrefix(got["UserId"].(string), "AIDA") {
 			t.Errorf("alice is %v", got)
 		}
 	}
 	check(alice)
 	alice.as(alice.key.id, "wrong").refuse(t, "SignatureDoesNotMatch", "The request signature we calculated does not match the "+
 		"signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.",
-		"sts.get_caller_identity", nil)
+		"sts.GetCallerIdentity", nil)
 
 	s = s.restart(t)
-	root, alice = newBoto(t, s), newBoto(t, s).as(alice.key.id, alice.key.secret)
+	root, alice = connect(s), connect(s).as(alice.key.id, alice.key.secret)
 	check(alice)
-	root.call(t, "iam.update_access_key", m{"UserName": "alice", "AccessKeyId": alice.key.id, "Status": "Inactive"})
-	alice.refuse(t, "InvalidClientTokenId", "The security token included in the request is invalid.", "sts.get_caller_identity", nil)
-	alice.refuse(t, "UnrecognizedClientException", "The security token included in the request is invalid.", "dynamodb.list_tables", nil)
+	root.call(t, "iam.UpdateAccessKey", m{"UserName": "alice", "AccessKeyId": alice.key.id, "Status": "Inactive"})
+	alice.refuse(t, "InvalidClientTokenId", "The security token included in the request is invalid.", "sts.GetCallerIdentity", nil)
+	alice.refuse(t, "UnrecognizedClientException", "The security token included in the request is invalid.", "dynamodb.ListTables", nil)
 }
 
 // TestWriterUsesTheKeyThroughTheTableAlone is the first walkthrough's function: a role with dynamodb:PutItem and nothing of the key,
@@ -80,55 +84,55 @@ func TestUsersHaveWhatTheirPoliciesAllow(t *testing.T) {
 func TestWriterUsesTheKeyThroughTheTableAlone(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	root := newBoto(t, s)
+	root := newClient(s)
 	key, _ := root.newKey(t, m{"Policy": document(t,
 		m{"Principal": m{"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"},
 		m{"Principal": m{"AWS": "*"}, "Resource": "*",
 			"Action": []string{"kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:CreateGrant", "kms:DescribeKey"},
 			"Condition": m{"StringEquals": m{
 				"kms:CallerAccount": "123456789012", "kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}})})
-	root.call(t, "dynamodb.create_table", tableInput("sealed", under(key)))
+	root.call(t, "dynamodb.CreateTable", tableInput("sealed", under(key)))
 	alice := root.newUser(t, "alice", document(t, m{"Action": "sts:AssumeRole", "Resource": "*"}))
-	root.call(t, "iam.create_role", m{"RoleName": "writer", "Path": "/app/", "AssumeRolePolicyDocument": document(t,
+	root.call(t, "iam.CreateRole", m{"RoleName": "writer", "Path": "/app/", "AssumeRolePolicyDocument": document(t,
 		m{"Principal": m{"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"})})
-	root.call(t, "iam.put_role_policy", m{"RoleName": "writer", "PolicyName": "write",
+	root.call(t, "iam.PutRolePolicy", m{"RoleName": "writer", "PolicyName": "write",
 		"PolicyDocument": document(t, m{"Action": "dynamodb:PutItem", "Resource": inAccount + "sealed"})})
 
 	assume := m{"RoleArn": "arn:aws:iam::123456789012:role/app/writer", "RoleSessionName": "once"}
-	root.refuse(t, "AccessDenied", "Roles may not be assumed by root accounts.", "sts.assume_role", assume)
-	writer := alice.inSession(alice.call(t, "sts.assume_role", assume)["Credentials"].(m))
+	root.refuse(t, "AccessDenied", "Roles may not be assumed by root accounts.", "sts.AssumeRole", assume)
+	writer := alice.inSession(alice.call(t, "sts.AssumeRole", assume)["Credentials"].(m))
 	const who = "arn:aws:sts::123456789012:assumed-role/writer/once"
 	item := m{"pk": attributeS("a"), "sk": attributeS("b")}
-	writer.call(t, "dynamodb.put_item", m{"TableName": "sealed", "Item": item})
+	writer.call(t, "dynamodb.PutItem", m{"TableName": "sealed", "Item": item})
 	writer.refuse(t, "AccessDeniedException", deniedTo(who, "dynamodb:GetItem", inAccount+"sealed"),
-		"dynamodb.get_item", m{"TableName": "sealed", "Key": item})
-	blob := root.call(t, "kms.encrypt", m{"KeyId": key, "Plaintext": binaryValue([]byte("x"))})["CiphertextBlob"]
-	writer.refuse(t, "AccessDeniedException", deniedTo(who, "kms:Decrypt", key), "kms.decrypt", m{"CiphertextBlob": blob})
-	if got := writer.call(t, "sts.get_caller_identity", nil); got["Arn"] != who || !strings.HasSuffix(got["UserId"].(string), ":once") {
+		"dynamodb.GetItem", m{"TableName": "sealed", "Key": item})
+	blob := root.call(t, "kms.Encrypt", m{"KeyId": key, "Plaintext": binaryValue([]byte("x"))})["CiphertextBlob"]
+	writer.refuse(t, "AccessDeniedException", deniedTo(who, "kms:Decrypt", key), "kms.Decrypt", m{"CiphertextBlob": blob})
+	if got := writer.call(t, "sts.GetCallerIdentity", nil); got["Arn"] != who || !strings.HasSuffix(got["UserId"].(string), ":once") {
 		t.Errorf("the session is %v", got)
 	}
 
 	s.advance(t, "61m")
 	writer.refuse(t, "ExpiredTokenException", "The security token included in the request is expired",
-		"dynamodb.put_item", m{"TableName": "sealed", "Item": item})
+		"dynamodb.PutItem", m{"TableName": "sealed", "Item": item})
 	s.advance(t, "72h")
 	writer.refuse(t, "UnrecognizedClientException", "The security token included in the request is invalid.",
-		"dynamodb.put_item", m{"TableName": "sealed", "Item": item})
+		"dynamodb.PutItem", m{"TableName": "sealed", "Item": item})
 }
 
 // TestKeyPoliciesNameWhoExists: a principal that is not there cannot be named.
 func TestKeyPoliciesNameWhoExists(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startDev(t))
+	root := newClient(startDev(t))
 	policy := document(t,
 		m{"Principal": m{"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"},
 		m{"Principal": m{"AWS": "arn:aws:iam::123456789012:user/alice"}, "Action": "kms:Decrypt", "Resource": "*"})
 	root.refuse(t, "MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.",
-		"kms.create_key", m{"Policy": policy})
+		"kms.CreateKey", m{"Policy": policy})
 	alice := root.newUser(t, "alice", document(t, m{"Effect": "Deny", "Action": "kms:Encrypt", "Resource": "*"}))
 	key, _ := root.newKey(t, m{"Policy": policy})
-	blob := root.call(t, "kms.encrypt", m{"KeyId": key, "Plaintext": binaryValue([]byte("x"))})["CiphertextBlob"]
-	if got := alice.call(t, "kms.decrypt", m{"CiphertextBlob": blob}); got["KeyId"] != key {
+	blob := root.call(t, "kms.Encrypt", m{"KeyId": key, "Plaintext": binaryValue([]byte("x"))})["CiphertextBlob"]
+	if got := alice.call(t, "kms.Decrypt", m{"CiphertextBlob": blob}); got["KeyId"] != key {
 		t.Errorf("alice decrypts with %v", got["KeyId"])
 	}
 }

@@ -31,7 +31,7 @@ func newAdminUI(t *testing.T, s *server) *adminUI {
 	}
 	port := freePort(t)
 	// Without the last flag it sends a session token of its own making along with the key that it finds in the environment.
-	command := exec.Command(program, "--host", "127.0.0.1", "--port", port, "--dynamo-endpoint", s.endpoint, "--skip-default-credentials")
+	command := commandHere(program, "--host", "127.0.0.1", "--port", port, "--dynamo-endpoint", s.endpoint, "--skip-default-credentials")
 	command.Env = append(clientEnvironment(s), "HOME="+t.TempDir())
 	log := &transcript{}
 	command.Stdout, command.Stderr, command.WaitDelay = log, log, time.Second
@@ -47,7 +47,7 @@ func newAdminUI(t *testing.T, s *server) *adminUI {
 	})
 	ui := &adminUI{"http://127.0.0.1:" + port}
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		if response, err := http.Get(ui.endpoint + "/api/tables"); err == nil {
+		if response, err := newHTTP().Get(ui.endpoint + "/api/tables"); err == nil {
 			_ = response.Body.Close()
 			return ui
 		}
@@ -84,7 +84,7 @@ func (ui *adminUI) ask(t *testing.T, method, path string, body any) any {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := newHTTP().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

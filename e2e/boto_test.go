@@ -2,48 +2,48 @@ package e2e
 
 import (
 	"bufio"
-	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// m is a JSON object.
-type m = map[string]any
-
-// boto is a process in which boto3 makes calls, one at a time.
-type boto struct {
-	server *server
-	region string
-	key    accessKey
-	token  string // of a session
-	in     io.Writer
-	out    *bufio.Scanner
-	stderr *transcript
+// byBoto is a process in which boto3 makes calls, one at a time.
+type byBoto struct {
+	version string
+	in      io.Writer
+	out     *bufio.Scanner
+	stderr  *transcript
 }
 
-// answer is what boto3 gave back.
-type answer struct {
-	OK      m
-	Code    string
-	Message string
-	Status  int
-	More    m // what else the model says an error has
+// botoVersion is the version of the installed boto3; empty where there is none.
+var botoVersion = sync.OnceValue(func() string {
+	command := commandHere("python3", "-c", "import boto3; print(boto3.__version__)")
+	command.Env = cleanEnvironment()
+	out, err := command.Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
+})
+
+func needBoto(t *testing.T) {
+	t.Helper()
+	if botoVersion() == "" {
+		t.Skip("boto3 is not installed: this test is skipped (scripts/setup.sh installs it)")
+	}
 }
 
 // newBoto starts Python with boto3, or skips the test where they are not installed.
-func newBoto(t *testing.T, s *server) *boto {
+func newBoto(t *testing.T, s *server) *client {
 	t.Helper()
-	if exec.Command("python3", "-c", "import boto3").Run() != nil {
-		t.Skip("boto3 is not installed: this test is skipped (scripts/setup.sh installs it)")
-	}
-	command := exec.Command("python3", filepath.Join("testdata", "boto.py"), s.endpoint)
+	needBoto(t)
+	command := commandHere("python3", filepath.Join("testdata", "boto.py"), s.endpoint)
 	command.Env = clientEnvironment(s)
-	b := &boto{server: s, region: s.region, key: s.key, stderr: &transcript{}}
+	b := &byBoto{version: botoVersion(), stderr: &transcript{}}
 	command.Stderr = b.stderr
 	in, err := command.StdinPipe()
 	if err != nil {
@@ -62,47 +62,14 @@ func newBoto(t *testing.T, s *server) *boto {
 	})
 	b.in, b.out = in, bufio.NewScanner(out)
 	b.out.Buffer(nil, 64<<20)
-	return b
+	return &client{server: s, region: s.region, key: s.key, via: b}
 }
 
-// clientEnvironment is for clients that take their credentials from the environment.
-func clientEnvironment(s *server) []string {
-	return cleanEnvironment("AWS_ACCESS_KEY_ID="+s.key.id, "AWS_SECRET_ACCESS_KEY="+s.key.secret, "AWS_REGION="+s.region,
-		"AWS_DEFAULT_REGION="+s.region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PAGER=",
-		"AWS_EC2_METADATA_DISABLED=true")
-}
-
-// as is the same process with other credentials.
-func (b *boto) as(id, secret string) *boto {
-	other := *b
-	other.key, other.token = accessKey{id, secret}, ""
-	return &other
-}
-
-// inSession is the same process with the credentials that STS gave.
-func (b *boto) inSession(credentials m) *boto {
-	other := b.as(credentials["AccessKeyId"].(string), credentials["SecretAccessKey"].(string))
-	other.token = credentials["SessionToken"].(string)
-	return other
-}
-
-// inRegion is the same process for another region.
-func (b *boto) inRegion(region string) *boto {
-	other := *b
-	other.region = region
-	return &other
-}
-
-// try makes a call. The operation is "service.operation", as boto3 names it.
-func (b *boto) try(t *testing.T, operation string, parameters m, how ...string) answer {
+func (b *byBoto) ask(t *testing.T, c *client, operation string, parameters m, how string) answer {
 	t.Helper()
-	service, operation, _ := strings.Cut(operation, ".")
-	if parameters == nil {
-		parameters = m{}
-	}
-	call := m{"service": service, "operation": operation, "region": b.region, "id": b.key.id, "secret": b.key.secret,
-		"token": b.token, "parameters": parameters, "how": strings.Join(how, "")}
-	line, err := json.Marshal(call)
+	service, name, _ := strings.Cut(operation, ".")
+	line, err := json.Marshal(m{"service": service, "operation": name, "region": c.region, "id": c.key.id, "secret": c.key.secret,
+		"token": c.token, "parameters": parameters, "how": how})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,87 +83,11 @@ func (b *boto) try(t *testing.T, operation string, parameters m, how ...string) 
 	if err := json.Unmarshal(b.out.Bytes(), &a); err != nil {
 		t.Fatal(err)
 	}
-	return a
-}
-
-// call makes a call that must succeed.
-func (b *boto) call(t *testing.T, operation string, parameters m, how ...string) m {
-	t.Helper()
-	a := b.try(t, operation, parameters, how...)
-	if a.Code != "" {
-		t.Fatalf("%s %v: %s: %s", operation, parameters, a.Code, a.Message)
+	if a.TooOld != "" {
+		a.TooOld = fmt.Sprintf("boto3 %s is too old for %s: %s", b.version, operation, a.TooOld)
 	}
-	return a.OK
-}
-
-// refuse makes a call that must be refused with this code and exactly this message, request ids aside.
-func (b *boto) refuse(t *testing.T, code, message, operation string, parameters m, how ...string) answer {
-	t.Helper()
-	a := b.try(t, operation, parameters, how...)
-	if got := withoutRequestID(a.Message); a.Code != code || got != message {
-		t.Errorf("%s %v:\n got  %s: %s\n want %s: %s", operation, parameters, a.Code, got, code, message)
-	}
-	if a.Code != "" && (a.Status < 400 || a.Status >= 500) {
-		t.Errorf("%s: HTTP status %d", operation, a.Status)
+	if a.Unread != "" {
+		a.Unread = fmt.Sprintf("boto3 %s does not read %s", b.version, a.Unread)
 	}
 	return a
-}
-
-func withoutRequestID(message string) string {
-	return regexp.MustCompile(`Request ID: [0-9a-f-]{36}`).ReplaceAllString(message, "Request ID: …")
-}
-
-// at walks into a JSON object by names.
-func at(object m, path string) any {
-	var value any = object
-	for name := range strings.SplitSeq(path, ".") {
-		inner, ok := value.(m)
-		if !ok {
-			return nil
-		}
-		value = inner[name]
-	}
-	return value
-}
-
-func binaryValue(b []byte) m { return m{"$bytes": base64.StdEncoding.EncodeToString(b)} }
-
-// S, N and B are attribute values.
-func attributeS(s string) m { return m{"S": s} }
-func attributeN(n string) m { return m{"N": n} }
-func attributeB(b []byte) m { return m{"B": binaryValue(b)} }
-
-// tableInput asks for a table with the partition key pk and the sort key sk, both strings.
-func tableInput(name string, sse m) m {
-	in := m{"TableName": name, "BillingMode": "PAY_PER_REQUEST",
-		"AttributeDefinitions": []m{{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}},
-		"KeySchema":            []m{{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}}}
-	if sse != nil {
-		in["SSESpecification"] = sse
-	}
-	return in
-}
-
-// under asks for the table to be under a key.
-func under(key string) m { return m{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": key} }
-
-// newKey makes a KMS key and returns its ARN and id.
-func (b *boto) newKey(t *testing.T, more m) (arn, id string) {
-	t.Helper()
-	metadata := b.call(t, "kms.create_key", more)["KeyMetadata"].(m)
-	return metadata["Arn"].(string), metadata["KeyId"].(string)
-}
-
-// table describes a table.
-func (b *boto) table(t *testing.T, name string) m {
-	t.Helper()
-	return b.call(t, "dynamodb.describe_table", m{"TableName": name})["Table"].(m)
-}
-
-// asJSON is what a value becomes on its way through JSON.
-func asJSON(v m) m {
-	text, _ := json.Marshal(v)
-	out := m{}
-	_ = json.Unmarshal(text, &out)
-	return out
 }

@@ -62,20 +62,21 @@ type corpusStep struct {
 }
 
 // corpusRow is one line of the table.
-type corpusRow struct{ file, operation, name, source, difference string }
+type corpusRow struct{ file, operation, name, source, result string }
 
-// TestCorpus makes every call of the corpus with boto3 and compares the answers. With -v it prints the table.
+// TestCorpus makes every call of the corpus and compares the answers: once as the corpus has it, and once more by boto3 where it is
+// installed. With -v it prints the table.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
-	sources := corpusSources(t)
-	files := corpusFiles(t)
-	s := startDev(t)
-	c := &corpusRun{t: t, boto: newBoto(t, s), raw: newRaw(s), sources: sources}
-	c.createTables()
-	for _, name := range files {
-		c.runFile(name)
-	}
-	c.report()
+	eachClient(t, func(t *testing.T, connect func(s *server) *client) {
+		s := startDev(t)
+		c := &corpusRun{t: t, client: connect(s), raw: newRaw(s), sources: corpusSources(t)}
+		c.createTables()
+		for _, name := range corpusFiles(t) {
+			c.runFile(name)
+		}
+		c.report()
+	})
 }
 
 // corpusSources are the sources that cases name, by their short names.
@@ -120,19 +121,21 @@ func readCorpus(t *testing.T, name string, into any) {
 // corpusRun is one run of the corpus.
 type corpusRun struct {
 	t       *testing.T
-	boto    *boto
+	client  *client
 	raw     *raw
 	sources map[string]string
 	rows    []corpusRow
 	wants   []string // what differs in the case that runs
+	tooOld  string   // why the client cannot make it
+	unread  string   // what the client left out of the answers
 }
 
 func (c *corpusRun) createTables() {
 	var tables []map[string]any
 	readCorpus(c.t, "tables.yaml", &tables)
 	for _, in := range tables {
-		c.boto.call(c.t, "dynamodb.create_table", in)
-		c.boto.call(c.t, "dynamodb.table_exists", m{"TableName": in["TableName"]}, "wait")
+		c.raw.call(c.t, "dynamodb.CreateTable", in)
+		newClient(c.client.server).call(c.t, "dynamodb.TableExists", m{"TableName": in["TableName"]}, "wait")
 	}
 }
 
@@ -147,13 +150,18 @@ func (c *corpusRun) runFile(name string) {
 			if c.sources[source] == "" {
 				c.t.Errorf("%s: %s: the source %q is not in sources.yaml", name, title, source)
 			}
-			c.wants = nil
+			c.wants, c.tooOld, c.unread = nil, "", ""
 			c.runCase(operation, &group, &one)
-			difference := strings.Join(c.wants, "; ")
-			if difference != "" {
+			result := "ok"
+			switch {
+			case c.tooOld != "" || c.unread != "" && c.wants != nil:
+				result = first(c.tooOld, c.unread)
+				c.t.Logf("%s: %s %s is left out: %s", name, operation, title, result)
+			case c.wants != nil:
+				result = "DIFFERS"
 				c.t.Errorf("%s: %s %s (%s):\n%s", name, operation, title, source, strings.Join(c.wants, "\n"))
 			}
-			c.rows = append(c.rows, corpusRow{strings.TrimSuffix(name, ".yaml"), operation, title, source, difference})
+			c.rows = append(c.rows, corpusRow{strings.TrimSuffix(name, ".yaml"), operation, title, source, result})
 		}
 	}
 }
@@ -268,13 +276,15 @@ func shortJSON(v any) string {
 	return string(text)
 }
 
-// ask makes a call that boto3 does not check first.
+// ask makes a call that the client does not check first.
 func (c *corpusRun) ask(operation string, request m) answer {
 	c.t.Helper()
-	return c.boto.try(c.t, "dynamodb."+snakeCase(operation), request, "unchecked")
+	a := c.client.via.ask(c.t, c.client, "dynamodb."+operation, request, "unchecked")
+	c.tooOld, c.unread = first(c.tooOld, a.TooOld), first(c.unread, a.Unread)
+	return a
 }
 
-// askRaw sends a body that boto3 would not send.
+// askRaw sends a body that no SDK would send.
 func (c *corpusRun) askRaw(operation, body string) answer {
 	c.t.Helper()
 	got, err := c.raw.do(c.t.Context(), "dynamodb."+operation, []byte(body))
@@ -290,25 +300,27 @@ func (c *corpusRun) askRaw(operation, body string) answer {
 
 // report prints the table, and how much of it is evidenced.
 func (c *corpusRun) report() {
-	perFile, perSource, failed := map[string]int{}, map[string]int{}, 0
+	perFile, perSource, differ, leftOut := map[string]int{}, map[string]int{}, 0, 0
 	all := table.NewWriter()
 	all.AppendHeader(table.Row{"file", "operation", "case", "source", "result"})
 	for _, row := range c.rows {
-		result := "ok"
-		if row.difference != "" {
-			result = "DIFFERS"
-			failed++
+		switch row.result {
+		case "ok":
+		case "DIFFERS":
+			differ++
+		default:
+			leftOut++
 		}
 		perFile[row.file]++
 		perSource[row.source]++
-		all.AppendRow(table.Row{row.file, row.operation, row.name, row.source, result})
+		all.AppendRow(table.Row{row.file, row.operation, row.name, row.source, row.result})
 	}
 	if testing.Verbose() {
 		fmt.Println(all.Render())
 		fmt.Println(tally("file", perFile))
 		fmt.Println(tally("source", perSource))
 	}
-	c.t.Logf("%d cases, %d differ, %d unrecorded", len(c.rows), failed, perSource[unrecorded])
+	c.t.Logf("%d cases, %d differ, %d unrecorded; the client is too old for %d", len(c.rows), differ, perSource[unrecorded], leftOut)
 }
 
 func tally(of string, counts map[string]int) string {

@@ -6,7 +6,6 @@ import (
 	"sort"
 	"strings"
 	"testing"
-	"unicode"
 )
 
 // corpusFill fills in what stands for something else in the corpus; corpus/README.md lists the forms.
@@ -68,7 +67,7 @@ func (f *corpusFill) text(s string) string {
 func (f *corpusFill) mapping(node map[string]any) any {
 	if len(node) == 1 {
 		for form, argument := range node {
-			if strings.HasPrefix(form, "$") && form != "$bytes" {
+			if strings.HasPrefix(form, "$") {
 				return f.form(form, argument)
 			}
 		}
@@ -160,18 +159,6 @@ func normalised(v any) any {
 		return float64(v)
 	}
 	return v
-}
-
-// snakeCase is how boto3 calls an operation.
-func snakeCase(operation string) string {
-	var b strings.Builder
-	for i, r := range operation {
-		if unicode.IsUpper(r) && i > 0 {
-			b.WriteByte('_')
-		}
-		b.WriteRune(unicode.ToLower(r))
-	}
-	return b.String()
 }
 
 func corpusJSON(t *testing.T, body []byte) m {

@@ -12,7 +12,7 @@ import (
 const invalidParameters = "One or more parameter values were invalid: "
 
 // describedAs holds a table's SSEDescription; nil means that the member is absent.
-func describedAs(t *testing.T, b *boto, table string, want m) {
+func describedAs(t *testing.T, b *client, table string, want m) {
 	t.Helper()
 	compareSSE(t, b.table(t, table), want)
 }
@@ -42,11 +42,15 @@ func updatingStub() m { return m{"Status": "UPDATING"} }
 // TestKindsOfKey selects each kind of key in every way that there is ("SSESpecification" in the API reference).
 func TestKindsOfKey(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
+	eachClient(t, testKindsOfKey)
+}
+
+func testKindsOfKey(t *testing.T, connect func(s *server) *client) {
+	b := connect(startDev(t))
 	arn, id := b.newKey(t, nil)
-	b.call(t, "kms.create_alias", m{"AliasName": "alias/of-table", "TargetKeyId": id})
-	b.call(t, "dynamodb.create_table", tableInput("first", m{"Enabled": true}))
-	managed := at(b.call(t, "kms.describe_key", m{"KeyId": "alias/aws/dynamodb"}), "KeyMetadata").(m)
+	b.call(t, "kms.CreateAlias", m{"AliasName": "alias/of-table", "TargetKeyId": id})
+	b.call(t, "dynamodb.CreateTable", tableInput("first", m{"Enabled": true}))
+	managed := at(b.call(t, "kms.DescribeKey", m{"KeyId": "alias/aws/dynamodb"}), "KeyMetadata").(m)
 	if managed["KeyManager"] != "AWS" || managed["Description"] != "Default key that protects my DynamoDB data when no other key is defined" {
 		t.Errorf("alias/aws/dynamodb: %v", managed)
 	}
@@ -70,7 +74,7 @@ func TestKindsOfKey(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(c.sse), func(t *testing.T) {
 			name := fmt.Sprintf("table-%d", i)
-			created := b.call(t, "dynamodb.create_table", tableInput(name, c.sse))["TableDescription"].(m)
+			created := b.call(t, "dynamodb.CreateTable", tableInput(name, c.sse))["TableDescription"].(m)
 			compareSSE(t, created, c.want)
 			describedAs(t, b, name, c.want)
 		})
@@ -80,9 +84,9 @@ func TestKindsOfKey(t *testing.T) {
 // TestSSESpecificationRules holds each refusal of a wrong SSESpecification, in both operations that take one.
 func TestSSESpecificationRules(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
+	b := newClient(startDev(t))
 	arn, _ := b.newKey(t, nil)
-	b.call(t, "dynamodb.create_table", tableInput("existing", nil))
+	b.call(t, "dynamodb.CreateTable", tableInput("existing", nil))
 	const typeWins = invalidParameters + "SSEType can not be specified if Enabled is false"
 	for _, c := range []struct {
 		sse     m
@@ -99,28 +103,28 @@ func TestSSESpecificationRules(t *testing.T) {
 			"Member must satisfy enum value set: [AES256, KMS]"},
 	} {
 		t.Run(fmt.Sprint(c.sse), func(t *testing.T) {
-			b.refuse(t, "ValidationException", c.message, "dynamodb.create_table", tableInput("never", c.sse))
-			b.refuse(t, "ValidationException", c.message, "dynamodb.update_table", m{"TableName": "existing", "SSESpecification": c.sse})
+			b.refuse(t, "ValidationException", c.message, "dynamodb.CreateTable", tableInput("never", c.sse))
+			b.refuse(t, "ValidationException", c.message, "dynamodb.UpdateTable", m{"TableName": "existing", "SSESpecification": c.sse})
 		})
 	}
-	if names := b.call(t, "dynamodb.list_tables", nil)["TableNames"]; !cmp.Equal(names, []any{"existing"}) {
+	if names := b.call(t, "dynamodb.ListTables", nil)["TableNames"]; !cmp.Equal(names, []any{"existing"}) {
 		t.Errorf("a refused request left a table: %v", names)
 	}
 	describedAs(t, b, "existing", nil)
 }
 
 // unusableKeys are keys that no table can be put under, with what DynamoDB says.
-func unusableKeys(t *testing.T, b *boto) map[string]struct{ key, code, message string } {
+func unusableKeys(t *testing.T, b *client) map[string]struct{ key, code, message string } {
 	t.Helper()
 	const wrapped = "com.amazonaws.services.kms.model."
 	tail := func(code string) string {
 		return " (Service: AWSKMS; Status Code: 400; Error Code: " + code + "; Request ID: …; Proxy: null)"
 	}
 	disabled, disabledID := b.newKey(t, nil)
-	b.call(t, "kms.create_alias", m{"AliasName": "alias/disabled", "TargetKeyId": disabled})
-	b.call(t, "kms.disable_key", m{"KeyId": disabled})
+	b.call(t, "kms.CreateAlias", m{"AliasName": "alias/disabled", "TargetKeyId": disabled})
+	b.call(t, "kms.DisableKey", m{"KeyId": disabled})
 	pending, _ := b.newKey(t, nil)
-	b.call(t, "kms.schedule_key_deletion", m{"KeyId": pending, "PendingWindowInDays": 7})
+	b.call(t, "kms.ScheduleKeyDeletion", m{"KeyId": pending, "PendingWindowInDays": 7})
 	rsa, _ := b.newKey(t, m{"KeySpec": "RSA_2048", "KeyUsage": "ENCRYPT_DECRYPT"})
 	hmac, _ := b.newKey(t, m{"KeySpec": "HMAC_256", "KeyUsage": "GENERATE_VERIFY_MAC"})
 	const wrongKind = "KMS internal error: " + wrapped + "AWSKMSException: EncryptionContext is supported only when creating a grant for a symmetric encryption KMS key."
@@ -154,41 +158,41 @@ func unusableKeys(t *testing.T, b *boto) map[string]struct{ key, code, message s
 // TestUnusableKeys holds each refusal of a key that cannot be used, in both operations; nothing is left or changed.
 func TestUnusableKeys(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
-	b.call(t, "dynamodb.create_table", tableInput("existing", nil))
+	b := newClient(startDev(t))
+	b.call(t, "dynamodb.CreateTable", tableInput("existing", nil))
 	for name, c := range unusableKeys(t, b) {
 		t.Run(name, func(t *testing.T) {
-			b.refuse(t, c.code, c.message, "dynamodb.create_table", tableInput("never", under(c.key)))
-			b.refuse(t, c.code, c.message, "dynamodb.update_table", m{"TableName": "existing", "SSESpecification": under(c.key)})
+			b.refuse(t, c.code, c.message, "dynamodb.CreateTable", tableInput("never", under(c.key)))
+			b.refuse(t, c.code, c.message, "dynamodb.UpdateTable", m{"TableName": "existing", "SSESpecification": under(c.key)})
 		})
 	}
-	if names := b.call(t, "dynamodb.list_tables", nil)["TableNames"]; !cmp.Equal(names, []any{"existing"}) {
+	if names := b.call(t, "dynamodb.ListTables", nil)["TableNames"]; !cmp.Equal(names, []any{"existing"}) {
 		t.Errorf("a refused request left a table: %v", names)
 	}
 	describedAs(t, b, "existing", nil)
 	arn, _ := b.newKey(t, nil)
 	for range 2 { // what was refused did not count against the quota
-		b.call(t, "dynamodb.update_table", m{"TableName": "existing", "SSESpecification": under(arn)})
-		b.call(t, "dynamodb.update_table", m{"TableName": "existing", "SSESpecification": m{"Enabled": false}})
+		b.call(t, "dynamodb.UpdateTable", m{"TableName": "existing", "SSESpecification": under(arn)})
+		b.call(t, "dynamodb.UpdateTable", m{"TableName": "existing", "SSESpecification": m{"Enabled": false}})
 	}
 }
 
 // TestDeniedKeys puts tables under keys whose policies withhold what the database needs.
 func TestDeniedKeys(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
+	b := newClient(startDev(t))
 	for _, action := range []string{"kms:CreateGrant", "kms:GenerateDataKey*", "kms:DescribeKey"} {
 		policy := fmt.Sprintf(`{"Version":"2012-10-17","Statement":[
 			{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"},
 			{"Effect":"Deny","Principal":{"AWS":"*"},"Action":%q,"Resource":"*"}]}`, action)
 		arn, _ := b.newKey(t, m{"Policy": policy})
-		a := b.try(t, "dynamodb.create_table", tableInput("never", under(arn)))
+		a := b.try(t, "dynamodb.CreateTable", tableInput("never", under(arn)))
 		want := "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: User: arn:aws:iam::123456789012:root is not authorized " +
 			"to perform: " + strings.TrimSuffix(action, "*") + " on resource: " + arn + " with an explicit deny"
 		if a.Code != "AccessDeniedException" || !strings.HasPrefix(a.Message, want) {
 			t.Errorf("%s denied:\n got  %s: %s\n want %s …", action, a.Code, a.Message, want)
 		}
-		b.refuse(t, "ResourceNotFoundException", "Requested resource not found: Table: never not found", "dynamodb.describe_table", m{"TableName": "never"})
+		b.refuse(t, "ResourceNotFoundException", "Requested resource not found: Table: never not found", "dynamodb.DescribeTable", m{"TableName": "never"})
 	}
 }
 
@@ -196,16 +200,16 @@ func TestDeniedKeys(t *testing.T) {
 func TestChangesOfKey(t *testing.T) {
 	t.Parallel()
 	s := startDev(t, "--transition", "20s")
-	b := newBoto(t, s)
+	b := newClient(s)
 	one, _ := b.newKey(t, nil)
 	two, _ := b.newKey(t, nil)
-	b.call(t, "dynamodb.create_table", tableInput("other", m{"Enabled": true}))
-	managed := at(b.call(t, "kms.describe_key", m{"KeyId": "alias/aws/dynamodb"}), "KeyMetadata.Arn").(string)
-	created := b.call(t, "dynamodb.create_table", tableInput("walker", nil))["TableDescription"].(m)
+	b.call(t, "dynamodb.CreateTable", tableInput("other", m{"Enabled": true}))
+	managed := at(b.call(t, "kms.DescribeKey", m{"KeyId": "alias/aws/dynamodb"}), "KeyMetadata.Arn").(string)
+	created := b.call(t, "dynamodb.CreateTable", tableInput("walker", nil))["TableDescription"].(m)
 	if created["TableStatus"] != "CREATING" {
 		t.Errorf("TableStatus of a new table: %v", created["TableStatus"])
 	}
-	b.refuse(t, "ResourceNotFoundException", "Requested resource not found", "dynamodb.scan", m{"TableName": "walker"})
+	b.refuse(t, "ResourceNotFoundException", "Requested resource not found", "dynamodb.Scan", m{"TableName": "walker"})
 	s.advance(t, "20s")
 	for _, c := range []struct {
 		name               string
@@ -221,24 +225,24 @@ func TestChangesOfKey(t *testing.T) {
 	}
 }
 
-func followChange(t *testing.T, s *server, b *boto, sse, first, second, end m) {
-	updated := b.call(t, "dynamodb.update_table", m{"TableName": "walker", "SSESpecification": sse})["TableDescription"].(m)
+func followChange(t *testing.T, s *server, b *client, sse, first, second, end m) {
+	updated := b.call(t, "dynamodb.UpdateTable", m{"TableName": "walker", "SSESpecification": sse})["TableDescription"].(m)
 	compareSSE(t, updated, first)
 	if updated["TableStatus"] != "ACTIVE" {
 		t.Errorf("TableStatus during a change of key: %v", updated["TableStatus"])
 	}
 	b.refuse(t, "ResourceInUseException", "Attempt to change a resource which is still in use: Table: walker is in the process of being updated.",
-		"dynamodb.delete_table", m{"TableName": "walker"})
-	if a := b.try(t, "dynamodb.update_table", m{"TableName": "walker", "SSESpecification": m{"Enabled": false}}); a.Code != "ResourceInUseException" ||
+		"dynamodb.DeleteTable", m{"TableName": "walker"})
+	if a := b.try(t, "dynamodb.UpdateTable", m{"TableName": "walker", "SSESpecification": m{"Enabled": false}}); a.Code != "ResourceInUseException" ||
 		!strings.Contains(a.Message, "Server-Side Encryption is still being updated") {
 		t.Errorf("a second change meanwhile: %s: %s", a.Code, a.Message)
 	}
-	b.call(t, "dynamodb.put_item", m{"TableName": "walker", "Item": m{"pk": attributeS("p"), "sk": attributeS("s")}})
+	b.call(t, "dynamodb.PutItem", m{"TableName": "walker", "Item": m{"pk": attributeS("p"), "sk": attributeS("s")}})
 	s.advance(t, "9s")
 	describedAs(t, b, "walker", second)
 	s.advance(t, "12s")
 	describedAs(t, b, "walker", end)
-	if got := b.call(t, "dynamodb.scan", m{"TableName": "walker"}); got["Count"] != float64(1) {
+	if got := b.call(t, "dynamodb.Scan", m{"TableName": "walker"}); got["Count"] != float64(1) {
 		t.Errorf("after the change there are %v items", got["Count"])
 	}
 }
@@ -246,33 +250,33 @@ func followChange(t *testing.T, s *server, b *boto, sse, first, second, end m) {
 // TestChangesThatAreNone holds what is refused as no change, and what is a change although it looks like none.
 func TestChangesThatAreNone(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
+	b := newClient(startDev(t))
 	arn, id := b.newKey(t, nil)
-	b.call(t, "kms.create_alias", m{"AliasName": "alias/same", "TargetKeyId": id})
-	b.call(t, "dynamodb.create_table", tableInput("owned", nil))
-	b.call(t, "dynamodb.create_table", tableInput("customer", under(arn)))
-	b.call(t, "dynamodb.create_table", tableInput("managed", m{"Enabled": true}))
+	b.call(t, "kms.CreateAlias", m{"AliasName": "alias/same", "TargetKeyId": id})
+	b.call(t, "dynamodb.CreateTable", tableInput("owned", nil))
+	b.call(t, "dynamodb.CreateTable", tableInput("customer", under(arn)))
+	b.call(t, "dynamodb.CreateTable", tableInput("managed", m{"Enabled": true}))
 	managed := at(b.table(t, "managed"), "SSEDescription.KMSMasterKeyArn").(string)
 	change := func(table string, sse m) m { return m{"TableName": table, "SSESpecification": sse} }
 	const already = invalidParameters + "Table is already encrypted with given KMSMasterKeyId. Use KMSMasterKeyId parameter if you want to change Master Key"
 	for _, sse := range []m{{}, {"Enabled": false}} {
-		b.refuse(t, "ValidationException", invalidParameters+"Table is already encrypted by default", "dynamodb.update_table", change("owned", sse))
+		b.refuse(t, "ValidationException", invalidParameters+"Table is already encrypted by default", "dynamodb.UpdateTable", change("owned", sse))
 	}
-	b.refuse(t, "ValidationException", already, "dynamodb.update_table", change("customer", under(arn)))
-	b.refuse(t, "ValidationException", already, "dynamodb.update_table", change("managed", under(managed)))
+	b.refuse(t, "ValidationException", already, "dynamodb.UpdateTable", change("customer", under(arn)))
+	b.refuse(t, "ValidationException", already, "dynamodb.UpdateTable", change("managed", under(managed)))
 	alone := change("owned", under(arn))
 	alone["TableClass"] = "STANDARD_INFREQUENT_ACCESS"
 	b.refuse(t, "ValidationException", invalidParameters+"Server-Side Encryption modification must be the only operation in the request",
-		"dynamodb.update_table", alone)
+		"dynamodb.UpdateTable", alone)
 	for _, key := range []string{id, "alias/same"} {
-		compareSSE(t, b.call(t, "dynamodb.update_table", change("customer", under(key)))["TableDescription"].(m), updating(arn))
+		compareSSE(t, b.call(t, "dynamodb.UpdateTable", change("customer", under(key)))["TableDescription"].(m), updating(arn))
 	}
-	b.call(t, "dynamodb.update_table", change("managed", m{"Enabled": true}))
-	b.call(t, "dynamodb.update_table", change("managed", m{"SSEType": "KMS"}))
+	b.call(t, "dynamodb.UpdateTable", change("managed", m{"Enabled": true}))
+	b.call(t, "dynamodb.UpdateTable", change("managed", m{"SSEType": "KMS"}))
 
 	// An alias is resolved once: pointing it elsewhere does not move the table.
 	other, _ := b.newKey(t, nil)
-	b.call(t, "kms.update_alias", m{"AliasName": "alias/same", "TargetKeyId": other})
+	b.call(t, "kms.UpdateAlias", m{"AliasName": "alias/same", "TargetKeyId": other})
 	describedAs(t, b, "customer", enabled(arn))
 }
 
@@ -280,12 +284,12 @@ func TestChangesThatAreNone(t *testing.T) {
 func TestQuotaOfChanges(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	one, _ := b.newKey(t, nil)
 	two, _ := b.newKey(t, nil)
-	b.call(t, "dynamodb.create_table", tableInput("busy", nil))
+	b.call(t, "dynamodb.CreateTable", tableInput("busy", nil))
 	change := func(sse m) answer {
-		return b.try(t, "dynamodb.update_table", m{"TableName": "busy", "SSESpecification": sse})
+		return b.try(t, "dynamodb.UpdateTable", m{"TableName": "busy", "SSESpecification": sse})
 	}
 	allowed := func(sse m) {
 		t.Helper()

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"errors"
 	"testing"
 
@@ -17,13 +16,8 @@ import (
 func TestGoSDK(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
-	config := aws.Config{
-		Region: s.region, BaseEndpoint: &s.endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: s.key.id, SecretAccessKey: s.key.secret}, nil
-		}),
-		Logger: logging.LoggerFunc(func(class logging.Classification, format string, v ...any) { t.Errorf("the SDK says: "+format, v...) }),
-	}
+	config := sdkConfig(s)
+	config.Logger = logging.LoggerFunc(func(class logging.Classification, format string, v ...any) { t.Errorf("the SDK says: "+format, v...) })
 	who, err := sts.NewFromConfig(config).GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
 	if err != nil || *who.Account != "123456789012" {
 		t.Fatalf("caller identity: %v %v", who, err)

@@ -11,19 +11,19 @@ const notGranted = "KMS key access denied error: com.amazonaws.services.kms.mode
 	"AccessDeniedException; Request ID: …; Proxy: null)"
 
 // revokeGrants takes away what the database was granted on a key.
-func revokeGrants(t *testing.T, b *boto, arn string) {
+func revokeGrants(t *testing.T, b *client, arn string) {
 	t.Helper()
-	grants := b.call(t, "kms.list_grants", m{"KeyId": arn})["Grants"].([]any)
+	grants := b.call(t, "kms.ListGrants", m{"KeyId": arn})["Grants"].([]any)
 	if len(grants) != 1 || at(grants[0].(m), "GranteePrincipal") != "dynamodb.us-east-1.amazonaws.com" {
 		t.Fatalf("the grants on the key of one table: %v", grants)
 	}
-	b.call(t, "kms.revoke_grant", m{"KeyId": arn, "GrantId": at(grants[0].(m), "GrantId")})
+	b.call(t, "kms.RevokeGrant", m{"KeyId": arn, "GrantId": at(grants[0].(m), "GrantId")})
 }
 
-func refusesForWantOfGrant(t *testing.T, b *boto) {
+func refusesForWantOfGrant(t *testing.T, b *client) {
 	t.Helper()
 	key := m{"pk": attributeS("p"), "sk": attributeS("001")}
-	for operation, more := range map[string]m{"get_item": {"Key": key}, "put_item": {"Item": key}, "scan": {}} {
+	for operation, more := range map[string]m{"GetItem": {"Key": key}, "PutItem": {"Item": key}, "Scan": {}} {
 		more["TableName"] = "lost"
 		b.refuse(t, "AccessDeniedException", notGranted, "dynamodb."+operation, more)
 	}
@@ -34,7 +34,7 @@ func refusesForWantOfGrant(t *testing.T, b *boto) {
 func TestRevokedGrant(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
 	revokeGrants(t, b, arn)
 	s.advance(t, "6m")
@@ -42,18 +42,18 @@ func TestRevokedGrant(t *testing.T) {
 	looksLost(t, b, arn)
 	holdsItems(t, b, "beside")
 	id := arn[strings.LastIndex(arn, "/")+1:]
-	b.call(t, "dynamodb.update_table", m{"TableName": "lost", "SSESpecification": m{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": id}})
+	b.call(t, "dynamodb.UpdateTable", m{"TableName": "lost", "SSESpecification": m{"Enabled": true, "SSEType": "KMS", "KMSMasterKeyId": id}})
 	holdsItems(t, b, "lost")
 	looksFound(t, b, arn)
 	revokeGrants(t, b, arn)
 	s.advance(t, "6m")
 	refusesForWantOfGrant(t, b)
 	other, _ := b.newKey(t, nil)
-	b.call(t, "dynamodb.update_table", m{"TableName": "lost", "SSESpecification": under(other)})
+	b.call(t, "dynamodb.UpdateTable", m{"TableName": "lost", "SSESpecification": under(other)})
 	holdsItems(t, b, "lost")
 	looksFound(t, b, other)
-	b.call(t, "dynamodb.delete_table", m{"TableName": "lost"})
-	if left := b.call(t, "kms.list_grants", m{"KeyId": other})["Grants"].([]any); len(left) != 0 {
+	b.call(t, "dynamodb.DeleteTable", m{"TableName": "lost"})
+	if left := b.call(t, "kms.ListGrants", m{"KeyId": other})["Grants"].([]any); len(left) != 0 {
 		t.Errorf("a deleted table left %v", left)
 	}
 }
@@ -62,11 +62,11 @@ func TestRevokedGrant(t *testing.T) {
 func TestRevokedGrantOverRestart(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
 	revokeGrants(t, b, arn)
 	s = s.restart(t)
-	b = newBoto(t, s)
+	b = newClient(s)
 	refusesForWantOfGrant(t, b)
 	looksLost(t, b, arn)
 	holdsItems(t, b, "beside")

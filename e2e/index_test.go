@@ -11,13 +11,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestIndexesWithBoto keeps orders by customer and by state, as boto3 users do: made with the table, added later, read in pages, kept
+// TestIndexes keeps orders by customer and by state: made with the table, added later, read in pages, kept
 // over a kill of the server, and deleted again.
-func TestIndexesWithBoto(t *testing.T) {
+func TestIndexes(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
-	b := newBoto(t, s)
-	b.call(t, "dynamodb.create_table", m{
+	b := newClient(s)
+	b.call(t, "dynamodb.CreateTable", m{
 		"TableName": "orders", "BillingMode": "PAY_PER_REQUEST",
 		"AttributeDefinitions": []m{{"AttributeName": "customer", "AttributeType": "S"}, {"AttributeName": "order", "AttributeType": "S"},
 			{"AttributeName": "total", "AttributeType": "N"}},
@@ -27,31 +27,31 @@ func TestIndexesWithBoto(t *testing.T) {
 		"GlobalSecondaryIndexes": []m{{"IndexName": "totals", "KeySchema": keyed("order", "total"), "Projection": m{"ProjectionType": "ALL"}}},
 	})
 	for i := range 60 {
-		b.call(t, "dynamodb.put_item", m{"TableName": "orders", "Item": m{"customer": m{"S": "ann"}, "order": m{"S": fmt.Sprintf("o%02d", i)},
+		b.call(t, "dynamodb.PutItem", m{"TableName": "orders", "Item": m{"customer": m{"S": "ann"}, "order": m{"S": fmt.Sprintf("o%02d", i)},
 			"total": m{"N": fmt.Sprint(60 - i)}, "state": m{"S": []string{"open", "done"}[i%2]}, "note": m{"S": "hello"}}})
 	}
-	largest := b.call(t, "dynamodb.query", m{"TableName": "orders", "IndexName": "by-total", "KeyConditionExpression": "customer = :c",
+	largest := b.call(t, "dynamodb.Query", m{"TableName": "orders", "IndexName": "by-total", "KeyConditionExpression": "customer = :c",
 		"ExpressionAttributeValues": m{":c": m{"S": "ann"}}, "ScanIndexForward": false, "Limit": 1, "ConsistentRead": true, "Select": "ALL_ATTRIBUTES"})
 	if items, _ := largest["Items"].([]any); len(items) != 1 || at(items[0].(m), "order.S") != "o00" || at(items[0].(m), "note.S") != "hello" {
 		t.Errorf("the largest order is %v", largest)
 	}
-	b.call(t, "dynamodb.update_table", m{"TableName": "orders",
+	b.call(t, "dynamodb.UpdateTable", m{"TableName": "orders",
 		"AttributeDefinitions": []m{{"AttributeName": "state", "AttributeType": "S"}, {"AttributeName": "total", "AttributeType": "N"}},
 		"GlobalSecondaryIndexUpdates": []m{{"Create": m{"IndexName": "by-state", "KeySchema": keyed("state", "total"),
 			"Projection": m{"ProjectionType": "INCLUDE", "NonKeyAttributes": []string{"note"}}}}}})
 	awaitIndex(t, b, "by-state", "ACTIVE")
-	b.call(t, "dynamodb.update_item", m{"TableName": "orders", "Key": m{"customer": m{"S": "ann"}, "order": m{"S": "o00"}},
+	b.call(t, "dynamodb.UpdateItem", m{"TableName": "orders", "Key": m{"customer": m{"S": "ann"}, "order": m{"S": "o00"}},
 		"UpdateExpression": "SET #s = :d", "ExpressionAttributeNames": m{"#s": "state"}, "ExpressionAttributeValues": m{":d": m{"S": "done"}}})
 	s.kill()
-	b = newBoto(t, startServe(t, s.home))
+	b = newClient(startServe(t, s.home))
 	for state, want := range map[string]int{"open": 29, "done": 31} {
 		if got := countByState(t, b, state); got != want {
 			t.Errorf("%d orders are %s, want %d", got, state, want)
 		}
 	}
-	b.call(t, "dynamodb.update_table", m{"TableName": "orders", "GlobalSecondaryIndexUpdates": []m{{"Delete": m{"IndexName": "by-state"}}}})
+	b.call(t, "dynamodb.UpdateTable", m{"TableName": "orders", "GlobalSecondaryIndexUpdates": []m{{"Delete": m{"IndexName": "by-state"}}}})
 	awaitIndex(t, b, "by-state", "")
-	b.refuse(t, "ValidationException", "The table does not have the specified index: by-state", "dynamodb.scan", m{"TableName": "orders", "IndexName": "by-state"})
+	b.refuse(t, "ValidationException", "The table does not have the specified index: by-state", "dynamodb.Scan", m{"TableName": "orders", "IndexName": "by-state"})
 }
 
 func keyed(hash, sort string) []m {
@@ -59,11 +59,11 @@ func keyed(hash, sort string) []m {
 }
 
 // awaitIndex waits until an index has a status; empty until it is gone.
-func awaitIndex(t *testing.T, b *boto, name, want string) {
+func awaitIndex(t *testing.T, b *client, name, want string) {
 	t.Helper()
 	for range 200 {
 		status := ""
-		indexes, _ := at(b.call(t, "dynamodb.describe_table", m{"TableName": "orders"}), "Table.GlobalSecondaryIndexes").([]any)
+		indexes, _ := at(b.call(t, "dynamodb.DescribeTable", m{"TableName": "orders"}), "Table.GlobalSecondaryIndexes").([]any)
 		for _, x := range indexes {
 			if at(x.(m), "IndexName") == name {
 				status = at(x.(m), "IndexStatus").(string)
@@ -78,12 +78,12 @@ func awaitIndex(t *testing.T, b *boto, name, want string) {
 }
 
 // countByState reads the index page by page.
-func countByState(t *testing.T, b *boto, state string) (n int) {
+func countByState(t *testing.T, b *client, state string) (n int) {
 	t.Helper()
 	query := m{"TableName": "orders", "IndexName": "by-state", "KeyConditionExpression": "#s = :s", "Limit": 7,
 		"ExpressionAttributeNames": m{"#s": "state"}, "ExpressionAttributeValues": m{":s": m{"S": state}}}
 	for {
-		page := b.call(t, "dynamodb.query", query)
+		page := b.call(t, "dynamodb.Query", query)
 		items, _ := page["Items"].([]any)
 		n += len(items)
 		if page["LastEvaluatedKey"] == nil {

@@ -17,7 +17,7 @@ func everyType(pk, sk string) m {
 		"N": attributeN("-1234567890.1234567890123456789012345678"), "tiny": attributeN("1E-130"), "huge": attributeN("9.9999999999999999999999999999999999999E+125"),
 		"B": attributeB([]byte{0, 1, 0xfe, 0xff}), "empty B": attributeB(nil),
 		"BOOL": m{"BOOL": false}, "NULL": m{"NULL": true},
-		"SS": m{"SS": []string{"a", "b"}}, "NS": m{"NS": []string{"1", "2.5"}}, "BS": m{"BS": []m{binaryValue([]byte{1}), binaryValue([]byte{2})}},
+		"SS": m{"SS": []string{"a", "b"}}, "NS": m{"NS": []string{"1", "2.5"}}, "BS": m{"BS": []string{binaryValue([]byte{1}), binaryValue([]byte{2})}},
 		"L": m{"L": []m{attributeS("x"), {"L": []m{}}, attributeN("3")}}, "empty L": m{"L": []m{}},
 		"M": m{"M": m{"deep": m{"M": m{"er": attributeN("1")}}, "empty M": m{"M": m{}}}},
 	}
@@ -34,86 +34,90 @@ func normal(item m) m {
 // TestItems reads and writes items of every type under each of the three kinds of key.
 func TestItems(t *testing.T) {
 	t.Parallel()
+	eachClient(t, testItems)
+}
+
+func testItems(t *testing.T, connect func(s *server) *client) {
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := connect(s)
 	arn, _ := b.newKey(t, nil)
 	for kind, sse := range map[string]m{"owned": nil, "managed": {"Enabled": true}, "customer": under(arn)} {
 		t.Run(kind, func(t *testing.T) {
-			b.call(t, "dynamodb.create_table", tableInput(kind, sse))
-			b.call(t, "dynamodb.table_exists", m{"TableName": kind}, "wait")
+			b.call(t, "dynamodb.CreateTable", tableInput(kind, sse))
+			b.call(t, "dynamodb.TableExists", m{"TableName": kind}, "wait")
 			testOneItem(t, b, kind)
 			testConditions(t, b, kind)
 			testQueries(t, b, kind)
-			b.call(t, "dynamodb.delete_table", m{"TableName": kind})
-			b.call(t, "dynamodb.table_not_exists", m{"TableName": kind}, "wait")
-			b.refuse(t, "ResourceNotFoundException", "Requested resource not found", "dynamodb.scan", m{"TableName": kind})
+			b.call(t, "dynamodb.DeleteTable", m{"TableName": kind})
+			b.call(t, "dynamodb.TableNotExists", m{"TableName": kind}, "wait")
+			b.refuse(t, "ResourceNotFoundException", "Requested resource not found", "dynamodb.Scan", m{"TableName": kind})
 		})
 	}
 }
 
-func testOneItem(t *testing.T, b *boto, table string) {
+func testOneItem(t *testing.T, b *client, table string) {
 	item := everyType("one", "1")
 	key := m{"pk": item["pk"], "sk": item["sk"]}
-	b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": item})
+	b.call(t, "dynamodb.PutItem", m{"TableName": table, "Item": item})
 	for _, consistent := range []bool{true, false} {
-		got := b.call(t, "dynamodb.get_item", m{"TableName": table, "Key": key, "ConsistentRead": consistent})
+		got := b.call(t, "dynamodb.GetItem", m{"TableName": table, "Key": key, "ConsistentRead": consistent})
 		if diff := cmp.Diff(any(normal(item)), got["Item"]); diff != "" {
 			t.Errorf("the item that was read differs from what was written:\n%s", diff)
 		}
 	}
-	got := b.call(t, "dynamodb.get_item", m{"TableName": table, "Key": key, "ProjectionExpression": "#l[0], M.deep.er, B",
+	got := b.call(t, "dynamodb.GetItem", m{"TableName": table, "Key": key, "ProjectionExpression": "#l[0], M.deep.er, B",
 		"ExpressionAttributeNames": m{"#l": "L"}})
 	want := m{"L": m{"L": []m{attributeS("x")}}, "M": m{"M": m{"deep": m{"M": m{"er": attributeN("1")}}}}, "B": item["B"]}
 	if diff := cmp.Diff(asJSON(want), got["Item"]); diff != "" {
 		t.Errorf("projection:\n%s", diff)
 	}
-	old := b.call(t, "dynamodb.delete_item", m{"TableName": table, "Key": key, "ReturnValues": "ALL_OLD"})
+	old := b.call(t, "dynamodb.DeleteItem", m{"TableName": table, "Key": key, "ReturnValues": "ALL_OLD"})
 	if at(old, "Attributes.BOOL.BOOL") != false {
 		t.Errorf("delete_item returned %v", old)
 	}
-	if got := b.call(t, "dynamodb.get_item", m{"TableName": table, "Key": key}); got["Item"] != nil {
+	if got := b.call(t, "dynamodb.GetItem", m{"TableName": table, "Key": key}); got["Item"] != nil {
 		t.Errorf("the item is there after it was deleted: %v", got)
 	}
 }
 
-func testConditions(t *testing.T, b *boto, table string) {
+func testConditions(t *testing.T, b *client, table string) {
 	item := m{"pk": attributeS("condition"), "sk": attributeS("1"), "n": attributeN("5")}
-	b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"})
-	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.put_item", m{"TableName": table, "Item": item,
+	b.call(t, "dynamodb.PutItem", m{"TableName": table, "Item": item, "ConditionExpression": "attribute_not_exists(pk)"})
+	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.PutItem", m{"TableName": table, "Item": item,
 		"ConditionExpression": "attribute_not_exists(pk)"})
-	b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": item, "ConditionExpression": "n BETWEEN :low AND :high AND NOT contains(sk, :x)",
+	b.call(t, "dynamodb.PutItem", m{"TableName": table, "Item": item, "ConditionExpression": "n BETWEEN :low AND :high AND NOT contains(sk, :x)",
 		"ExpressionAttributeValues": m{":low": attributeN("4.9"), ":high": attributeN("5.0"), ":x": attributeS("x")}})
-	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.delete_item", m{"TableName": table,
+	b.refuse(t, "ConditionalCheckFailedException", "The conditional request failed", "dynamodb.DeleteItem", m{"TableName": table,
 		"Key": m{"pk": item["pk"], "sk": item["sk"]}, "ConditionExpression": "n > :n", "ExpressionAttributeValues": m{":n": attributeN("5")}})
 }
 
-func testQueries(t *testing.T, b *boto, table string) {
+func testQueries(t *testing.T, b *client, table string) {
 	const items = 30
 	filler := strings.Repeat("x", 60_000) // 30 of them are more than one page of 1 MB
 	for i := range items {
-		b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": m{"pk": attributeS("many"), "sk": attributeS(fmt.Sprintf("%03d", i)),
+		b.call(t, "dynamodb.PutItem", m{"TableName": table, "Item": m{"pk": attributeS("many"), "sk": attributeS(fmt.Sprintf("%03d", i)),
 			"n": attributeN(fmt.Sprint(i)), "filler": attributeS(filler)}})
 	}
 	query := m{"TableName": table, "KeyConditionExpression": "pk = :p AND sk >= :s", "ExpressionAttributeValues": m{":p": attributeS("many"), ":s": attributeS("005")}}
-	one := b.call(t, "dynamodb.query", query)
+	one := b.call(t, "dynamodb.Query", query)
 	if one["LastEvaluatedKey"] == nil || len(one["Items"].([]any)) >= items-5 {
 		t.Errorf("a query of more than 1 MB came in one page of %d items", len(one["Items"].([]any)))
 	}
 	query["ScanIndexForward"] = false
 	query["ProjectionExpression"] = "sk"
-	query["PaginationConfig"] = m{"PageSize": 4}
-	all := b.call(t, "dynamodb.query", query, "paginate")["Items"].([]any)
+	query["Limit"] = 4
+	all := b.call(t, "dynamodb.Query", query, "paginate")["Items"].([]any)
 	if len(all) != items-5 || at(all[0].(m), "sk.S") != "029" || at(all[24].(m), "sk.S") != "005" {
 		t.Errorf("all pages of a query backwards: %v", all)
 	}
-	filtered := b.call(t, "dynamodb.scan", m{"TableName": table, "FilterExpression": "n < :n AND pk = :p", "Select": "COUNT",
+	filtered := b.call(t, "dynamodb.Scan", m{"TableName": table, "FilterExpression": "n < :n AND pk = :p", "Select": "COUNT",
 		"ExpressionAttributeValues": m{":n": attributeN("10"), ":p": attributeS("many")}}, "paginate")
 	if filtered["Count"] != float64(10) || filtered["ScannedCount"] != float64(items+1) {
 		t.Errorf("a filtered count: %v", filtered)
 	}
 	seen := 0
 	for segment := range 3 {
-		page := b.call(t, "dynamodb.scan", m{"TableName": table, "Segment": segment, "TotalSegments": 3}, "paginate")
+		page := b.call(t, "dynamodb.Scan", m{"TableName": table, "Segment": segment, "TotalSegments": 3}, "paginate")
 		seen += len(page["Items"].([]any))
 	}
 	if seen != items+1 {
@@ -125,7 +129,7 @@ func testQueries(t *testing.T, b *boto, table string) {
 func TestKeyTypes(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	for kind, keys := range map[string][]m{
 		"N": {attributeN("-1" + strings.Repeat("0", 100)), attributeN("-2"), attributeN("-1.5"), attributeN("0"), attributeN("0.0000001"), attributeN("3"), attributeN("20")},
 		"S": {attributeS("A"), attributeS("a"), attributeS("aa"), attributeS("ä"), attributeS("\U0001F511")},
@@ -134,12 +138,12 @@ func TestKeyTypes(t *testing.T) {
 		table := "by-" + kind
 		in := tableInput(table, m{"Enabled": true})
 		in["AttributeDefinitions"] = []m{{"AttributeName": "pk", "AttributeType": kind}, {"AttributeName": "sk", "AttributeType": kind}}
-		b.call(t, "dynamodb.create_table", in)
+		b.call(t, "dynamodb.CreateTable", in)
 		for i := range keys {
 			sk := keys[(i*3+1)%len(keys)] // out of order
-			b.call(t, "dynamodb.put_item", m{"TableName": table, "Item": m{"pk": keys[0], "sk": sk}})
+			b.call(t, "dynamodb.PutItem", m{"TableName": table, "Item": m{"pk": keys[0], "sk": sk}})
 		}
-		got := b.call(t, "dynamodb.query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": keys[0]}})
+		got := b.call(t, "dynamodb.Query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": keys[0]}})
 		var order []any
 		for _, item := range got["Items"].([]any) {
 			order = append(order, item.(m)["sk"])
@@ -153,8 +157,8 @@ func TestKeyTypes(t *testing.T) {
 // TestItemRefusals holds what DynamoDB says to items that break its rules.
 func TestItemRefusals(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
-	b.call(t, "dynamodb.create_table", tableInput("rules", nil))
+	b := newClient(startDev(t))
+	b.call(t, "dynamodb.CreateTable", tableInput("rules", nil))
 	put := func(attributes m) m {
 		item := m{"pk": attributeS("p"), "sk": attributeS("s")}
 		for name, value := range attributes {
@@ -180,6 +184,6 @@ func TestItemRefusals(t *testing.T) {
 		{"empty set", put(m{"x": m{"SS": []string{}}}), invalid + "An string set  may not be empty"},
 		{"twice in a set", put(m{"x": m{"NS": []string{"1", "1.0"}}}), "Input collection contains duplicates"},
 	} {
-		t.Run(c.name, func(t *testing.T) { b.refuse(t, "ValidationException", c.message, "dynamodb.put_item", c.in) })
+		t.Run(c.name, func(t *testing.T) { b.refuse(t, "ValidationException", c.message, "dynamodb.PutItem", c.in) })
 	}
 }

@@ -9,26 +9,26 @@ import (
 // A keyLoss is one way in which a table's key can become unusable.
 type keyLoss struct {
 	name          string
-	lose, recover func(t *testing.T, b *boto, arn string)
+	lose, recover func(t *testing.T, b *client, arn string)
 	problem       string // what the database says, before the key's ARN
 	reason        string // after it
 }
 
 func keyLosses() []keyLoss {
-	enable := func(t *testing.T, b *boto, arn string) { b.call(t, "kms.enable_key", m{"KeyId": arn}) }
+	enable := func(t *testing.T, b *client, arn string) { b.call(t, "kms.EnableKey", m{"KeyId": arn}) }
 	return []keyLoss{
 		{
 			name:    "disabled",
-			lose:    func(t *testing.T, b *boto, arn string) { b.call(t, "kms.disable_key", m{"KeyId": arn}) },
+			lose:    func(t *testing.T, b *client, arn string) { b.call(t, "kms.DisableKey", m{"KeyId": arn}) },
 			recover: enable,
 			problem: "KMS key disabled error: com.amazonaws.services.kms.model.DisabledException: ",
 			reason:  " is disabled. (Service: AWSKMS; Status Code: 400; Error Code: DisabledException; Request ID: …; Proxy: null)",
 		},
 		{
 			name: "pending deletion",
-			lose: func(t *testing.T, b *boto, arn string) { b.call(t, "kms.schedule_key_deletion", m{"KeyId": arn}) },
-			recover: func(t *testing.T, b *boto, arn string) {
-				b.call(t, "kms.cancel_key_deletion", m{"KeyId": arn})
+			lose: func(t *testing.T, b *client, arn string) { b.call(t, "kms.ScheduleKeyDeletion", m{"KeyId": arn}) },
+			recover: func(t *testing.T, b *client, arn string) {
+				b.call(t, "kms.CancelKeyDeletion", m{"KeyId": arn})
 				refusesItems(t, b, "lost", keyLosses()[0].text(arn)) // it is disabled now, and no table is back
 				enable(t, b, arn)
 			},
@@ -43,53 +43,53 @@ func (l keyLoss) text(arn string) string { return l.problem + arn + l.reason }
 const itemsOfLost = 25
 
 // fillLost makes a table under a key, one beside it under another, and items in both.
-func fillLost(t *testing.T, b *boto) (arn string) {
+func fillLost(t *testing.T, b *client) (arn string) {
 	t.Helper()
 	arn, _ = b.newKey(t, nil)
 	other, _ := b.newKey(t, nil)
 	lost := tableInput("lost", under(arn))
 	lost["GlobalSecondaryIndexes"] = []m{{"IndexName": "by-sk", "KeySchema": keyed("sk", "pk"), "Projection": m{"ProjectionType": "ALL"}}}
-	b.call(t, "dynamodb.create_table", lost)
-	b.call(t, "dynamodb.create_table", tableInput("beside", under(other)))
+	b.call(t, "dynamodb.CreateTable", lost)
+	b.call(t, "dynamodb.CreateTable", tableInput("beside", under(other)))
 	for i := range itemsOfLost {
 		item := m{"pk": attributeS("p"), "sk": attributeS(fmt.Sprintf("%03d", i)), "n": attributeN(fmt.Sprint(i))}
-		b.call(t, "dynamodb.put_item", m{"TableName": "lost", "Item": item})
-		b.call(t, "dynamodb.put_item", m{"TableName": "beside", "Item": item})
+		b.call(t, "dynamodb.PutItem", m{"TableName": "lost", "Item": item})
+		b.call(t, "dynamodb.PutItem", m{"TableName": "beside", "Item": item})
 	}
 	return arn
 }
 
 // refusesItems tries every operation on a table's items, and every change of its key.
-func refusesItems(t *testing.T, b *boto, table, text string) {
+func refusesItems(t *testing.T, b *client, table, text string) {
 	t.Helper()
 	key := m{"pk": attributeS("p"), "sk": attributeS("001")}
 	for _, c := range []struct {
 		operation string
 		in        m
 	}{
-		{"get_item", m{"TableName": table, "Key": key}},
-		{"get_item", m{"TableName": table, "Key": key, "ConsistentRead": true}},
-		{"put_item", m{"TableName": table, "Item": key}},
-		{"update_item", m{"TableName": table, "Key": key, "UpdateExpression": "REMOVE n"}},
-		{"delete_item", m{"TableName": table, "Key": key}},
-		{"query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}}},
-		{"query", m{"TableName": table, "IndexName": "by-sk", "KeyConditionExpression": "sk = :s", "ExpressionAttributeValues": m{":s": attributeS("001")}}},
-		{"scan", m{"TableName": table}},
-		{"scan", m{"TableName": table, "IndexName": "by-sk"}},
-		{"batch_get_item", m{"RequestItems": m{table: m{"Keys": []m{key}}}}},
-		{"batch_write_item", m{"RequestItems": m{table: []m{{"PutRequest": m{"Item": key}}}}}},
-		{"transact_get_items", m{"TransactItems": []m{{"Get": m{"TableName": table, "Key": key}}}}},
-		{"transact_write_items", m{"TransactItems": []m{{"Put": m{"TableName": table, "Item": key}}}}},
-		{"execute_statement", m{"Statement": "SELECT * FROM " + table}},
-		{"update_table", m{"TableName": table, "SSESpecification": m{"Enabled": false}}},
+		{"GetItem", m{"TableName": table, "Key": key}},
+		{"GetItem", m{"TableName": table, "Key": key, "ConsistentRead": true}},
+		{"PutItem", m{"TableName": table, "Item": key}},
+		{"UpdateItem", m{"TableName": table, "Key": key, "UpdateExpression": "REMOVE n"}},
+		{"DeleteItem", m{"TableName": table, "Key": key}},
+		{"Query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}}},
+		{"Query", m{"TableName": table, "IndexName": "by-sk", "KeyConditionExpression": "sk = :s", "ExpressionAttributeValues": m{":s": attributeS("001")}}},
+		{"Scan", m{"TableName": table}},
+		{"Scan", m{"TableName": table, "IndexName": "by-sk"}},
+		{"BatchGetItem", m{"RequestItems": m{table: m{"Keys": []m{key}}}}},
+		{"BatchWriteItem", m{"RequestItems": m{table: []m{{"PutRequest": m{"Item": key}}}}}},
+		{"TransactGetItems", m{"TransactItems": []m{{"Get": m{"TableName": table, "Key": key}}}}},
+		{"TransactWriteItems", m{"TransactItems": []m{{"Put": m{"TableName": table, "Item": key}}}}},
+		{"ExecuteStatement", m{"Statement": "SELECT * FROM " + table}},
+		{"UpdateTable", m{"TableName": table, "SSESpecification": m{"Enabled": false}}},
 	} {
 		b.refuse(t, "ValidationException", text, "dynamodb."+c.operation, c.in)
 	}
 }
 
-func holdsItems(t *testing.T, b *boto, table string) {
+func holdsItems(t *testing.T, b *client, table string) {
 	t.Helper()
-	got := b.call(t, "dynamodb.query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}})
+	got := b.call(t, "dynamodb.Query", m{"TableName": table, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}})
 	items := got["Items"].([]any)
 	if len(items) != itemsOfLost {
 		t.Fatalf("%s holds %d items instead of %d", table, len(items), itemsOfLost)
@@ -102,7 +102,7 @@ func holdsItems(t *testing.T, b *boto, table string) {
 }
 
 // looksLost holds the description of a table whose key is lost, and of the one beside it.
-func looksLost(t *testing.T, b *boto, arn string) {
+func looksLost(t *testing.T, b *client, arn string) {
 	t.Helper()
 	table := b.table(t, "lost")
 	if table["TableStatus"] != "INACCESSIBLE_ENCRYPTION_CREDENTIALS" {
@@ -121,7 +121,7 @@ func looksLost(t *testing.T, b *boto, arn string) {
 	}
 }
 
-func looksFound(t *testing.T, b *boto, arn string) {
+func looksFound(t *testing.T, b *client, arn string) {
 	t.Helper()
 	describedAs(t, b, "lost", enabled(arn))
 	if status := b.table(t, "lost")["TableStatus"]; status != "ACTIVE" {
@@ -136,14 +136,14 @@ func TestLostKeyWhileRunning(t *testing.T) {
 		t.Run(loss.name, func(t *testing.T) {
 			t.Parallel()
 			s := startDev(t)
-			b := newBoto(t, s)
+			b := newClient(s)
 			arn := fillLost(t, b)
 			loss.lose(t, b, arn)
 			s.advance(t, "6m")
 			refusesItems(t, b, "lost", loss.text(arn))
 			looksLost(t, b, arn)
 			holdsItems(t, b, "beside")
-			b.call(t, "dynamodb.update_table", m{"TableName": "lost", "TableClass": "STANDARD_INFREQUENT_ACCESS"})
+			b.call(t, "dynamodb.UpdateTable", m{"TableName": "lost", "TableClass": "STANDARD_INFREQUENT_ACCESS"})
 			looksLost(t, b, arn)
 			loss.recover(t, b, arn)
 			s.advance(t, "6m")
@@ -160,17 +160,17 @@ func TestLostKeyOverRestart(t *testing.T) {
 		t.Run(loss.name, func(t *testing.T) {
 			t.Parallel()
 			s := startServe(t, t.TempDir())
-			b := newBoto(t, s)
+			b := newClient(s)
 			arn := fillLost(t, b)
 			loss.lose(t, b, arn)
 			s = s.restart(t)
-			b = newBoto(t, s)
+			b = newClient(s)
 			refusesItems(t, b, "lost", loss.text(arn))
 			looksLost(t, b, arn)
 			holdsItems(t, b, "beside")
 			loss.recover(t, b, arn)
 			s = s.restart(t)
-			b = newBoto(t, s)
+			b = newClient(s)
 			holdsItems(t, b, "lost")
 			looksFound(t, b, arn)
 		})
@@ -181,13 +181,13 @@ func TestLostKeyOverRestart(t *testing.T) {
 func TestLostKeyAfterKill(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
 	keyLosses()[0].lose(t, b, arn)
 	for range 2 {
 		s.kill()
 		s = startServe(t, s.home)
-		b = newBoto(t, s)
+		b = newClient(s)
 		refusesItems(t, b, "lost", keyLosses()[0].text(arn))
 		holdsItems(t, b, "beside")
 	}
@@ -199,9 +199,9 @@ func TestLostKeyAfterKill(t *testing.T) {
 func TestArchivedTable(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
-	b.call(t, "kms.disable_key", m{"KeyId": arn})
+	b.call(t, "kms.DisableKey", m{"KeyId": arn})
 	s.advance(t, "6m")
 	s.advance(t, "167h")
 	looksLost(t, b, arn)
@@ -212,11 +212,11 @@ func TestArchivedTable(t *testing.T) {
 		t.Errorf("a table whose key was unusable for seven days: %v", table)
 	}
 	holdsItems(t, b, "beside")
-	if a := b.try(t, "dynamodb.scan", m{"TableName": "lost"}); a.Status != 400 {
+	if a := b.try(t, "dynamodb.Scan", m{"TableName": "lost"}); a.Status != 400 {
 		t.Errorf("scan of an archived table: %+v", a)
 	}
 	// DynamoDB keeps a backup to restore from. Here the rows stay where they are, and are back with their key.
-	b.call(t, "kms.enable_key", m{"KeyId": arn})
+	b.call(t, "kms.EnableKey", m{"KeyId": arn})
 	s.advance(t, "2m")
 	holdsItems(t, b, "lost")
 	looksFound(t, b, arn)
@@ -226,19 +226,19 @@ func TestArchivedTable(t *testing.T) {
 func TestDeletedKey(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
-	b.call(t, "kms.schedule_key_deletion", m{"KeyId": arn, "PendingWindowInDays": 7})
+	b.call(t, "kms.ScheduleKeyDeletion", m{"KeyId": arn, "PendingWindowInDays": 7})
 	s.advance(t, "169h")
-	b.refuse(t, "NotFoundException", "Key '"+arn+"' does not exist", "kms.describe_key", m{"KeyId": arn})
-	if a := b.try(t, "dynamodb.scan", m{"TableName": "lost"}); a.Status != 400 {
+	b.refuse(t, "NotFoundException", "Key '"+arn+"' does not exist", "kms.DescribeKey", m{"KeyId": arn})
+	if a := b.try(t, "dynamodb.Scan", m{"TableName": "lost"}); a.Status != 400 {
 		t.Errorf("scan of a table whose key is gone: %+v", a)
 	}
 	holdsItems(t, b, "beside")
-	b.call(t, "dynamodb.delete_table", m{"TableName": "lost"})
-	b.refuse(t, "ResourceNotFoundException", "Requested resource not found: Table: lost not found", "dynamodb.describe_table", m{"TableName": "lost"})
-	b.call(t, "dynamodb.create_table", tableInput("lost", nil))
-	if got := b.call(t, "dynamodb.scan", m{"TableName": "lost"}); got["Count"] != float64(0) {
+	b.call(t, "dynamodb.DeleteTable", m{"TableName": "lost"})
+	b.refuse(t, "ResourceNotFoundException", "Requested resource not found: Table: lost not found", "dynamodb.DescribeTable", m{"TableName": "lost"})
+	b.call(t, "dynamodb.CreateTable", tableInput("lost", nil))
+	if got := b.call(t, "dynamodb.Scan", m{"TableName": "lost"}); got["Count"] != float64(0) {
 		t.Errorf("a new table of an old name holds %v items", got["Count"])
 	}
 }
@@ -247,7 +247,7 @@ func TestDeletedKey(t *testing.T) {
 func TestKeyPolicyTakenAway(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn := fillLost(t, b)
 	policy := func(effect string) string {
 		return `{"Version":"2012-10-17","Statement":[
@@ -255,14 +255,14 @@ func TestKeyPolicyTakenAway(t *testing.T) {
 			{"Effect":"` + effect + `","Principal":{"AWS":"*"},"Action":"kms:Decrypt","Resource":"*"}]}`
 	}
 	put := func(effect string) {
-		b.call(t, "kms.put_key_policy", m{"KeyId": arn, "PolicyName": "default", "Policy": policy(effect)})
+		b.call(t, "kms.PutKeyPolicy", m{"KeyId": arn, "PolicyName": "default", "Policy": policy(effect)})
 	}
 	put("Deny")
 	s.advance(t, "6m")
 	const want = "KMS key access denied error: com.amazonaws.services.kms.model.AWSKMSException: User: arn:aws:iam::123456789012:root is not " +
 		"authorized to perform: kms:Decrypt on resource: "
 	for range 2 {
-		a := b.try(t, "dynamodb.scan", m{"TableName": "lost"})
+		a := b.try(t, "dynamodb.Scan", m{"TableName": "lost"})
 		if a.Code != "AccessDeniedException" || len(a.Message) < len(want) || a.Message[:len(want)] != want {
 			t.Errorf("without kms:Decrypt: %s: %s", a.Code, a.Message)
 		}

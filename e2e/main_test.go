@@ -1,8 +1,9 @@
-// Package e2e runs the built server with clients that nobody changed: the AWS CLI, boto3, the AWS SDK for Go and Terraform.
+// Package e2e runs the built server with clients that nobody changed: the AWS SDK for Go, the AWS CLI, boto3 and Terraform.
 //
 // Callers may rely on this: every test starts the binary that is shipped (CGO_ENABLED=0), talks to it over its own sockets alone,
-// with the endpoint given explicitly, and stops it by its own process id. A test whose client is not installed is skipped and
-// says so; no test needs a network.
+// with the endpoint given explicitly, and stops it by its own process id. No test needs a network, and none can reach another
+// machine: one place makes commands and one makes HTTP clients. What the product promises is shown by Go, which is always there;
+// other clients run what their installed version knows. A test whose client is not installed, or is too old, is skipped and says so.
 package e2e
 
 import (

@@ -12,11 +12,15 @@ func music() m {
 		"KeySchema":            []m{{"AttributeName": "Artist", "KeyType": "HASH"}, {"AttributeName": "SongTitle", "KeyType": "RANGE"}}}
 }
 
-// TestStatements runs the statements of DynamoDB's guide to PartiQL with boto3.
+// TestStatements runs the statements of DynamoDB's guide to PartiQL.
 func TestStatements(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
-	b.call(t, "dynamodb.create_table", music())
+	eachClient(t, testStatements)
+}
+
+func testStatements(t *testing.T, connect func(s *server) *client) {
+	b := connect(startDev(t))
+	b.call(t, "dynamodb.CreateTable", music())
 	const rocks = ` WHERE Artist='Acme Band' AND SongTitle='PartiQL Rocks'`
 	run := func(statement string, parameters ...m) []any {
 		t.Helper()
@@ -24,7 +28,7 @@ func TestStatements(t *testing.T) {
 		if parameters != nil {
 			in["Parameters"] = parameters
 		}
-		return b.call(t, "dynamodb.execute_statement", in)["Items"].([]any)
+		return b.call(t, "dynamodb.ExecuteStatement", in)["Items"].([]any)
 	}
 	want := func(items []any, wanted ...m) {
 		t.Helper()
@@ -34,7 +38,7 @@ func TestStatements(t *testing.T) {
 	}
 	insert := `INSERT INTO "Music" value {'Artist' : 'Acme Band','SongTitle' : 'PartiQL Rocks'}`
 	want(run(insert))
-	b.refuse(t, "DuplicateItemException", "Duplicate primary key exists in table", "dynamodb.execute_statement", m{"Statement": insert})
+	b.refuse(t, "DuplicateItemException", "Duplicate primary key exists in table", "dynamodb.ExecuteStatement", m{"Statement": insert})
 	want(run(`UPDATE "Music" SET AwardsWon=1 SET AwardDetail={'Grammys':[2020, 2018]}` + rocks))
 	run(`UPDATE "Music" SET AwardDetail.Grammys =list_append(AwardDetail.Grammys,[2016])` + rocks)
 	run(`UPDATE "Music" REMOVE AwardDetail.Grammys[2]` + rocks)
@@ -54,28 +58,28 @@ func TestStatements(t *testing.T) {
 }
 
 // testManyStatements runs batches, transactions and pages.
-func testManyStatements(t *testing.T, b *boto) {
+func testManyStatements(t *testing.T, b *client) {
 	t.Helper()
 	var statements []m
 	for i := range 25 {
 		statements = append(statements, m{"Statement": "INSERT INTO Music VALUE {'Artist': 'No One', 'SongTitle': ?, 'n': ?}",
 			"Parameters": []m{attributeS(fmt.Sprintf("song %02d", i)), attributeN(fmt.Sprint(i))}})
 	}
-	if got := b.call(t, "dynamodb.batch_execute_statement", m{"Statements": statements})["Responses"].([]any); len(got) != 25 || at(got[24].(m), "Error") != nil {
+	if got := b.call(t, "dynamodb.BatchExecuteStatement", m{"Statements": statements})["Responses"].([]any); len(got) != 25 || at(got[24].(m), "Error") != nil {
 		t.Errorf("a batch answers %v", got)
 	}
-	again := b.call(t, "dynamodb.batch_execute_statement", m{"Statements": statements[:1]})["Responses"].([]any)
+	again := b.call(t, "dynamodb.BatchExecuteStatement", m{"Statements": statements[:1]})["Responses"].([]any)
 	if at(again[0].(m), "Error.Code") != "DuplicateItem" {
 		t.Errorf("a batch answers %v", again)
 	}
 	check := m{"Statement": "EXISTS(SELECT * FROM Music WHERE Artist='No One' AND SongTitle='song 01' AND Awards IS MISSING)"}
 	raise := m{"Statement": "UPDATE Music SET n = n + 100 WHERE Artist='No One' AND SongTitle='song 02'"}
-	b.call(t, "dynamodb.execute_transaction", m{"TransactStatements": []m{check, raise}})
+	b.call(t, "dynamodb.ExecuteTransaction", m{"TransactStatements": []m{check, raise}})
 	b.refuse(t, "TransactionCanceledException", "Transaction cancelled, please refer cancellation reasons for specific reasons [None, ConditionalCheckFailed]",
-		"dynamodb.execute_transaction", m{"TransactStatements": []m{raise, {"Statement": "UPDATE Music SET n=0 WHERE Artist='Nobody' AND SongTitle='x'"}}})
+		"dynamodb.ExecuteTransaction", m{"TransactStatements": []m{raise, {"Statement": "UPDATE Music SET n=0 WHERE Artist='Nobody' AND SongTitle='x'"}}})
 	in, seen, sum := m{"Statement": "SELECT n FROM Music WHERE Artist='No One' ORDER BY SongTitle DESC", "Limit": 7}, 0, 0
 	for pages := 1; ; pages++ {
-		page := b.call(t, "dynamodb.execute_statement", in)
+		page := b.call(t, "dynamodb.ExecuteStatement", in)
 		for _, item := range page["Items"].([]any) {
 			n := 0
 			_, _ = fmt.Sscan(at(item.(m), "n.N").(string), &n)
@@ -93,8 +97,8 @@ func testManyStatements(t *testing.T, b *boto) {
 // TestStatementsUnderPolicies: policies say who may run which statements, and how.
 func TestStatementsUnderPolicies(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startServe(t, t.TempDir()))
-	root.call(t, "dynamodb.create_table", music())
+	root := newClient(startServe(t, t.TempDir()))
+	root.call(t, "dynamodb.CreateTable", music())
 	const table = inAccount + "Music"
 	alice := root.newUser(t, "alice", document(t, m{"Action": "dynamodb:PartiQLSelect", "Resource": table}, m{"Action": "dynamodb:PartiQLInsert", "Resource": table},
 		m{"Effect": "Deny", "Action": "dynamodb:PartiQLSelect", "Resource": table, "Condition": m{"Bool": m{"dynamodb:FullTableScan": []string{"true"}}}},
@@ -104,23 +108,23 @@ func TestStatementsUnderPolicies(t *testing.T) {
 		return "User: " + who + " is not authorized to perform: " + action + " on resource: " + table + " with an explicit deny in an identity-based policy"
 	}
 	insert := m{"Statement": "INSERT INTO Music VALUE {'Artist':'a','SongTitle':'b'}"}
-	alice.call(t, "dynamodb.execute_statement", insert)
-	alice.call(t, "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music WHERE Artist='a'"})
-	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLSelect"), "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music"})
-	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLInsert"), "dynamodb.execute_transaction", m{"TransactStatements": []m{insert}})
+	alice.call(t, "dynamodb.ExecuteStatement", insert)
+	alice.call(t, "dynamodb.ExecuteStatement", m{"Statement": "SELECT * FROM Music WHERE Artist='a'"})
+	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLSelect"), "dynamodb.ExecuteStatement", m{"Statement": "SELECT * FROM Music"})
+	alice.refuse(t, "AccessDeniedException", denied("dynamodb:PartiQLInsert"), "dynamodb.ExecuteTransaction", m{"TransactStatements": []m{insert}})
 	deletion := m{"Statement": "DELETE FROM Music WHERE Artist='a' AND SongTitle='b'"}
-	for operation, in := range map[string]m{"execute_statement": deletion, "execute_transaction": {"TransactStatements": []m{deletion}}} {
+	for operation, in := range map[string]m{"ExecuteStatement": deletion, "ExecuteTransaction": {"TransactStatements": []m{deletion}}} {
 		alice.refuse(t, "AccessDeniedException", deniedTo(who, "dynamodb:PartiQLDelete", table), "dynamodb."+operation, in)
 	}
 	other := m{"Statement": "INSERT INTO Music VALUE {'Artist':'a','SongTitle':'c'}"}
-	batch := alice.call(t, "dynamodb.batch_execute_statement", m{"Statements": []m{deletion, other}})["Responses"].([]any)
+	batch := alice.call(t, "dynamodb.BatchExecuteStatement", m{"Statements": []m{deletion, other}})["Responses"].([]any)
 	if refused := batch[0].(m); at(refused, "Error.Code") != "AccessDenied" || at(refused, "Error.Message") != deniedTo(who, "dynamodb:PartiQLDelete", table) {
 		t.Errorf("a batch answers %v", refused)
 	}
 	if permitted := batch[1].(m); at(permitted, "Error") != nil || permitted["TableName"] != "Music" {
 		t.Errorf("a batch answers %v", batch[1])
 	}
-	if got := root.call(t, "dynamodb.execute_statement", m{"Statement": "SELECT * FROM Music"})["Items"].([]any); len(got) != 2 {
+	if got := root.call(t, "dynamodb.ExecuteStatement", m{"Statement": "SELECT * FROM Music"})["Items"].([]any); len(got) != 2 {
 		t.Errorf("%v", got)
 	}
 }
@@ -129,27 +133,27 @@ func TestStatementsUnderPolicies(t *testing.T) {
 func TestStatementsNeedTheKey(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn, _ := b.newKey(t, nil)
 	in := music()
 	in["SSESpecification"] = under(arn)
-	b.call(t, "dynamodb.create_table", in)
+	b.call(t, "dynamodb.CreateTable", in)
 	const whole = "SELECT * FROM Music WHERE Artist='a' AND SongTitle='b'"
-	b.call(t, "dynamodb.execute_statement", m{"Statement": "INSERT INTO Music VALUE {'Artist':'a','SongTitle':'b'}"})
-	b.call(t, "kms.disable_key", m{"KeyId": arn})
+	b.call(t, "dynamodb.ExecuteStatement", m{"Statement": "INSERT INTO Music VALUE {'Artist':'a','SongTitle':'b'}"})
+	b.call(t, "kms.DisableKey", m{"KeyId": arn})
 	s.advance(t, "6m")
 	text := keyLosses()[0].text(arn)
 	for _, statement := range []string{whole, "SELECT * FROM Music", "SELECT * FROM Music WHERE Artist IN ['a','b']", "INSERT INTO Music VALUE {'Artist':'x','SongTitle':'y'}",
 		"UPDATE Music SET x=1 WHERE Artist='a' AND SongTitle='b'", "DELETE FROM Music WHERE Artist='a' AND SongTitle='b'"} {
-		b.refuse(t, "ValidationException", text, "dynamodb.execute_statement", m{"Statement": statement})
-		b.refuse(t, "ValidationException", text, "dynamodb.execute_transaction", m{"TransactStatements": []m{{"Statement": statement}}})
-		answer := b.call(t, "dynamodb.batch_execute_statement", m{"Statements": []m{{"Statement": statement}}})["Responses"].([]any)[0].(m)
+		b.refuse(t, "ValidationException", text, "dynamodb.ExecuteStatement", m{"Statement": statement})
+		b.refuse(t, "ValidationException", text, "dynamodb.ExecuteTransaction", m{"TransactStatements": []m{{"Statement": statement}}})
+		answer := b.call(t, "dynamodb.BatchExecuteStatement", m{"Statements": []m{{"Statement": statement}}})["Responses"].([]any)[0].(m)
 		if code, message := at(answer, "Error.Code"), at(answer, "Error.Message"); code != "ValidationError" || withoutRequestID(fmt.Sprint(message)) != text || answer["Item"] != nil {
 			t.Errorf("%s in a batch: %v", statement, answer)
 		}
 	}
-	b.call(t, "kms.enable_key", m{"KeyId": arn})
-	if got := b.call(t, "dynamodb.execute_statement", m{"Statement": whole})["Items"].([]any); len(got) != 1 {
+	b.call(t, "kms.EnableKey", m{"KeyId": arn})
+	if got := b.call(t, "dynamodb.ExecuteStatement", m{"Statement": whole})["Items"].([]any); len(got) != 1 {
 		t.Errorf("%v", got)
 	}
 }

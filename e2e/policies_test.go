@@ -20,8 +20,8 @@ import (
 // partition alone, by whatever operation.
 func TestOwnItemsOnly(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startDev(t))
-	root.call(t, "dynamodb.create_table", tableInput("scores", nil))
+	root := newClient(startDev(t))
+	root.call(t, "dynamodb.CreateTable", tableInput("scores", nil))
 	ann := root.newUser(t, "ann", document(t, m{
 		"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*",
 		"Condition": m{"ForAllValues:StringEquals": m{"dynamodb:LeadingKeys": []any{"${aws:username}"}}},
@@ -35,15 +35,15 @@ func TestOwnItemsOnly(t *testing.T) {
 		operation string
 		own, more m
 	}{
-		{"put_item", m{"TableName": "scores", "Item": item("ann")}, m{"TableName": "scores", "Item": item("bob")}},
-		{"get_item", m{"TableName": "scores", "Key": item("ann")}, m{"TableName": "scores", "Key": item("bob")}},
-		{"query", query("ann"), query("bob")},
-		{"batch_write_item", m{"RequestItems": m{"scores": []any{put("ann")}}}, m{"RequestItems": m{"scores": []any{put("ann"), put("bob")}}}},
-		{"batch_get_item", m{"RequestItems": m{"scores": m{"Keys": []any{item("ann")}}}},
+		{"PutItem", m{"TableName": "scores", "Item": item("ann")}, m{"TableName": "scores", "Item": item("bob")}},
+		{"GetItem", m{"TableName": "scores", "Key": item("ann")}, m{"TableName": "scores", "Key": item("bob")}},
+		{"Query", query("ann"), query("bob")},
+		{"BatchWriteItem", m{"RequestItems": m{"scores": []any{put("ann")}}}, m{"RequestItems": m{"scores": []any{put("ann"), put("bob")}}}},
+		{"BatchGetItem", m{"RequestItems": m{"scores": m{"Keys": []any{item("ann")}}}},
 			m{"RequestItems": m{"scores": m{"Keys": []any{item("ann"), item("bob")}}}}},
-		{"transact_write_items", m{"TransactItems": []any{m{"Put": m{"TableName": "scores", "Item": item("ann")}}}},
+		{"TransactWriteItems", m{"TransactItems": []any{m{"Put": m{"TableName": "scores", "Item": item("ann")}}}},
 			m{"TransactItems": []any{m{"ConditionCheck": m{"TableName": "scores", "Key": item("bob"), "ConditionExpression": "attribute_not_exists(pk)"}}}}},
-		{"delete_item", m{"TableName": "scores", "Key": item("ann")}, m{"TableName": "scores", "Key": item("bob")}},
+		{"DeleteItem", m{"TableName": "scores", "Key": item("ann")}, m{"TableName": "scores", "Key": item("bob")}},
 	} {
 		ann.call(t, "dynamodb."+c.operation, c.own)
 		if a := ann.try(t, "dynamodb."+c.operation, c.more); a.Code != "AccessDeniedException" {
@@ -55,10 +55,10 @@ func TestOwnItemsOnly(t *testing.T) {
 // TestKeyPolicyOutlivesItsRole: a role that was made anew under the name of one that a key's policy names is not let in.
 func TestKeyPolicyOutlivesItsRole(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startDev(t))
+	root := newClient(startDev(t))
 	trust := document(t, m{"Effect": "Allow", "Principal": m{"AWS": "123456789012"}, "Action": "sts:AssumeRole"})
 	make := func() m {
-		return root.call(t, "iam.create_role", m{"RoleName": "worker", "AssumeRolePolicyDocument": trust})["Role"].(m)
+		return root.call(t, "iam.CreateRole", m{"RoleName": "worker", "AssumeRolePolicyDocument": trust})["Role"].(m)
 	}
 	ann := root.newUser(t, "ann", document(t, m{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}))
 	role := make()
@@ -66,17 +66,17 @@ func TestKeyPolicyOutlivesItsRole(t *testing.T) {
 		m{"Effect": "Allow", "Principal": m{"AWS": role["Arn"]}, "Action": "kms:Encrypt", "Resource": "*"})
 	arn, _ := root.newKey(t, m{"Policy": keyPolicy})
 	encrypt := func() answer {
-		session := ann.call(t, "sts.assume_role", m{"RoleArn": role["Arn"], "RoleSessionName": "job"})
-		return ann.inSession(session["Credentials"].(m)).try(t, "kms.encrypt", m{"KeyId": arn, "Plaintext": m{"$bytes": "aGVsbG8="}})
+		session := ann.call(t, "sts.AssumeRole", m{"RoleArn": role["Arn"], "RoleSessionName": "job"})
+		return ann.inSession(session["Credentials"].(m)).try(t, "kms.Encrypt", m{"KeyId": arn, "Plaintext": "aGVsbG8="})
 	}
 	if a := encrypt(); a.Code != "" {
 		t.Fatalf("the role that is named: %s: %s", a.Code, a.Message)
 	}
-	shown := func() string { return root.call(t, "kms.get_key_policy", m{"KeyId": arn})["Policy"].(string) }
+	shown := func() string { return root.call(t, "kms.GetKeyPolicy", m{"KeyId": arn})["Policy"].(string) }
 	if shown() != keyPolicy {
 		t.Errorf("the policy is shown as %s", shown())
 	}
-	root.call(t, "iam.delete_role", m{"RoleName": "worker"})
+	root.call(t, "iam.DeleteRole", m{"RoleName": "worker"})
 	if !strings.Contains(shown(), `"`+role["RoleId"].(string)+`"`) {
 		t.Errorf("after the role was deleted the policy is shown as %s", shown())
 	}
@@ -89,26 +89,26 @@ func TestKeyPolicyOutlivesItsRole(t *testing.T) {
 // TestTablePolicyOutlivesItsUser is the same for a table's policy and a user.
 func TestTablePolicyOutlivesItsUser(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startDev(t))
-	arn := root.call(t, "dynamodb.create_table", tableInput("scores", nil))["TableDescription"].(m)["TableArn"]
+	root := newClient(startDev(t))
+	arn := root.call(t, "dynamodb.CreateTable", tableInput("scores", nil))["TableDescription"].(m)["TableArn"]
 	nothing := document(t, m{"Action": "sts:GetCallerIdentity", "Resource": "*"})
 	ann := root.newUser(t, "ann", nothing)
 	tablePolicy := document(t, m{"Principal": m{"AWS": "arn:aws:iam::123456789012:user/ann"}, "Action": "dynamodb:DescribeTable", "Resource": arn})
-	root.call(t, "dynamodb.put_resource_policy", m{"ResourceArn": arn, "Policy": tablePolicy, "ConfirmRemoveSelfResourceAccess": true})
+	root.call(t, "dynamodb.PutResourcePolicy", m{"ResourceArn": arn, "Policy": tablePolicy, "ConfirmRemoveSelfResourceAccess": true})
 	shown := func() string {
-		return root.call(t, "dynamodb.get_resource_policy", m{"ResourceArn": arn})["Policy"].(string)
+		return root.call(t, "dynamodb.GetResourcePolicy", m{"ResourceArn": arn})["Policy"].(string)
 	}
-	ann.call(t, "dynamodb.describe_table", m{"TableName": "scores"})
+	ann.call(t, "dynamodb.DescribeTable", m{"TableName": "scores"})
 	if shown() != tablePolicy {
 		t.Errorf("the policy is shown as %s", shown())
 	}
-	root.call(t, "iam.delete_user_policy", m{"UserName": "ann", "PolicyName": "own"})
-	root.call(t, "iam.delete_access_key", m{"UserName": "ann", "AccessKeyId": ann.key.id})
-	root.call(t, "iam.delete_user", m{"UserName": "ann"})
+	root.call(t, "iam.DeleteUserPolicy", m{"UserName": "ann", "PolicyName": "own"})
+	root.call(t, "iam.DeleteAccessKey", m{"UserName": "ann", "AccessKeyId": ann.key.id})
+	root.call(t, "iam.DeleteUser", m{"UserName": "ann"})
 	if !strings.Contains(shown(), `"AWS":"AIDA`) {
 		t.Errorf("after the user was deleted the policy is shown as %s", shown())
 	}
-	if a := root.newUser(t, "ann", nothing).try(t, "dynamodb.describe_table", m{"TableName": "scores"}); a.Code != "AccessDeniedException" {
+	if a := root.newUser(t, "ann", nothing).try(t, "dynamodb.DescribeTable", m{"TableName": "scores"}); a.Code != "AccessDeniedException" {
 		t.Errorf("another user of the same name: %s: %s", a.Code, a.Message)
 	}
 }
@@ -116,6 +116,10 @@ func TestTablePolicyOutlivesItsUser(t *testing.T) {
 // TestWebIdentity takes on a role by an ID token, as a build server does.
 func TestWebIdentity(t *testing.T) {
 	t.Parallel()
+	eachClient(t, testWebIdentity)
+}
+
+func testWebIdentity(t *testing.T, connect func(s *server) *client) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
@@ -126,9 +130,9 @@ func TestWebIdentity(t *testing.T) {
 	if err := os.WriteFile(file, []byte(set), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	root := newBoto(t, startDev(t, "--oidc-issuer", "https://id.example.com="+file))
-	provider := root.call(t, "iam.create_open_id_connect_provider", m{"Url": "https://id.example.com", "ClientIDList": []any{"builds"}})
-	role := root.call(t, "iam.create_role", m{"RoleName": "deploy", "AssumeRolePolicyDocument": document(t, m{
+	root := connect(startDev(t, "--oidc-issuer", "https://id.example.com="+file))
+	provider := root.call(t, "iam.CreateOpenIDConnectProvider", m{"Url": "https://id.example.com", "ClientIDList": []any{"builds"}})
+	role := root.call(t, "iam.CreateRole", m{"RoleName": "deploy", "AssumeRolePolicyDocument": document(t, m{
 		"Effect": "Allow", "Principal": m{"Federated": provider["OpenIDConnectProviderArn"]}, "Action": "sts:AssumeRoleWithWebIdentity",
 		"Condition": m{"StringEquals": m{"id.example.com:aud": "builds"}, "StringLike": m{"id.example.com:sub": "repo:mine/*"}},
 	})})["Role"].(m)
@@ -148,21 +152,21 @@ func TestWebIdentity(t *testing.T) {
 	assume := func(subject string) m {
 		return m{"RoleArn": role["Arn"], "RoleSessionName": "build", "WebIdentityToken": token(subject)}
 	}
-	session := root.call(t, "sts.assume_role_with_web_identity", assume("repo:mine/app"))
-	who := root.inSession(session["Credentials"].(m)).call(t, "sts.get_caller_identity", nil)
+	session := root.call(t, "sts.AssumeRoleWithWebIdentity", assume("repo:mine/app"))
+	who := root.inSession(session["Credentials"].(m)).call(t, "sts.GetCallerIdentity", nil)
 	if who["Arn"] != "arn:aws:sts::123456789012:assumed-role/deploy/build" {
 		t.Errorf("the session is %v's", who["Arn"])
 	}
-	root.refuse(t, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", "sts.assume_role_with_web_identity", assume("repo:other/app"))
+	root.refuse(t, "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity", "sts.AssumeRoleWithWebIdentity", assume("repo:other/app"))
 }
 
 // TestSimulator asks the simulator what then happens.
 func TestSimulator(t *testing.T) {
 	t.Parallel()
-	root := newBoto(t, startDev(t))
+	root := newClient(startDev(t))
 	ann := root.newUser(t, "ann", document(t, m{"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"}))
-	for operation, action := range map[string]string{"iam.list_users": "iam:ListUsers", "iam.list_roles": "iam:ListRoles"} {
-		results := root.call(t, "iam.simulate_principal_policy", m{
+	for operation, action := range map[string]string{"iam.ListUsers": "iam:ListUsers", "iam.ListRoles": "iam:ListRoles"} {
+		results := root.call(t, "iam.SimulatePrincipalPolicy", m{
 			"PolicySourceArn": "arn:aws:iam::123456789012:user/ann", "ActionNames": []any{action},
 		}, "paginate")["EvaluationResults"].([]any)
 		allowed := ann.try(t, operation, nil).Code == ""

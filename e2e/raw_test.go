@@ -21,6 +21,7 @@ import (
 type raw struct {
 	endpoint, region string
 	key              accessKey
+	token            string // of a session
 	http             *http.Client
 	now              func() time.Time
 }
@@ -28,8 +29,16 @@ type raw struct {
 func newRaw(s *server) *raw {
 	return &raw{
 		endpoint: s.endpoint, region: s.region, key: s.key, now: time.Now,
-		http: &http.Client{Timeout: patience, Transport: &http.Transport{MaxIdleConnsPerHost: 128}},
+		http: newHTTP(),
 	}
+}
+
+// jsonServices are the services that speak the JSON protocol: their part of X-Amz-Target, their version of the protocol, and the service
+// of their signatures' scope.
+var jsonServices = map[string]struct{ target, version, scope string }{
+	"dynamodb":        {"DynamoDB_20120810", "1.0", "dynamodb"},
+	"dynamodbstreams": {"DynamoDBStreams_20120810", "1.0", "dynamodb"},
+	"kms":             {"TrentService", "1.1", "kms"},
 }
 
 // reply is an answer of the server.
@@ -43,22 +52,22 @@ type reply struct {
 // request makes a signed request; target is "dynamodb.GetItem" or "kms.CreateKey".
 func (r *raw) request(ctx context.Context, target string, body []byte) (*http.Request, error) {
 	service, operation, _ := strings.Cut(target, ".")
-	prefix, media := "DynamoDB_20120810.", "application/x-amz-json-1.0"
-	if service == "kms" {
-		prefix, media = "TrentService.", "application/x-amz-json-1.1"
+	protocol, ok := jsonServices[service]
+	if !ok {
+		return nil, fmt.Errorf("the service %s does not speak the JSON protocol", service)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("X-Amz-Target", prefix+operation)
-	req.Header.Set("Content-Type", media)
-	return req, r.sign(req, service, body)
+	req.Header.Set("X-Amz-Target", protocol.target+"."+operation)
+	req.Header.Set("Content-Type", "application/x-amz-json-"+protocol.version)
+	return req, r.sign(req, protocol.scope, body)
 }
 
 func (r *raw) sign(req *http.Request, service string, body []byte) error {
 	sum := sha256.Sum256(body)
-	who := aws.Credentials{AccessKeyID: r.key.id, SecretAccessKey: r.key.secret}
+	who := aws.Credentials{AccessKeyID: r.key.id, SecretAccessKey: r.key.secret, SessionToken: r.token}
 	return v4.NewSigner().SignHTTP(req.Context(), who, req, hex.EncodeToString(sum[:]), service, r.region, r.now())
 }
 

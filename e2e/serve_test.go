@@ -93,14 +93,14 @@ func TestServeRestart(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
 	checkModes(t, s)
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn, id := b.newKey(t, m{"Description": "kept"})
-	b.call(t, "kms.create_alias", m{"AliasName": "alias/kept", "TargetKeyId": id})
-	sealed := b.call(t, "kms.encrypt", m{"KeyId": "alias/kept", "Plaintext": binaryValue([]byte("secret")), "EncryptionContext": m{"a": "b"}})
+	b.call(t, "kms.CreateAlias", m{"AliasName": "alias/kept", "TargetKeyId": id})
+	sealed := b.call(t, "kms.Encrypt", m{"KeyId": "alias/kept", "Plaintext": binaryValue([]byte("secret")), "EncryptionContext": m{"a": "b"}})
 	for i, sse := range []m{nil, {"Enabled": true}, under("alias/kept")} {
 		name := fmt.Sprintf("table-%d", i)
-		b.call(t, "dynamodb.create_table", tableInput(name, sse))
-		b.call(t, "dynamodb.put_item", m{"TableName": name, "Item": everyType("p", name)})
+		b.call(t, "dynamodb.CreateTable", tableInput(name, sse))
+		b.call(t, "dynamodb.PutItem", m{"TableName": name, "Item": everyType("p", name)})
 	}
 	before := b.table(t, "table-2")
 	key := s.key
@@ -108,10 +108,10 @@ func TestServeRestart(t *testing.T) {
 	if s.key != key {
 		t.Error("the root access key changed over a restart")
 	}
-	b = newBoto(t, s)
+	b = newClient(s)
 	for i := range 3 {
 		name := fmt.Sprintf("table-%d", i)
-		got := b.call(t, "dynamodb.get_item", m{"TableName": name, "Key": m{"pk": attributeS("p"), "sk": attributeS(name)}})
+		got := b.call(t, "dynamodb.GetItem", m{"TableName": name, "Key": m{"pk": attributeS("p"), "sk": attributeS(name)}})
 		if at(got, "Item.NULL.NULL") != true {
 			t.Errorf("after a restart, %s gave %v", name, got)
 		}
@@ -119,8 +119,8 @@ func TestServeRestart(t *testing.T) {
 	if after := b.table(t, "table-2"); after["TableId"] != before["TableId"] || after["CreationDateTime"] != before["CreationDateTime"] {
 		t.Errorf("the table's description changed over a restart: %v, %v", before, after)
 	}
-	opened := b.call(t, "kms.decrypt", m{"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": m{"a": "b"}})
-	if opened["KeyId"] != arn || at(opened, "Plaintext.$bytes") != "c2VjcmV0" {
+	opened := b.call(t, "kms.Decrypt", m{"CiphertextBlob": sealed["CiphertextBlob"], "EncryptionContext": m{"a": "b"}})
+	if opened["KeyId"] != arn || opened["Plaintext"] != "c2VjcmV0" {
 		t.Errorf("decrypt after a restart: %v", opened)
 	}
 }
@@ -269,7 +269,7 @@ func TestOperator(t *testing.T) {
 	for path, status := range map[string]int{
 		"health/live": 200, "health/ready": 200, "info": 200, "clock": 404, "nothing": 404, "": 404,
 	} {
-		response, err := http.Get(s.endpoint + "/_sealtable/" + path)
+		response, err := newHTTP().Get(s.endpoint + "/_sealtable/" + path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -53,15 +52,6 @@ func (l *transcript) String() string {
 	return l.text.String()
 }
 
-// cleanEnvironment is the environment without what would point a client or the server somewhere else.
-func cleanEnvironment(more ...string) []string {
-	kept := slices.DeleteFunc(os.Environ(), func(variable string) bool {
-		return strings.HasPrefix(variable, "AWS_") || strings.HasPrefix(variable, "SEALTABLE_") ||
-			strings.HasPrefix(variable, "TF_") || strings.HasPrefix(strings.ToUpper(variable), "HTTP_PROXY=")
-	})
-	return append(kept, more...)
-}
-
 // launch starts a command of the binary; its standard output and error go to the log.
 func launch(t *testing.T, home string, args ...string) *server {
 	t.Helper()
@@ -69,7 +59,7 @@ func launch(t *testing.T, home string, args ...string) *server {
 	if err := os.MkdirAll(s.tmp(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s.command = exec.Command(builtBinary(t), args...)
+	s.command = commandHere(builtBinary(t), args...)
 	s.command.Env = cleanEnvironment("TMPDIR="+s.tmp(), "HOME="+home)
 	s.command.Stdout, s.command.Stderr = s.log, s.log
 	s.command.WaitDelay = time.Second
@@ -206,7 +196,7 @@ func (s *server) restart(t *testing.T, flags ...string) *server {
 func (s *server) advance(t *testing.T, duration string) {
 	t.Helper()
 	body := fmt.Sprintf(`{"advance":%q}`, duration)
-	response, err := http.Post(s.endpoint+"/_sealtable/clock", "application/json", strings.NewReader(body))
+	response, err := newHTTP().Post(s.endpoint+"/_sealtable/clock", "application/json", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +210,7 @@ func (s *server) advance(t *testing.T, duration string) {
 // run runs a command of the binary to its end.
 func run(t *testing.T, args ...string) (output string, exitCode int) {
 	t.Helper()
-	command := exec.Command(builtBinary(t), args...)
+	command := commandHere(builtBinary(t), args...)
 	command.Env = cleanEnvironment("HOME=" + t.TempDir())
 	out, err := command.CombinedOutput()
 	var ended *exec.ExitError

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"sync"
 	"testing"
 	"time"
@@ -122,7 +121,7 @@ func TestKillTransactions(t *testing.T) {
 // killChild runs a child until a random moment, and notes what it said.
 func killChild(t *testing.T, dir string, random *rand.Rand, acknowledged *[storageWriters]uint64) {
 	t.Helper()
-	child := exec.Command(os.Args[0])
+	child := commandHere(os.Args[0])
 	child.Env = append(os.Environ(), storageChild+"="+dir)
 	said := &transcript{}
 	child.Stderr = said

@@ -24,17 +24,6 @@ const (
 	streamKills   = 4
 )
 
-// sdkConfig is how a Go program reaches the server. It retries as it would against AWS, and has to: while an answer comes in, the SDK
-// may close the request's body under net/http's writer, which then closes the connection (aws-sdk-go-v2, issue 2737).
-func sdkConfig(s *server) aws.Config {
-	return aws.Config{
-		Region: s.region, BaseEndpoint: &s.endpoint,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: s.key.id, SecretAccessKey: s.key.secret}, nil
-		}),
-	}
-}
-
 // poller reads a stream as an event source of functions does: it knows what it has read, follows each shard to its end and takes
 // its children then, and begins anew behind the last record when an iterator has expired or the server was restarted.
 type poller struct {
@@ -271,25 +260,29 @@ func TestStreamKill(t *testing.T) {
 	inspectInstallation(t, s)
 }
 
-// TestStreamsByBoto reads a stream and lets items expire through boto3.
-func TestStreamsByBoto(t *testing.T) {
+// TestStreamsAndExpiry reads a stream and lets items expire.
+func TestStreamsAndExpiry(t *testing.T) {
 	t.Parallel()
+	eachClient(t, testStreamsAndExpiry)
+}
+
+func testStreamsAndExpiry(t *testing.T, connect func(s *server) *client) {
 	s := startDev(t)
-	b := newBoto(t, s)
+	b := connect(s)
 	in := tableInput("orders", nil)
 	in["StreamSpecification"] = m{"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}
-	arn := at(b.call(t, "dynamodb.create_table", in), "TableDescription.LatestStreamArn")
-	b.call(t, "dynamodb.update_time_to_live", m{"TableName": "orders", "TimeToLiveSpecification": m{"AttributeName": "until", "Enabled": true}})
+	arn := at(b.call(t, "dynamodb.CreateTable", in), "TableDescription.LatestStreamArn")
+	b.call(t, "dynamodb.UpdateTimeToLive", m{"TableName": "orders", "TimeToLiveSpecification": m{"AttributeName": "until", "Enabled": true}})
 	until := fmt.Sprint(time.Now().Unix() + 600)
-	b.call(t, "dynamodb.put_item", m{"TableName": "orders", "Item": m{"pk": attributeS("a"), "sk": attributeS("b"), "until": attributeN(until), "x": attributeB([]byte{1, 2})}})
+	b.call(t, "dynamodb.PutItem", m{"TableName": "orders", "Item": m{"pk": attributeS("a"), "sk": attributeS("b"), "until": attributeN(until), "x": attributeB([]byte{1, 2})}})
 	s.advance(t, "11m")
-	if left := b.call(t, "dynamodb.scan", m{"TableName": "orders"}); left["Count"] != 0.0 {
+	if left := b.call(t, "dynamodb.Scan", m{"TableName": "orders"}); left["Count"] != 0.0 {
 		t.Errorf("%v", left)
 	}
-	stream := b.call(t, "dynamodbstreams.describe_stream", m{"StreamArn": arn})["StreamDescription"].(m)
+	stream := b.call(t, "dynamodbstreams.DescribeStream", m{"StreamArn": arn})["StreamDescription"].(m)
 	shard := stream["Shards"].([]any)[0].(m)["ShardId"]
-	iterator := b.call(t, "dynamodbstreams.get_shard_iterator", m{"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"})
-	records := b.call(t, "dynamodbstreams.get_records", m{"ShardIterator": iterator["ShardIterator"]})["Records"].([]any)
+	iterator := b.call(t, "dynamodbstreams.GetShardIterator", m{"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"})
+	records := b.call(t, "dynamodbstreams.GetRecords", m{"ShardIterator": iterator["ShardIterator"]})["Records"].([]any)
 	if len(records) != 2 {
 		t.Fatalf("%v", records)
 	}
@@ -300,7 +293,7 @@ func TestStreamsByBoto(t *testing.T) {
 		t.Errorf("%v", r)
 	}
 	s.advance(t, "16m")
-	if a := b.try(t, "dynamodbstreams.get_records", m{"ShardIterator": iterator["ShardIterator"]}); a.Code != "ExpiredIteratorException" {
+	if a := b.try(t, "dynamodbstreams.GetRecords", m{"ShardIterator": iterator["ShardIterator"]}); a.Code != "ExpiredIteratorException" {
 		t.Errorf("%+v", a)
 	}
 }

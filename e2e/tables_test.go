@@ -1,10 +1,6 @@
 package e2e
 
-import (
-	"os"
-	"os/exec"
-	"testing"
-)
+import "testing"
 
 // applied applies a configuration and finds nothing left to change.
 func (tf *terraform) applied(t *testing.T, variables ...string) {
@@ -56,87 +52,80 @@ func TestTerraformTables(t *testing.T) {
 	}
 }
 
-// awsCLI runs the AWS CLI, or skips the test.
-func awsCLI(t *testing.T, s *server, args ...string) (string, error) {
-	t.Helper()
-	if _, err := exec.LookPath("aws"); err != nil {
-		t.Skip("the AWS CLI is not installed: this test is skipped")
-	}
-	command := exec.Command("aws", args...)
-	command.Env = append(clientEnvironment(s), "AWS_ENDPOINT_URL="+s.endpoint, "HOME="+os.TempDir())
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
-
 // TestTablePoliciesOfUsers lets in whom a table's policy names, keeps out whom it denies, and knows who is who after a restart.
 func TestTablePoliciesOfUsers(t *testing.T) {
 	t.Parallel()
 	s := startServe(t, t.TempDir())
-	root := newBoto(t, s)
-	root.call(t, "dynamodb.create_table", tableInput("shared", nil))
+	root := newClient(s)
+	root.call(t, "dynamodb.CreateTable", tableInput("shared", nil))
 	const table = inAccount + "shared"
 	alice := root.newUser(t, "alice", document(t, m{"Action": "dynamodb:ListTables", "Resource": "*"}))
 	bob := root.newUser(t, "bob", document(t, m{"Action": "dynamodb:*", "Resource": "*"}))
 	item := m{"pk": attributeS("a"), "sk": attributeS("b")}
 	put, get := m{"TableName": "shared", "Item": item}, m{"TableName": table, "Key": item}
 	const aliceARN, bobARN = "arn:aws:iam::123456789012:user/alice", "arn:aws:iam::123456789012:user/bob"
-	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.put_item", put)
+	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.PutItem", put)
 	policy := document(t,
 		m{"Sid": "Writers", "Principal": m{"AWS": aliceARN}, "Action": []string{"dynamodb:PutItem", "dynamodb:BatchWriteItem"}, "Resource": table},
 		m{"Sid": "NotBob", "Effect": "Deny", "Principal": m{"AWS": bobARN}, "Action": "dynamodb:GetItem", "Resource": table})
-	root.call(t, "dynamodb.put_resource_policy", m{"ResourceArn": table, "Policy": policy})
+	root.call(t, "dynamodb.PutResourcePolicy", m{"ResourceArn": table, "Policy": policy})
 	const deniedBob = "User: " + bobARN + " is not authorized to perform: dynamodb:GetItem on resource: " + table + " with an explicit deny in a resource-based policy"
 	check := func() {
 		t.Helper()
-		alice.call(t, "dynamodb.put_item", put)
-		alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:GetItem", table), "dynamodb.get_item", get)
-		bob.call(t, "dynamodb.put_item", put)
-		bob.refuse(t, "AccessDeniedException", deniedBob, "dynamodb.get_item", get)
-		root.call(t, "dynamodb.get_item", get)
+		alice.call(t, "dynamodb.PutItem", put)
+		alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:GetItem", table), "dynamodb.GetItem", get)
+		bob.call(t, "dynamodb.PutItem", put)
+		bob.refuse(t, "AccessDeniedException", deniedBob, "dynamodb.GetItem", get)
+		root.call(t, "dynamodb.GetItem", get)
 	}
 	check()
-	bob.refuse(t, "AccessDeniedException", "The new resource policy will not allow you to update the resource policy in the future.", "dynamodb.put_resource_policy",
+	bob.refuse(t, "AccessDeniedException", "The new resource policy will not allow you to update the resource policy in the future.", "dynamodb.PutResourcePolicy",
 		m{"ResourceArn": table, "Policy": document(t, m{"Effect": "Deny", "Principal": m{"AWS": bobARN}, "Action": "dynamodb:PutResourcePolicy", "Resource": table})})
 	s = s.restart(t)
-	root, alice, bob = newBoto(t, s), newBoto(t, s).as(alice.key.id, alice.key.secret), newBoto(t, s).as(bob.key.id, bob.key.secret)
+	root, alice, bob = newClient(s), newClient(s).as(alice.key.id, alice.key.secret), newClient(s).as(bob.key.id, bob.key.secret)
 	check()
-	bob.call(t, "dynamodb.delete_resource_policy", m{"ResourceArn": table})
-	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.put_item", put)
-	bob.call(t, "dynamodb.get_item", get)
+	bob.call(t, "dynamodb.DeleteResourcePolicy", m{"ResourceArn": table})
+	alice.refuse(t, "AccessDeniedException", deniedTo(aliceARN, "dynamodb:PutItem", table), "dynamodb.PutItem", put)
+	bob.call(t, "dynamodb.GetItem", get)
 }
 
-// TestBotoWaitsAndPages waits for tables and lists them page by page, as boto3 does.
-func TestBotoWaitsAndPages(t *testing.T) {
+// TestWaitsAndPages waits for tables and lists them page by page, as SDKs do.
+func TestWaitsAndPages(t *testing.T) {
 	t.Parallel()
-	b := newBoto(t, startDev(t))
+	eachClient(t, testWaitsAndPages)
+}
+
+func testWaitsAndPages(t *testing.T, connect func(s *server) *client) {
+	b := connect(startDev(t))
 	for _, name := range []string{"one", "three", "two"} {
-		b.call(t, "dynamodb.create_table", tableInput(name, nil))
-		b.call(t, "dynamodb.table_exists", m{"TableName": name}, "wait")
+		b.call(t, "dynamodb.CreateTable", tableInput(name, nil))
+		b.call(t, "dynamodb.TableExists", m{"TableName": name}, "wait")
 		for _, sk := range []string{"a", "b", "c"} {
-			b.call(t, "dynamodb.put_item", m{"TableName": name, "Item": m{"pk": attributeS("p"), "sk": attributeS(sk)}})
+			b.call(t, "dynamodb.PutItem", m{"TableName": name, "Item": m{"pk": attributeS("p"), "sk": attributeS(sk)}})
 		}
 	}
-	if names := b.call(t, "dynamodb.list_tables", m{"Limit": 1}, "paginate")["TableNames"].([]any); len(names) != 3 {
+	if names := b.call(t, "dynamodb.ListTables", m{"Limit": 1}, "paginate")["TableNames"].([]any); len(names) != 3 {
 		t.Errorf("the pages list %v", names)
 	}
 	query := m{"TableName": "one", "Limit": 1, "KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": m{":p": attributeS("p")}}
-	for operation, parameters := range map[string]m{"dynamodb.query": query, "dynamodb.scan": {"TableName": "one", "Limit": 2}} {
+	for operation, parameters := range map[string]m{"dynamodb.Query": query, "dynamodb.Scan": {"TableName": "one", "Limit": 2}} {
 		if items := b.call(t, operation, parameters, "paginate")["Items"].([]any); len(items) != 3 {
 			t.Errorf("the pages of %s have %v", operation, items)
 		}
 	}
-	tags := b.call(t, "dynamodb.list_tags_of_resource", m{"ResourceArn": inAccount + "one"}, "paginate")["Tags"].([]any)
+	tags := b.call(t, "dynamodb.ListTagsOfResource", m{"ResourceArn": inAccount + "one"}, "paginate")["Tags"].([]any)
 	if len(tags) != 0 {
 		t.Errorf("there are the tags %v", tags)
 	}
-	b.call(t, "dynamodb.delete_table", m{"TableName": "one"})
-	b.call(t, "dynamodb.table_not_exists", m{"TableName": "one"}, "wait")
+	b.call(t, "dynamodb.DeleteTable", m{"TableName": "one"})
+	b.call(t, "dynamodb.TableNotExists", m{"TableName": "one"}, "wait")
 }
 
 // TestWaiters waits for tables that come and go, as the AWS CLI does.
 func TestWaiters(t *testing.T) {
 	t.Parallel()
 	s := startDev(t, "--transition", "2s")
+	c := newCLI(t, s)
 	for _, args := range [][]string{
 		{"dynamodb", "create-table", "--table-name", "awaited", "--billing-mode", "PAY_PER_REQUEST",
 			"--attribute-definitions", "AttributeName=pk,AttributeType=S", "--key-schema", "AttributeName=pk,KeyType=HASH"},
@@ -145,8 +134,6 @@ func TestWaiters(t *testing.T) {
 		{"dynamodb", "delete-table", "--table-name", "awaited"},
 		{"dynamodb", "wait", "table-not-exists", "--table-name", "awaited"},
 	} {
-		if out, err := awsCLI(t, s, args...); err != nil {
-			t.Fatalf("aws %v: %v\n%s", args, err, out)
-		}
+		c.aws(t, args...)
 	}
 }

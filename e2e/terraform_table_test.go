@@ -13,7 +13,7 @@ func TestTerraformRemediation(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
 	tf := newTerraform(t, s, "remediation.tf")
-	b := newBoto(t, s)
+	b := newClient(s)
 	arn, _ := b.newKey(t, nil)
 	path := filepath.Join(tf.dir, "main.tf")
 	config, err := os.ReadFile(path)
@@ -29,7 +29,7 @@ func TestTerraformRemediation(t *testing.T) {
 	if out, code := tf.run(t, "plan", "-detailed-exitcode"); code != 0 {
 		t.Errorf("a plan right after apply is not empty (exit code %d):\n%s", code, out)
 	}
-	table := at(b.call(t, "dynamodb.describe_table", m{"TableName": "cc-game-scores"}), "Table").(m)
+	table := at(b.call(t, "dynamodb.DescribeTable", m{"TableName": "cc-game-scores"}), "Table").(m)
 	if got := at(table, "SSEDescription.KMSMasterKeyArn"); got != arn {
 		t.Errorf("the table is under %v, want %s", got, arn)
 	}
@@ -37,7 +37,7 @@ func TestTerraformRemediation(t *testing.T) {
 		t.Errorf("indexes: %v", indexes)
 	}
 	tf.must(t, "destroy", "-auto-approve")
-	if names := b.call(t, "dynamodb.list_tables", m{})["TableNames"].([]any); len(names) != 0 {
+	if names := b.call(t, "dynamodb.ListTables", m{})["TableNames"].([]any); len(names) != 0 {
 		t.Errorf("destroy left %v", names)
 	}
 }

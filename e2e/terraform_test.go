@@ -37,8 +37,7 @@ func newTerraform(t *testing.T, s *server, configuration string) *terraform {
 			t.Fatal(err)
 		}
 	}
-	environment := append(clientEnvironment(s), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "settings.tfrc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1",
-		"AWS_ENDPOINT_URL="+s.endpoint)
+	environment := append(clientEnvironment(s), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "settings.tfrc"), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")
 	return &terraform{dir: dir, environment: environment}
 }
 
@@ -63,7 +62,7 @@ func providerMirror() string {
 // run gives the output and the exit code of a command.
 func (tf *terraform) run(t *testing.T, args ...string) (string, int) {
 	t.Helper()
-	command := exec.Command("terraform", append(args, "-no-color")...)
+	command := commandHere("terraform", append(args, "-no-color")...)
 	command.Dir, command.Env = tf.dir, tf.environment
 	out, err := command.CombinedOutput()
 	if command.ProcessState == nil {

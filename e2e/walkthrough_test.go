@@ -1,57 +1,13 @@
 package e2e
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// cli is the AWS CLI, made to give --endpoint-url with every call: old releases ignore AWS_ENDPOINT_URL.
-type cli struct {
-	path        string // of a directory that holds the wrapper and comes first in PATH
-	environment []string
-}
-
-// newCLI finds the AWS CLI, or skips the test.
-func newCLI(t *testing.T, s *server) *cli {
-	t.Helper()
-	aws, err := exec.LookPath("aws")
-	if err != nil {
-		t.Skip("the AWS CLI is not installed: this test is skipped (scripts/setup.sh installs it)")
-	}
-	dir := t.TempDir()
-	wrapper := fmt.Sprintf("#!/bin/sh\nexec '%s' --endpoint-url '%s' \"$@\"\n", aws, s.endpoint)
-	if err := os.WriteFile(filepath.Join(dir, "aws"), []byte(wrapper), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	return &cli{path: dir, environment: append(clientEnvironment(s), "PATH="+dir+string(os.PathListSeparator)+os.Getenv("PATH"))}
-}
-
-// run gives the standard output of a command that must succeed.
-func (c *cli) run(t *testing.T, variables []string, name string, args ...string) string {
-	t.Helper()
-	out, stderr, err := c.try(variables, name, args...)
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, stderr)
-	}
-	return out
-}
-
-func (c *cli) try(variables []string, name string, args ...string) (stdout, stderr string, err error) {
-	command := exec.Command(name, args...)
-	command.Env = append(c.environment, variables...)
-	var out, failure bytes.Buffer
-	command.Stdout, command.Stderr = &out, &failure
-	err = command.Run()
-	return out.String(), failure.String(), err
-}
 
 // TestWalkthrough runs the commands of the second walkthrough as they are written.
 func TestWalkthrough(t *testing.T) {
@@ -106,7 +62,7 @@ func TestCLIItems(t *testing.T) {
 	t.Parallel()
 	s := startDev(t)
 	c := newCLI(t, s)
-	aws := func(args ...string) string { t.Helper(); return c.run(t, nil, filepath.Join(c.path, "aws"), args...) }
+	aws := func(args ...string) string { t.Helper(); return c.aws(t, args...) }
 	aws("dynamodb", "create-table", "--table-name", "notes", "--billing-mode", "PAY_PER_REQUEST", "--attribute-definitions",
 		"AttributeName=pk,AttributeType=S", "--key-schema", "AttributeName=pk,KeyType=HASH", "--sse-specification", "Enabled=true,SSEType=KMS")
 	aws("dynamodb", "wait", "table-exists", "--table-name", "notes")
