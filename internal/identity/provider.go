@@ -111,12 +111,21 @@ type ProviderChange struct {
 	RemoveTags              []string
 }
 
+// sameProvider is a provider as it is now. One that was made since under the same URL is another one.
+func (t *draft) sameProvider(p *Provider) (*Provider, error) {
+	current := t.providers[p.URL]
+	if current == nil || !current.Created.Equal(p.Created) {
+		return nil, noProvider(p.ARN())
+	}
+	return current, nil
+}
+
 // ChangeProvider changes a provider.
 func (d *Directory) ChangeProvider(ctx context.Context, p *Provider, c ProviderChange) error {
 	return d.change(ctx, p.Account, func(t *draft) error {
-		current := t.providers[p.URL]
-		if current == nil {
-			return noProvider(p.ARN())
+		current, err := t.sameProvider(p)
+		if err != nil {
+			return err
 		}
 		next := *current
 		if c.AddClient != nil && !slices.Contains(next.Clients, *c.AddClient) {
@@ -137,8 +146,8 @@ func (d *Directory) ChangeProvider(ctx context.Context, p *Provider, c ProviderC
 // DeleteProvider removes a provider. Roles that trust it can then no longer be assumed through it.
 func (d *Directory) DeleteProvider(ctx context.Context, p *Provider) error {
 	return d.change(ctx, p.Account, func(t *draft) error {
-		if t.providers[p.URL] == nil {
-			return noProvider(p.ARN())
+		if _, err := t.sameProvider(p); err != nil {
+			return err
 		}
 		t.records[providerRecord(p)] = nil
 		delete(t.providers, p.URL)

@@ -93,7 +93,19 @@ func (s *Service) PolicyOn(caller *auth.Caller, action, resource string) *policy
 		label = "" // it is an index
 	}
 	g, err := s.governing(engine.Name{Account: a.Account, Region: a.Region, Table: table}, label)
-	if err != nil || g.policy().Text == "" || !g.heeds(caller, action) {
+	if err != nil {
+		return nil
+	}
+	return s.PolicyOf(caller, action, g.table, g.stream)
+}
+
+// PolicyOf is the policy that counts when a caller does something to a table and its indexes or, if stream is
+// not nil, to that stream of it; nil when none does.
+func (s *Service) PolicyOf(
+	caller *auth.Caller, action string, t *engine.Table, stream *engine.Stream,
+) *policy.Policy {
+	g := governed{t, stream}
+	if g.policy().Text == "" || !g.heeds(caller, action) {
 		return nil
 	}
 	return s.policies.of(&g)

@@ -8,6 +8,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api/dynamodbstreamsapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
 )
 
 // maxListed is how many streams or shards one answer gives at most ("ListStreams", "DescribeStream": Limit).
@@ -22,6 +23,7 @@ func atMost(limit *int64) int {
 
 func (s *Service) listStreams(
 	_ context.Context, caller *auth.Caller, in *dynamodbstreamsapi.ListStreamsInput,
+	_ service.None,
 ) (*dynamodbstreamsapi.ListStreamsOutput, error) {
 	after := ""
 	if in.ExclusiveStartStreamArn != nil {
@@ -35,7 +37,7 @@ func (s *Service) listStreams(
 	limit := min(atMost(in.Limit), len(all))
 	out := &dynamodbstreamsapi.ListStreamsOutput{Streams: make([]dynamodbstreamsapi.Stream, limit)}
 	for i, name := range all[:limit] {
-		out.Streams[i] = dynamodbstreamsapi.Stream{StreamArn: pointer(name.arn()), StreamLabel: &name.label,
+		out.Streams[i] = dynamodbstreamsapi.Stream{StreamArn: new(name.arn()), StreamLabel: &name.label,
 			TableName: &name.table.Table}
 	}
 	if limit < len(all) {
@@ -66,27 +68,22 @@ func (s *Service) streamsOf(caller *auth.Caller, table *string) (all []streamNam
 }
 
 func (s *Service) describeStream(
-	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.DescribeStreamInput, f target,
 ) (*dynamodbstreamsapi.DescribeStreamOutput, error) {
-	name, err := readARN(caller, in.StreamArn)
-	if err != nil {
-		return nil, err
-	}
 	if err := checkFilter(in.ShardFilter); err != nil {
 		return nil, err
 	}
-	f, err := s.open(ctx, caller, name)
-	if err != nil {
+	if err := s.open(ctx, caller, &f); err != nil {
 		return nil, err
 	}
 	shards, err := s.engine.Shards(ctx, f.table, f.stream.Number)
 	if err != nil {
-		return nil, refusal(err, name.arn())
+		return nil, refusal(err, f.name.arn())
 	}
 	d := &dynamodbstreamsapi.StreamDescription{
 		StreamArn: in.StreamArn, StreamLabel: &f.stream.Label,
-		StreamStatus:   pointer(status(f.stream, s.clock.Now())),
-		StreamViewType: pointer(string(f.stream.View)), CreationRequestDateTime: &f.stream.Created,
+		StreamStatus:   new(status(f.stream, s.clock.Now())),
+		StreamViewType: new(string(f.stream.View)), CreationRequestDateTime: &f.stream.Created,
 		TableName: &f.table.Name.Table,
 		KeySchema: keySchema(&f.table.Key),
 	}
@@ -124,25 +121,25 @@ func pageOfShards(
 
 func describeShard(stream *engine.Stream, shard *engine.Shard) dynamodbstreamsapi.Shard {
 	out := dynamodbstreamsapi.Shard{
-		ShardId: pointer(shardID(stream, shard.Ordinal)),
+		ShardId: new(shardID(stream, shard.Ordinal)),
 		SequenceNumberRange: &dynamodbstreamsapi.SequenceNumberRange{
-			StartingSequenceNumber: pointer(sequenceNumber(shard.First)),
+			StartingSequenceNumber: new(sequenceNumber(shard.First)),
 		},
 	}
 	if shard.Closed {
-		out.SequenceNumberRange.EndingSequenceNumber = pointer(sequenceNumber(shard.Last))
+		out.SequenceNumberRange.EndingSequenceNumber = new(sequenceNumber(shard.Last))
 	}
 	if shard.Ordinal > 1 {
-		out.ParentShardId = pointer(shardID(stream, shard.Ordinal-1))
+		out.ParentShardId = new(shardID(stream, shard.Ordinal-1))
 	}
 	return out
 }
 
 func keySchema(k *engine.KeySchema) []dynamodbstreamsapi.KeySchemaElement {
-	out := []dynamodbstreamsapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: pointer("HASH")}}
+	out := []dynamodbstreamsapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: new("HASH")}}
 	if k.Range != nil {
 		out = append(out, dynamodbstreamsapi.KeySchemaElement{AttributeName: &k.Range.Name,
-			KeyType: pointer("RANGE")})
+			KeyType: new("RANGE")})
 	}
 	return out
 }

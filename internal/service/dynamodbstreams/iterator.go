@@ -28,7 +28,7 @@ type iterator struct {
 
 func iteratorContext() envelope.Context { return envelope.Context{Label: "sealtable shard iterator 1"} }
 
-func (s *Service) sealIterator(f *found, place engine.StreamPosition) (*string, error) {
+func (s *Service) sealIterator(f *target, place engine.StreamPosition) (*string, error) {
 	plain, err := json.Marshal(iterator{
 		Account: f.name.table.Account, Region: f.name.table.Region, Table: f.name.table.Table,
 		Label:   f.name.label,
@@ -41,7 +41,7 @@ func (s *Service) sealIterator(f *found, place engine.StreamPosition) (*string, 
 	if err != nil {
 		return nil, err
 	}
-	return pointer(base64.StdEncoding.EncodeToString(sealed)), nil
+	return new(base64.StdEncoding.EncodeToString(sealed)), nil
 }
 
 // openIterator reads an iterator that was made for the caller's region. Whether it is too old is said by

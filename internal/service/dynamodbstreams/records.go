@@ -14,22 +14,18 @@ import (
 
 func (s *Service) getShardIterator(
 	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetShardIteratorInput,
+	f target,
 ) (*dynamodbstreamsapi.GetShardIteratorOutput, error) {
-	name, err := readARN(caller, in.StreamArn)
-	if err != nil {
-		return nil, err
-	}
 	number, err := readStart(in)
 	if err != nil {
 		return nil, err
 	}
-	f, err := s.open(ctx, caller, name)
-	if err != nil {
+	if err := s.open(ctx, caller, &f); err != nil {
 		return nil, err
 	}
 	place, err := s.place(ctx, &f, in, number)
 	if err != nil {
-		return nil, refusal(err, name.arn())
+		return nil, refusal(err, f.name.arn())
 	}
 	sealed, err := s.sealIterator(&f, place)
 	if err != nil {
@@ -57,7 +53,7 @@ func readStart(in *dynamodbstreamsapi.GetShardIteratorInput) (uint64, error) {
 }
 
 func (s *Service) place(
-	ctx context.Context, f *found, in *dynamodbstreamsapi.GetShardIteratorInput, number uint64,
+	ctx context.Context, f *target, in *dynamodbstreamsapi.GetShardIteratorInput, number uint64,
 ) (engine.StreamPosition, error) {
 	place := engine.StreamPosition{Stream: f.stream.Number, Shard: shardOrdinal(f.stream, *in.ShardId),
 		After: number}
@@ -76,7 +72,7 @@ func (s *Service) place(
 const maxRecords = 1000
 
 func (s *Service) getRecords(
-	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbstreamsapi.GetRecordsInput, from reading,
 ) (*dynamodbstreamsapi.GetRecordsOutput, error) {
 	limit := maxRecords
 	if in.Limit != nil {
@@ -86,28 +82,23 @@ func (s *Service) getRecords(
 		}
 		limit = int(*in.Limit)
 	}
-	it, err := s.openIterator(caller, *in.ShardIterator)
-	if err != nil {
+	if err := from.at.expired(s.clock.Now()); err != nil {
 		return nil, err
 	}
-	if err := it.expired(s.clock.Now()); err != nil {
+	if err := s.open(ctx, caller, &from.target); err != nil {
 		return nil, err
 	}
-	f, err := s.open(ctx, caller, it.name())
+	if from.table.ID != from.at.TableID {
+		return nil, noStream(from.name.arn())
+	}
+	page, err := s.engine.ReadStream(ctx, from.table, from.at.Place, limit)
 	if err != nil {
-		return nil, err
+		return nil, refusal(err, from.name.arn())
 	}
-	if f.table.ID != it.TableID {
-		return nil, noStream(it.name().arn())
-	}
-	page, err := s.engine.ReadStream(ctx, f.table, it.Place, limit)
-	if err != nil {
-		return nil, refusal(err, it.name().arn())
-	}
-	return s.answer(&f, page)
+	return s.answer(&from.target, page)
 }
 
-func (s *Service) answer(f *found, page *engine.StreamPage) (*dynamodbstreamsapi.GetRecordsOutput, error) {
+func (s *Service) answer(f *target, page *engine.StreamPage) (*dynamodbstreamsapi.GetRecordsOutput, error) {
 	out := &dynamodbstreamsapi.GetRecordsOutput{Records: make([]dynamodbstreamsapi.Record, len(page.Records))}
 	for i := range page.Records {
 		out.Records[i] = describeRecord(f, &page.Records[i])
@@ -120,21 +111,21 @@ func (s *Service) answer(f *found, page *engine.StreamPage) (*dynamodbstreamsapi
 	return out, err
 }
 
-func describeRecord(f *found, r *engine.StreamRecord) dynamodbstreamsapi.Record {
+func describeRecord(f *target, r *engine.StreamRecord) dynamodbstreamsapi.Record {
 	out := dynamodbstreamsapi.Record{
-		AwsRegion: &f.name.table.Region, EventID: pointer(eventID(f, r)),
-		EventName:   pointer(eventName(r.Event)),
-		EventSource: pointer("aws:dynamodb"), EventVersion: pointer("1.1"),
+		AwsRegion: &f.name.table.Region, EventID: new(eventID(f, r)),
+		EventName:   new(eventName(r.Event)),
+		EventSource: new("aws:dynamodb"), EventVersion: new("1.1"),
 		Dynamodb: &dynamodbstreamsapi.StreamRecord{
-			ApproximateCreationDateTime: pointer(r.Created.Truncate(time.Second)), Keys: r.Keys,
+			ApproximateCreationDateTime: new(r.Created.Truncate(time.Second)), Keys: r.Keys,
 			NewImage: r.New, OldImage: r.Old,
-			SequenceNumber: pointer(sequenceNumber(r.Number)), SizeBytes: pointer(int64(r.Size())),
-			StreamViewType: pointer(string(f.stream.View)),
+			SequenceNumber: new(sequenceNumber(r.Number)), SizeBytes: new(int64(r.Size())),
+			StreamViewType: new(string(f.stream.View)),
 		},
 	}
 	if r.Expired {
-		out.UserIdentity = &dynamodbstreamsapi.Identity{Type: pointer("Service"),
-			PrincipalId: pointer("dynamodb.amazonaws.com")}
+		out.UserIdentity = &dynamodbstreamsapi.Identity{Type: new("Service"),
+			PrincipalId: new("dynamodb.amazonaws.com")}
 	}
 	return out
 }
@@ -150,7 +141,7 @@ func eventName(e engine.Event) string {
 }
 
 // eventID is the same each time the record is read, and no other record's.
-func eventID(f *found, r *engine.StreamRecord) string {
+func eventID(f *target, r *engine.StreamRecord) string {
 	text := append([]byte("sealtable event 1"), f.table.ID[:]...)
 	text = binary.BigEndian.AppendUint32(text, f.stream.Number)
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(text, r.Number))

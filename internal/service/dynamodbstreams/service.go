@@ -27,9 +27,9 @@ import (
 type Tables interface {
 	// LetThrough lets the caller through to a table's rows, or says why not, in the database's words.
 	LetThrough(ctx context.Context, caller *auth.Caller, t *engine.Table) error
-	// PolicyOn is the policy of the resource that counts when the caller does something to it; nil when none
+	// PolicyOf is the policy of a stream that counts when the caller does something to it; nil when none
 	// does.
-	PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy
+	PolicyOf(caller *auth.Caller, action string, t *engine.Table, stream *engine.Stream) *policy.Policy
 }
 
 // Options are what the service works with.
@@ -56,11 +56,10 @@ func New(o Options) *Service {
 // Table is the service's operation table on a path. In credential scopes streams have the database's name.
 func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
-		service.BindAccess(dynamodbstreamsapi.ListStreams(), listStreamsAccess, s.listStreams),
-		service.BindAccess(dynamodbstreamsapi.DescribeStream(), s.describeStreamAccess, s.describeStream),
-		service.BindAccess(dynamodbstreamsapi.GetShardIterator(), s.getShardIteratorAccess,
-			s.getShardIterator),
-		service.BindAccess(dynamodbstreamsapi.GetRecords(), s.getRecordsAccess, s.getRecords),
+		service.Bind(dynamodbstreamsapi.ListStreams(), planListStreams, s.listStreams),
+		service.Bind(dynamodbstreamsapi.DescribeStream(), s.planDescribeStream, s.describeStream),
+		service.Bind(dynamodbstreamsapi.GetShardIterator(), s.planGetShardIterator, s.getShardIterator),
+		service.Bind(dynamodbstreamsapi.GetRecords(), s.planGetRecords, s.getRecords),
 	)
 }
 
@@ -90,32 +89,6 @@ func refusal(err error, streamARN string) error {
 	return err
 }
 
-// found is a stream with its table.
-type found struct {
-	name   streamName
-	table  *engine.Table
-	stream *engine.Stream
-}
-
-// find is the stream of a name.
-func (s *Service) find(name streamName) (found, error) {
-	t, err := s.engine.Table(name.table)
-	if err != nil || t.Deleting {
-		return found{}, noStream(name.arn())
-	}
-	stream, err := t.Stream(name.label, s.clock.Now())
-	return found{name, t, stream}, refusal(err, name.arn())
-}
-
-// open is find for a caller who is to see what the table's rows say.
-func (s *Service) open(ctx context.Context, caller *auth.Caller, name streamName) (found, error) {
-	f, err := s.find(name)
-	if err != nil {
-		return f, err
-	}
-	return f, s.tables.LetThrough(ctx, caller, f.table)
-}
-
 // status is a stream's StreamStatus at a moment.
 func status(stream *engine.Stream, now time.Time) string {
 	settled := !now.Before(stream.SettlesAt)
@@ -129,5 +102,3 @@ func status(stream *engine.Stream, now time.Time) string {
 	}
 	return "DISABLING"
 }
-
-func pointer[T any](v T) *T { return &v }

@@ -11,75 +11,87 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// call is what the access of an operation looks at and adds to.
+// call is what the plan of an operation looks at and adds to.
 type call struct {
 	account string
 	*conditions
 	needs *auth.Needs
+	// principal is the one that the operation is about; nil where there is none.
+	principal *identity.Principal
 }
 
-// onPrincipal binds an operation on one principal. The access function finds it once and leaves its ARN in
-// the member that names it, so that what was authorised is what runs. A user that is not named is the caller.
+func newCall(caller *auth.Caller, needs *auth.Needs) *call {
+	return &call{account: caller.Account, conditions: &conditions{}, needs: needs}
+}
+
+// found is the plan of an operation on one thing: the thing, or why there is none, which is only said to
+// those who have the permission.
+type found[T any] struct {
+	it      *T
+	missing error
+}
+
+// onPrincipal binds an operation on one principal. A user that is not named is the caller.
 func onPrincipal[In, Out any](
-	s *Service, op api.Operation[In, Out], kind identity.Kind, name func(*In) **string,
+	s *Service, op api.Operation[In, Out], kind identity.Kind, name func(*In) *string,
 	describe func(*In, *call),
 	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	return service.BindAccess(op, accessPrincipal(s, op.Name, kind, name, describe),
-		runPrincipal(s, op.Name, kind, name, run))
+	return service.Bind(op, planPrincipal(s, op.Name, kind, name, describe), runPrincipal(op.Name, run))
 }
 
-func accessPrincipal[In any](
-	s *Service, operation string, kind identity.Kind, name func(*In) **string, describe func(*In, *call),
-) func(context.Context, *auth.Caller, *In, *auth.Needs) error {
-	return func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
-		member := name(in)
-		if *member == nil {
-			own, err := ownName(caller)
-			if err != nil {
-				return err
+func planPrincipal[In any](
+	s *Service, operation string, kind identity.Kind, name func(*In) *string, describe func(*In, *call),
+) service.Plan[In, found[identity.Principal]] {
+	return func(
+		_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs,
+	) (plan found[identity.Principal], err error) {
+		named := api.Text(name(in))
+		if name(in) == nil {
+			if named, err = ownName(caller); err != nil {
+				return plan, err
 			}
-			*member = &own
 		}
-		needs.Note(string(kind)+"Name", **member)
-		c := &call{caller.Account, &conditions{}, needs}
-		named := s.principalARN(c, kind, **member)
+		needs.Note(string(kind)+"Name", named)
+		c := newCall(caller, needs)
+		plan.it, plan.missing = s.directory.Find(caller.Account, kind, named)
+		resource := identity.NameARN(caller.Account, kind, "/", named)
+		if plan.missing == nil {
+			c.setPrincipal(plan.it)
+			resource = plan.it.ARN()
+		}
 		if describe != nil {
 			describe(in, c)
 		}
-		needs.Add(auth.Need{Action: "iam:" + operation, Resource: named, Context: c})
-		*member = &named
-		return nil
+		needs.Add(auth.Need{Action: "iam:" + operation, Resource: resource, Context: c})
+		return plan, nil
 	}
 }
 
-func runPrincipal[In, Out any](
-	s *Service, operation string, kind identity.Kind, name func(*In) **string,
-	run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
-) func(context.Context, *auth.Caller, *In) (*Out, error) {
-	return func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
-		p, err := s.directory.FindARN(kind, **name(in))
-		if err == nil {
-			err = protect(p, operation)
-		}
-		if err != nil {
-			return nil, translate(err)
-		}
-		return answered(run(ctx, p, in))
-	}
-}
-
-// principalARN is what a name stands for, with the path of the principal if there is one.
-func (s *Service) principalARN(c *call, kind identity.Kind, name string) string {
-	p, err := s.directory.Find(c.account, kind, name)
-	if err != nil {
-		return identity.NameARN(c.account, kind, "/", name)
-	}
+// setPrincipal says which principal the call is about.
+func (c *call) setPrincipal(p *identity.Principal) {
+	c.principal = p
 	c.setResource(p.Tags)
 	if p.Boundary != "" {
 		c.set("iam:permissionsboundary", p.Boundary)
 	}
-	return p.ARN()
+}
+
+func runPrincipal[In, Out any](
+	operation string, run func(ctx context.Context, p *identity.Principal, in *In) (*Out, error),
+) service.Run[In, found[identity.Principal], Out] {
+	return func(
+		ctx context.Context, _ *auth.Caller, in *In, plan found[identity.Principal],
+	) (*Out, error) {
+		err := plan.missing
+		if err == nil {
+			err = protect(plan.it, operation)
+		}
+		if err != nil {
+			return nil, translate(err)
+		}
+		return answered(run(ctx, plan.it, in))
+	}
 }
 
 // ownName is the name of the user who calls.
@@ -104,30 +116,33 @@ func onPolicy[In, Out any](
 	s *Service, op api.Operation[In, Out], name func(*In) *string, describe func(*In, *call),
 	run func(ctx context.Context, caller *auth.Caller, p *identity.Policy, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	access := func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
+	plan := func(
+		_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs,
+	) (plan found[identity.Policy], err error) {
 		named := *name(in)
 		needs.Note("policyArn", named)
 		if err := checkPolicyARN(named); err != nil {
-			return err
+			return plan, err
 		}
-		c := &call{caller.Account, &conditions{}, needs}
-		if p, err := s.directory.Policy(caller.Account, named); err == nil {
-			c.setResource(p.Tags)
+		c := newCall(caller, needs)
+		plan.it, plan.missing = s.directory.Policy(caller.Account, named)
+		if plan.missing == nil {
+			c.setResource(plan.it.Tags)
 		}
 		if describe != nil {
 			describe(in, c)
 		}
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: named, Context: c})
-		return nil
+		return plan, nil
 	}
-	return service.BindAccess(op, access,
-		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-			p, err := s.directory.Policy(caller.Account, *name(in))
-			if err != nil {
-				return nil, translate(err)
-			}
-			return answered(run(ctx, caller, p, in))
-		})
+	return service.Bind(op, plan, func(
+		ctx context.Context, caller *auth.Caller, in *In, plan found[identity.Policy],
+	) (*Out, error) {
+		if plan.missing != nil {
+			return nil, translate(plan.missing)
+		}
+		return answered(run(ctx, caller, plan.it, in))
+	})
 }
 
 func checkPolicyARN(name string) error {
@@ -144,18 +159,19 @@ func onNew[In, Out any](
 	op api.Operation[In, Out], resource func(account string, in *In) string, describe func(*In, *call),
 	run func(ctx context.Context, account string, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	access := func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
-		c := &call{caller.Account, &conditions{}, needs}
+	plan := func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) (service.None, error) {
+		c := newCall(caller, needs)
 		if describe != nil {
 			describe(in, c)
 		}
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: resource(caller.Account, in), Context: c})
-		return nil
+		return service.None{}, nil
 	}
-	return service.BindAccess(op, access,
-		func(ctx context.Context, caller *auth.Caller, in *In) (*Out, error) {
-			return answered(run(ctx, caller.Account, in))
-		})
+	return service.Bind(op, plan, func(
+		ctx context.Context, caller *auth.Caller, in *In, _ service.None,
+	) (*Out, error) {
+		return answered(run(ctx, caller.Account, in))
+	})
 }
 
 // onAccount binds an operation that concerns the account as a whole.

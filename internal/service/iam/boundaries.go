@@ -11,7 +11,7 @@ import (
 func (s *Service) bindBoundaries() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.PutUserPermissionsBoundary(), identity.User,
-			func(in *iamapi.PutUserPermissionsBoundaryRequest) **string { return &in.UserName },
+			func(in *iamapi.PutUserPermissionsBoundaryRequest) *string { return in.UserName },
 			func(in *iamapi.PutUserPermissionsBoundaryRequest, c *call) {
 				c.newBoundary(*in.PermissionsBoundary)
 			},
@@ -22,14 +22,14 @@ func (s *Service) bindBoundaries() []service.Bound {
 					*in.PermissionsBoundary)
 			}),
 		onPrincipal(s, iamapi.DeleteUserPermissionsBoundary(), identity.User,
-			func(in *iamapi.DeleteUserPermissionsBoundaryRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.DeleteUserPermissionsBoundaryRequest) *string { return in.UserName }, nil,
 			func(
 				ctx context.Context, p *identity.Principal, _ *iamapi.DeleteUserPermissionsBoundaryRequest,
 			) (*iamapi.DeleteUserPermissionsBoundaryOutput, error) {
 				return &iamapi.DeleteUserPermissionsBoundaryOutput{}, s.directory.SetBoundary(ctx, p, "")
 			}),
 		onPrincipal(s, iamapi.PutRolePermissionsBoundary(), identity.Role,
-			func(in *iamapi.PutRolePermissionsBoundaryRequest) **string { return &in.RoleName },
+			func(in *iamapi.PutRolePermissionsBoundaryRequest) *string { return in.RoleName },
 			func(in *iamapi.PutRolePermissionsBoundaryRequest, c *call) {
 				c.newBoundary(*in.PermissionsBoundary)
 			},
@@ -40,7 +40,7 @@ func (s *Service) bindBoundaries() []service.Bound {
 					*in.PermissionsBoundary)
 			}),
 		onPrincipal(s, iamapi.DeleteRolePermissionsBoundary(), identity.Role,
-			func(in *iamapi.DeleteRolePermissionsBoundaryRequest) **string { return &in.RoleName }, nil,
+			func(in *iamapi.DeleteRolePermissionsBoundaryRequest) *string { return in.RoleName }, nil,
 			func(
 				ctx context.Context, p *identity.Principal, _ *iamapi.DeleteRolePermissionsBoundaryRequest,
 			) (*iamapi.DeleteRolePermissionsBoundaryOutput, error) {

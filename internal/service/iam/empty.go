@@ -57,19 +57,19 @@ func none[T any](marker *string, maxItems *int64) (page[T], error) {
 func (s *Service) bindEmptyOfUser() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.GetLoginProfile(), identity.User,
-			func(in *iamapi.GetLoginProfileRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.GetLoginProfileRequest) *string { return in.UserName }, nil,
 			func(_ context.Context, p *identity.Principal,
 				_ *iamapi.GetLoginProfileRequest) (*iamapi.GetLoginProfileResponse, error) {
 				return nil, noLoginProfile(p)
 			}),
 		onPrincipal(s, iamapi.DeleteLoginProfile(), identity.User,
-			func(in *iamapi.DeleteLoginProfileRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.DeleteLoginProfileRequest) *string { return in.UserName }, nil,
 			func(_ context.Context, p *identity.Principal,
 				_ *iamapi.DeleteLoginProfileRequest) (*iamapi.DeleteLoginProfileOutput, error) {
 				return nil, noLoginProfile(p)
 			}),
 		onPrincipal(s, iamapi.ListMFADevices(), identity.User,
-			func(in *iamapi.ListMFADevicesRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListMFADevicesRequest) *string { return in.UserName }, nil,
 			func(_ context.Context, _ *identity.Principal,
 				in *iamapi.ListMFADevicesRequest) (*iamapi.ListMFADevicesResponse, error) {
 				list, err := none[iamapi.MFADevice](in.Marker, in.MaxItems)
@@ -77,7 +77,7 @@ func (s *Service) bindEmptyOfUser() []service.Bound {
 					IsTruncated: list.truncated}, err
 			}),
 		onPrincipal(s, iamapi.ListSSHPublicKeys(), identity.User,
-			func(in *iamapi.ListSSHPublicKeysRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListSSHPublicKeysRequest) *string { return in.UserName }, nil,
 			func(_ context.Context, _ *identity.Principal,
 				in *iamapi.ListSSHPublicKeysRequest) (*iamapi.ListSSHPublicKeysResponse, error) {
 				list, err := none[iamapi.SSHPublicKeyMetadata](in.Marker, in.MaxItems)
@@ -85,7 +85,7 @@ func (s *Service) bindEmptyOfUser() []service.Bound {
 					IsTruncated: list.truncated}, err
 			}),
 		onPrincipal(s, iamapi.ListSigningCertificates(), identity.User,
-			func(in *iamapi.ListSigningCertificatesRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListSigningCertificatesRequest) *string { return in.UserName }, nil,
 			func(
 				_ context.Context, _ *identity.Principal, in *iamapi.ListSigningCertificatesRequest,
 			) (*iamapi.ListSigningCertificatesResponse, error) {
@@ -94,7 +94,7 @@ func (s *Service) bindEmptyOfUser() []service.Bound {
 					IsTruncated: list.truncated}, err
 			}),
 		onPrincipal(s, iamapi.ListServiceSpecificCredentials(), identity.User,
-			func(in *iamapi.ListServiceSpecificCredentialsRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListServiceSpecificCredentialsRequest) *string { return in.UserName }, nil,
 			func(
 				_ context.Context, _ *identity.Principal, in *iamapi.ListServiceSpecificCredentialsRequest,
 			) (*iamapi.ListServiceSpecificCredentialsResponse, error) {

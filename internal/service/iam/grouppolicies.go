@@ -11,7 +11,7 @@ import (
 func (s *Service) bindGroupPolicies() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.PutGroupPolicy(), identity.Group,
-			func(in *iamapi.PutGroupPolicyRequest) **string { return &in.GroupName },
+			func(in *iamapi.PutGroupPolicyRequest) *string { return in.GroupName },
 			func(in *iamapi.PutGroupPolicyRequest, c *call) {
 				c.noteInline(in.PolicyName, in.PolicyDocument)
 			},
@@ -21,34 +21,34 @@ func (s *Service) bindGroupPolicies() []service.Bound {
 					*in.PolicyDocument)
 			}),
 		onPrincipal(s, iamapi.GetGroupPolicy(), identity.Group,
-			func(in *iamapi.GetGroupPolicyRequest) **string { return &in.GroupName },
+			func(in *iamapi.GetGroupPolicyRequest) *string { return in.GroupName },
 			nil, getGroupPolicy),
 		onPrincipal(s, iamapi.DeleteGroupPolicy(), identity.Group,
-			func(in *iamapi.DeleteGroupPolicyRequest) **string { return &in.GroupName },
+			func(in *iamapi.DeleteGroupPolicyRequest) *string { return in.GroupName },
 			func(in *iamapi.DeleteGroupPolicyRequest, c *call) { c.noteInline(in.PolicyName, nil) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.DeleteGroupPolicyRequest) (*iamapi.DeleteGroupPolicyOutput, error) {
 				return &iamapi.DeleteGroupPolicyOutput{}, s.directory.DeleteInline(ctx, p, *in.PolicyName)
 			}),
 		onPrincipal(s, iamapi.ListGroupPolicies(), identity.Group,
-			func(in *iamapi.ListGroupPoliciesRequest) **string { return &in.GroupName },
+			func(in *iamapi.ListGroupPoliciesRequest) *string { return in.GroupName },
 			nil, listGroupPolicies),
 		onPrincipal(s, iamapi.AttachGroupPolicy(), identity.Group,
-			func(in *iamapi.AttachGroupPolicyRequest) **string { return &in.GroupName },
+			func(in *iamapi.AttachGroupPolicyRequest) *string { return in.GroupName },
 			func(in *iamapi.AttachGroupPolicyRequest, c *call) { c.notePolicy(in.PolicyArn) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.AttachGroupPolicyRequest) (*iamapi.AttachGroupPolicyOutput, error) {
 				return &iamapi.AttachGroupPolicyOutput{}, s.directory.Attach(ctx, p, *in.PolicyArn)
 			}),
 		onPrincipal(s, iamapi.DetachGroupPolicy(), identity.Group,
-			func(in *iamapi.DetachGroupPolicyRequest) **string { return &in.GroupName },
+			func(in *iamapi.DetachGroupPolicyRequest) *string { return in.GroupName },
 			func(in *iamapi.DetachGroupPolicyRequest, c *call) { c.notePolicy(in.PolicyArn) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.DetachGroupPolicyRequest) (*iamapi.DetachGroupPolicyOutput, error) {
 				return &iamapi.DetachGroupPolicyOutput{}, s.directory.Detach(ctx, p, *in.PolicyArn)
 			}),
 		onPrincipal(s, iamapi.ListAttachedGroupPolicies(), identity.Group,
-			func(in *iamapi.ListAttachedGroupPoliciesRequest) **string { return &in.GroupName }, nil,
+			func(in *iamapi.ListAttachedGroupPoliciesRequest) *string { return in.GroupName }, nil,
 			listAttachedGroupPolicies),
 	}
 }

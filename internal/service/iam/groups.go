@@ -16,22 +16,22 @@ func (s *Service) bindGroups() []service.Bound {
 			return identity.NameARN(account, identity.Group, pathOf(in.Path), *in.GroupName)
 		}, func(in *iamapi.CreateGroupRequest, c *call) { c.needs.Note("groupName", *in.GroupName) },
 			s.createGroup),
-		onPrincipal(s, iamapi.GetGroup(), identity.Group, func(in *iamapi.GetGroupRequest) **string {
-			return &in.GroupName
+		onPrincipal(s, iamapi.GetGroup(), identity.Group, func(in *iamapi.GetGroupRequest) *string {
+			return in.GroupName
 		}, nil, s.getGroup),
 		onNew(iamapi.ListGroups(), func(account string, in *iamapi.ListGroupsRequest) string {
 			return identity.NameARN(account, identity.Group, pathOf(in.PathPrefix), "")
 		}, nil, s.listGroups),
 		onPrincipal(s, iamapi.UpdateGroup(), identity.Group,
-			func(in *iamapi.UpdateGroupRequest) **string { return &in.GroupName },
-			s.describeMovedGroup,
+			func(in *iamapi.UpdateGroupRequest) *string { return in.GroupName },
+			describeMovedGroup,
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.UpdateGroupRequest) (*iamapi.UpdateGroupOutput, error) {
 				return &iamapi.UpdateGroupOutput{}, s.directory.Move(ctx, p, api.Text(in.NewGroupName),
 					api.Text(in.NewPath))
 			}),
 		onPrincipal(s, iamapi.DeleteGroup(), identity.Group,
-			func(in *iamapi.DeleteGroupRequest) **string { return &in.GroupName }, nil,
+			func(in *iamapi.DeleteGroupRequest) *string { return in.GroupName }, nil,
 			func(ctx context.Context, p *identity.Principal,
 				_ *iamapi.DeleteGroupRequest) (*iamapi.DeleteGroupOutput, error) {
 				return &iamapi.DeleteGroupOutput{}, s.directory.Delete(ctx, p)
@@ -76,17 +76,17 @@ func (s *Service) listGroups(
 		Marker: list.marker}, nil
 }
 
-func (s *Service) describeMovedGroup(in *iamapi.UpdateGroupRequest, c *call) {
+func describeMovedGroup(in *iamapi.UpdateGroupRequest, c *call) {
 	c.needs.Add(auth.Need{
-		Action: "iam:UpdateGroup", Resource: s.movedARN(c.account, identity.Group, *in.GroupName,
-			in.NewGroupName, in.NewPath), Context: c,
+		Action: "iam:UpdateGroup", Context: c,
+		Resource: c.movedARN(identity.Group, *in.GroupName, in.NewGroupName, in.NewPath),
 	})
 }
 
 func (s *Service) bindMembership() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.AddUserToGroup(), identity.Group,
-			func(in *iamapi.AddUserToGroupRequest) **string { return &in.GroupName },
+			func(in *iamapi.AddUserToGroupRequest) *string { return in.GroupName },
 			func(in *iamapi.AddUserToGroupRequest, c *call) { c.needs.Note("userName", *in.UserName) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.AddUserToGroupRequest) (*iamapi.AddUserToGroupOutput, error) {
@@ -97,7 +97,7 @@ func (s *Service) bindMembership() []service.Bound {
 				return &iamapi.AddUserToGroupOutput{}, s.directory.Join(ctx, member, p)
 			}),
 		onPrincipal(s, iamapi.RemoveUserFromGroup(), identity.Group,
-			func(in *iamapi.RemoveUserFromGroupRequest) **string { return &in.GroupName },
+			func(in *iamapi.RemoveUserFromGroupRequest) *string { return in.GroupName },
 			func(in *iamapi.RemoveUserFromGroupRequest, c *call) { c.needs.Note("userName", *in.UserName) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.RemoveUserFromGroupRequest) (*iamapi.RemoveUserFromGroupOutput, error) {
@@ -108,7 +108,7 @@ func (s *Service) bindMembership() []service.Bound {
 				return &iamapi.RemoveUserFromGroupOutput{}, s.directory.Leave(ctx, member, p)
 			}),
 		onPrincipal(s, iamapi.ListGroupsForUser(), identity.User,
-			func(in *iamapi.ListGroupsForUserRequest) **string { return &in.UserName }, nil, s.groupsOfUser),
+			func(in *iamapi.ListGroupsForUserRequest) *string { return in.UserName }, nil, s.groupsOfUser),
 	}
 }
 

@@ -26,23 +26,23 @@ func statusOf(k identity.AccessKey) *string {
 func (s *Service) bindKeys() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.CreateAccessKey(), identity.User,
-			func(in *iamapi.CreateAccessKeyRequest) **string { return &in.UserName }, nil, s.createKey),
+			func(in *iamapi.CreateAccessKeyRequest) *string { return in.UserName }, nil, s.createKey),
 		onPrincipal(s, iamapi.ListAccessKeys(), identity.User,
-			func(in *iamapi.ListAccessKeysRequest) **string { return &in.UserName }, nil, listKeys),
+			func(in *iamapi.ListAccessKeysRequest) *string { return in.UserName }, nil, listKeys),
 		onPrincipal(s, iamapi.UpdateAccessKey(), identity.User,
-			func(in *iamapi.UpdateAccessKeyRequest) **string { return &in.UserName },
+			func(in *iamapi.UpdateAccessKeyRequest) *string { return in.UserName },
 			func(in *iamapi.UpdateAccessKeyRequest, c *call) {
 				c.needs.Note("accessKeyId", *in.AccessKeyId)
 				c.needs.Note("status", *in.Status)
 			}, s.updateKey),
 		onPrincipal(s, iamapi.DeleteAccessKey(), identity.User,
-			func(in *iamapi.DeleteAccessKeyRequest) **string { return &in.UserName },
+			func(in *iamapi.DeleteAccessKeyRequest) *string { return in.UserName },
 			func(in *iamapi.DeleteAccessKeyRequest, c *call) { c.needs.Note("accessKeyId", *in.AccessKeyId) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.DeleteAccessKeyRequest) (*iamapi.DeleteAccessKeyOutput, error) {
 				return &iamapi.DeleteAccessKeyOutput{}, s.directory.DeleteKey(ctx, p, *in.AccessKeyId)
 			}),
-		service.BindAccess(iamapi.GetAccessKeyLastUsed(), s.lastUsedAccess, s.keyLastUsed),
+		service.Bind(iamapi.GetAccessKeyLastUsed(), s.planLastUsed, s.keyLastUsed),
 	}
 }
 
@@ -86,26 +86,29 @@ func (s *Service) updateKey(
 		*in.Status == active)
 }
 
-// lastUsedAccess needs the permission on the user whose key it is.
-func (s *Service) lastUsedAccess(
+// planLastUsed finds the user whose key it is, and needs the permission on it. Keys of another account are
+// nobody's here.
+func (s *Service) planLastUsed(
 	_ context.Context, caller *auth.Caller, in *iamapi.GetAccessKeyLastUsedRequest, needs *auth.Needs,
-) error {
+) (*identity.Principal, error) {
 	needs.Note("accessKeyId", *in.AccessKeyId)
 	need := auth.Need{Action: "iam:GetAccessKeyLastUsed", Resource: "*"}
-	if p, ok := s.directory.KeyOwner(*in.AccessKeyId); ok && p.Account == caller.Account {
-		c := &conditions{}
-		c.setResource(p.Tags)
-		need.Resource, need.Context = p.ARN(), c
+	owner, ok := s.directory.KeyOwner(*in.AccessKeyId)
+	if !ok || owner.Account != caller.Account {
+		needs.Add(need)
+		return nil, nil
 	}
+	c := &conditions{}
+	c.setResource(owner.Tags)
+	need.Resource, need.Context = owner.ARN(), c
 	needs.Add(need)
-	return nil
+	return owner, nil
 }
 
 func (s *Service) keyLastUsed(
-	_ context.Context, caller *auth.Caller, in *iamapi.GetAccessKeyLastUsedRequest,
+	_ context.Context, _ *auth.Caller, in *iamapi.GetAccessKeyLastUsedRequest, owner *identity.Principal,
 ) (*iamapi.GetAccessKeyLastUsedResponse, error) {
-	p, ok := s.directory.KeyOwner(*in.AccessKeyId)
-	if !ok || p.Account != caller.Account {
+	if owner == nil {
 		return nil, iamapi.NoSuchEntityException("The Access Key with id " + *in.AccessKeyId +
 			" cannot be found.")
 	}
@@ -114,5 +117,5 @@ func (s *Service) keyLastUsed(
 		used = &iamapi.AccessKeyLastUsed{LastUsedDate: &use.Time, Region: &use.Region,
 			ServiceName: &use.Service}
 	}
-	return &iamapi.GetAccessKeyLastUsedResponse{AccessKeyLastUsed: used, UserName: new(p.Name)}, nil
+	return &iamapi.GetAccessKeyLastUsedResponse{AccessKeyLastUsed: used, UserName: new(owner.Name)}, nil
 }

@@ -94,29 +94,33 @@ func onProvider[In, Out any](
 	s *Service, op api.Operation[In, Out], name func(*In) *string, describe func(*In, *call),
 	run func(ctx context.Context, p *identity.Provider, in *In) (*Out, error),
 ) *service.Endpoint[In, Out] {
-	access := func(_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs) error {
+	plan := func(
+		_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs,
+	) (plan found[identity.Provider], err error) {
 		named := *name(in)
 		needs.Note("openIDConnectProviderArn", named)
 		a, ok := arn.Parse(named)
 		if _, is := a.Child("oidc-provider"); !ok || !is || a.Service != "iam" {
-			return invalid("ARN " + named + " is not valid.")
+			return plan, invalid("ARN " + named + " is not valid.")
 		}
-		c := &call{caller.Account, &conditions{}, needs}
-		if p, err := s.directory.Provider(named); err == nil {
-			c.setResource(p.Tags)
+		c := newCall(caller, needs)
+		plan.it, plan.missing = s.directory.Provider(named)
+		if plan.missing == nil {
+			c.setResource(plan.it.Tags)
 		}
 		if describe != nil {
 			describe(in, c)
 		}
 		needs.Add(auth.Need{Action: "iam:" + op.Name, Resource: named, Context: c})
-		return nil
+		return plan, nil
 	}
-	return service.BindAccess(op, access, func(ctx context.Context, _ *auth.Caller, in *In) (*Out, error) {
-		p, err := s.directory.Provider(*name(in))
-		if err != nil {
-			return nil, translate(err)
+	return service.Bind(op, plan, func(
+		ctx context.Context, _ *auth.Caller, in *In, plan found[identity.Provider],
+	) (*Out, error) {
+		if plan.missing != nil {
+			return nil, translate(plan.missing)
 		}
-		return answered(run(ctx, p, in))
+		return answered(run(ctx, plan.it, in))
 	})
 }
 

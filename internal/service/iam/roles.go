@@ -16,8 +16,8 @@ func (s *Service) bindRoles() []service.Bound {
 		onNew(iamapi.CreateRole(), func(account string, in *iamapi.CreateRoleRequest) string {
 			return identity.NameARN(account, identity.Role, pathOf(in.Path), *in.RoleName)
 		}, describeNewRole, s.createRole),
-		onPrincipal(s, iamapi.GetRole(), identity.Role, func(in *iamapi.GetRoleRequest) **string {
-			return &in.RoleName
+		onPrincipal(s, iamapi.GetRole(), identity.Role, func(in *iamapi.GetRoleRequest) *string {
+			return in.RoleName
 		}, nil,
 			func(_ context.Context, p *identity.Principal, _ *iamapi.GetRoleRequest) (*iamapi.GetRoleResponse,
 				error) {
@@ -26,28 +26,28 @@ func (s *Service) bindRoles() []service.Bound {
 		onNew(iamapi.ListRoles(), func(account string, in *iamapi.ListRolesRequest) string {
 			return identity.NameARN(account, identity.Role, pathOf(in.PathPrefix), "")
 		}, nil, s.listRoles),
-		onPrincipal(s, iamapi.UpdateRole(), identity.Role, func(in *iamapi.UpdateRoleRequest) **string {
-			return &in.RoleName
+		onPrincipal(s, iamapi.UpdateRole(), identity.Role, func(in *iamapi.UpdateRoleRequest) *string {
+			return in.RoleName
 		},
 			nil, s.updateRole),
 		onPrincipal(s, iamapi.UpdateRoleDescription(), identity.Role,
-			func(in *iamapi.UpdateRoleDescriptionRequest) **string { return &in.RoleName }, nil,
+			func(in *iamapi.UpdateRoleDescriptionRequest) *string { return in.RoleName }, nil,
 			s.updateRoleDescription),
 		onPrincipal(s, iamapi.UpdateAssumeRolePolicy(), identity.Role,
-			func(in *iamapi.UpdateAssumeRolePolicyRequest) **string { return &in.RoleName },
+			func(in *iamapi.UpdateAssumeRolePolicyRequest) *string { return in.RoleName },
 			func(in *iamapi.UpdateAssumeRolePolicyRequest, c *call) {
 				c.needs.Note("policyDocument", *in.PolicyDocument)
 			},
 			s.updateTrust),
-		onPrincipal(s, iamapi.DeleteRole(), identity.Role, func(in *iamapi.DeleteRoleRequest) **string {
-			return &in.RoleName
+		onPrincipal(s, iamapi.DeleteRole(), identity.Role, func(in *iamapi.DeleteRoleRequest) *string {
+			return in.RoleName
 		}, nil,
 			func(ctx context.Context, p *identity.Principal,
 				_ *iamapi.DeleteRoleRequest) (*iamapi.DeleteRoleOutput, error) {
 				return &iamapi.DeleteRoleOutput{}, s.directory.Delete(ctx, p)
 			}),
 		onPrincipal(s, iamapi.ListInstanceProfilesForRole(), identity.Role,
-			func(in *iamapi.ListInstanceProfilesForRoleRequest) **string { return &in.RoleName }, nil,
+			func(in *iamapi.ListInstanceProfilesForRoleRequest) *string { return in.RoleName }, nil,
 			profilesOfRole),
 	}
 }

@@ -2,11 +2,9 @@
 // shapes and the directory of principals.
 //
 // Callers may rely on this: an operation runs only if the caller's policies allow it on the ARN of what it
-// concerns, and what was authorised is what runs, even if a name changes hands in between (P6); every error
-// that a client may see has IAM's code and words; policy documents in answers are percent-encoded, as IAM's
-// are; and an operation or a member that is not honoured is refused by its name (P8).
-//
-// The input of a call is changed while it runs: the names in it become ARNs.
+// concerns, and on exactly that, even if its name changes hands in between (P6); every error that a client
+// may see has IAM's code and words; policy documents in answers are percent-encoded, as IAM's are; and an
+// operation or a member that is not honoured is refused by its name (P8).
 package iam
 
 import (

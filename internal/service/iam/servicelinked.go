@@ -45,10 +45,10 @@ func (s *Service) bindServiceLinked() []service.Bound {
 				c.needs.Note("aWSServiceName", *in.AWSServiceName)
 			}, s.createServiceLinked),
 		onPrincipal(s, iamapi.DeleteServiceLinkedRole(), identity.Role,
-			func(in *iamapi.DeleteServiceLinkedRoleRequest) **string { return &in.RoleName }, nil,
+			func(in *iamapi.DeleteServiceLinkedRoleRequest) *string { return in.RoleName }, nil,
 			s.deleteServiceLinked),
-		service.BindAccess(iamapi.GetServiceLinkedRoleDeletionStatus(), deletionStatusAccess,
-			s.deletionStatus),
+		service.Bind(iamapi.GetServiceLinkedRoleDeletionStatus(), planDeletionStatus,
+			deletionStatus),
 	}
 }
 
@@ -106,25 +106,26 @@ func deletionTask(id string) (path, name string, ok bool) {
 	return servicePath + parts[0] + "/", parts[1], ok && known == parts[1]
 }
 
-func deletionStatusAccess(
+func planDeletionStatus(
 	_ context.Context, caller *auth.Caller, in *iamapi.GetServiceLinkedRoleDeletionStatusRequest,
 	needs *auth.Needs,
-) error {
+) (service.None, error) {
 	needs.Note("deletionTaskId", *in.DeletionTaskId)
 	path, name, ok := deletionTask(*in.DeletionTaskId)
 	if !ok {
-		return iamapi.NoSuchEntityException("Deletion task " + *in.DeletionTaskId + " cannot be found.")
+		return service.None{}, iamapi.NoSuchEntityException("Deletion task " + *in.DeletionTaskId +
+			" cannot be found.")
 	}
 	needs.Add(auth.Need{
 		Action:   "iam:GetServiceLinkedRoleDeletionStatus",
 		Resource: identity.NameARN(caller.Account, identity.Role, path, name),
 		Context:  &conditions{},
 	})
-	return nil
+	return service.None{}, nil
 }
 
-func (s *Service) deletionStatus(
-	_ context.Context, _ *auth.Caller, _ *iamapi.GetServiceLinkedRoleDeletionStatusRequest,
+func deletionStatus(
+	context.Context, *auth.Caller, *iamapi.GetServiceLinkedRoleDeletionStatusRequest, service.None,
 ) (*iamapi.GetServiceLinkedRoleDeletionStatusResponse, error) {
 	return &iamapi.GetServiceLinkedRoleDeletionStatusResponse{Status: new("SUCCEEDED")}, nil
 }

@@ -17,14 +17,14 @@ import (
 func (s *Service) bindSimulator() []service.Bound {
 	return []service.Bound{
 		onAccount(iamapi.SimulateCustomPolicy(), simulateCustom).Without("ResourceHandlingOption"),
-		service.BindAccess(iamapi.SimulatePrincipalPolicy(),
-			onSource("SimulatePrincipalPolicy", func(in *iamapi.SimulatePrincipalPolicyRequest) *string {
+		service.Bind(iamapi.SimulatePrincipalPolicy(),
+			planSource(s, "SimulatePrincipalPolicy", func(in *iamapi.SimulatePrincipalPolicyRequest) *string {
 				return in.PolicySourceArn
 			}),
 			s.simulatePrincipal).Without("ResourceHandlingOption"),
 		onAccount(iamapi.GetContextKeysForCustomPolicy(), contextKeysOfCustom),
-		service.BindAccess(iamapi.GetContextKeysForPrincipalPolicy(),
-			onSource("GetContextKeysForPrincipalPolicy",
+		service.Bind(iamapi.GetContextKeysForPrincipalPolicy(),
+			planSource(s, "GetContextKeysForPrincipalPolicy",
 				func(in *iamapi.GetContextKeysForPrincipalPolicyRequest) *string {
 					return in.PolicySourceArn
 				}),
@@ -32,18 +32,21 @@ func (s *Service) bindSimulator() []service.Bound {
 	}
 }
 
-// onSource is the access of an operation on the policies of a principal, which it names by its ARN.
-func onSource[In any](
-	operation string, name func(*In) *string,
-) func(context.Context, *auth.Caller, *In, *auth.Needs) error {
-	return func(_ context.Context, _ *auth.Caller, in *In, needs *auth.Needs) error {
+// planSource is the plan of an operation on the policies of a principal, which it names by its ARN.
+func planSource[In any](
+	s *Service, operation string, name func(*In) *string,
+) service.Plan[In, found[identity.Principal]] {
+	return func(
+		_ context.Context, caller *auth.Caller, in *In, needs *auth.Needs,
+	) (plan found[identity.Principal], err error) {
 		named := *name(in)
 		needs.Note("policySourceArn", named)
 		if !strings.HasPrefix(named, "arn:") {
-			return invalid("ARN " + named + " is not valid.")
+			return plan, invalid("ARN " + named + " is not valid.")
 		}
 		needs.Add(auth.Need{Action: "iam:" + operation, Resource: named, Context: &conditions{}})
-		return nil
+		plan.it, plan.missing = s.source(caller, named)
+		return plan, nil
 	}
 }
 
@@ -91,10 +94,11 @@ func simulateCustom(
 
 func (s *Service) simulatePrincipal(
 	_ context.Context, caller *auth.Caller, in *iamapi.SimulatePrincipalPolicyRequest,
+	plan found[identity.Principal],
 ) (*iamapi.SimulatePolicyResponse, error) {
-	p, err := s.source(caller, *in.PolicySourceArn)
-	if err != nil {
-		return nil, err
+	p := plan.it
+	if plan.missing != nil {
+		return nil, plan.missing
 	}
 	given := &options{
 		actions: in.ActionNames, resources: in.ResourceArns, policies: in.PolicyInputList,
@@ -127,11 +131,12 @@ func contextKeysOfCustom(
 }
 
 func (s *Service) contextKeysOfPrincipal(
-	_ context.Context, caller *auth.Caller, in *iamapi.GetContextKeysForPrincipalPolicyRequest,
+	_ context.Context, _ *auth.Caller, in *iamapi.GetContextKeysForPrincipalPolicyRequest,
+	plan found[identity.Principal],
 ) (*iamapi.GetContextKeysForPolicyResponse, error) {
-	p, err := s.source(caller, *in.PolicySourceArn)
-	if err != nil {
-		return nil, err
+	p := plan.it
+	if plan.missing != nil {
+		return nil, plan.missing
 	}
 	given, err := inputPolicies(in.PolicyInputList)
 	if err != nil {

@@ -17,16 +17,16 @@ func (s *Service) bindTags() []service.Bound {
 
 func (s *Service) bindUserTags() []service.Bound {
 	return []service.Bound{
-		onPrincipal(s, iamapi.TagUser(), identity.User, func(in *iamapi.TagUserRequest) **string {
-			return &in.UserName
+		onPrincipal(s, iamapi.TagUser(), identity.User, func(in *iamapi.TagUserRequest) *string {
+			return in.UserName
 		},
 			func(in *iamapi.TagUserRequest, c *call) { c.setRequest(readTags(in.Tags)) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.TagUserRequest) (*iamapi.TagUserOutput, error) {
 				return &iamapi.TagUserOutput{}, s.directory.Tag(ctx, p, readTags(in.Tags))
 			}),
-		onPrincipal(s, iamapi.UntagUser(), identity.User, func(in *iamapi.UntagUserRequest) **string {
-			return &in.UserName
+		onPrincipal(s, iamapi.UntagUser(), identity.User, func(in *iamapi.UntagUserRequest) *string {
+			return in.UserName
 		},
 			func(in *iamapi.UntagUserRequest, c *call) { c.set("aws:tagkeys", in.TagKeys...) },
 			func(ctx context.Context, p *identity.Principal,
@@ -34,7 +34,7 @@ func (s *Service) bindUserTags() []service.Bound {
 				return &iamapi.UntagUserOutput{}, s.directory.Untag(ctx, p, in.TagKeys)
 			}),
 		onPrincipal(s, iamapi.ListUserTags(), identity.User,
-			func(in *iamapi.ListUserTagsRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListUserTagsRequest) *string { return in.UserName }, nil,
 			func(_ context.Context, p *identity.Principal,
 				in *iamapi.ListUserTagsRequest) (*iamapi.ListUserTagsResponse, error) {
 				list, err := tagPage(p.Tags, in.Marker, in.MaxItems)
@@ -46,16 +46,16 @@ func (s *Service) bindUserTags() []service.Bound {
 
 func (s *Service) bindRoleTags() []service.Bound {
 	return []service.Bound{
-		onPrincipal(s, iamapi.TagRole(), identity.Role, func(in *iamapi.TagRoleRequest) **string {
-			return &in.RoleName
+		onPrincipal(s, iamapi.TagRole(), identity.Role, func(in *iamapi.TagRoleRequest) *string {
+			return in.RoleName
 		},
 			func(in *iamapi.TagRoleRequest, c *call) { c.setRequest(readTags(in.Tags)) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.TagRoleRequest) (*iamapi.TagRoleOutput, error) {
 				return &iamapi.TagRoleOutput{}, s.directory.Tag(ctx, p, readTags(in.Tags))
 			}),
-		onPrincipal(s, iamapi.UntagRole(), identity.Role, func(in *iamapi.UntagRoleRequest) **string {
-			return &in.RoleName
+		onPrincipal(s, iamapi.UntagRole(), identity.Role, func(in *iamapi.UntagRoleRequest) *string {
+			return in.RoleName
 		},
 			func(in *iamapi.UntagRoleRequest, c *call) { c.set("aws:tagkeys", in.TagKeys...) },
 			func(ctx context.Context, p *identity.Principal,
@@ -63,7 +63,7 @@ func (s *Service) bindRoleTags() []service.Bound {
 				return &iamapi.UntagRoleOutput{}, s.directory.Untag(ctx, p, in.TagKeys)
 			}),
 		onPrincipal(s, iamapi.ListRoleTags(), identity.Role,
-			func(in *iamapi.ListRoleTagsRequest) **string { return &in.RoleName }, nil,
+			func(in *iamapi.ListRoleTagsRequest) *string { return in.RoleName }, nil,
 			func(_ context.Context, p *identity.Principal,
 				in *iamapi.ListRoleTagsRequest) (*iamapi.ListRoleTagsResponse, error) {
 				list, err := tagPage(p.Tags, in.Marker, in.MaxItems)

@@ -11,7 +11,7 @@ import (
 func (s *Service) bindUserPolicies() []service.Bound {
 	return []service.Bound{
 		onPrincipal(s, iamapi.PutUserPolicy(), identity.User,
-			func(in *iamapi.PutUserPolicyRequest) **string { return &in.UserName },
+			func(in *iamapi.PutUserPolicyRequest) *string { return in.UserName },
 			func(in *iamapi.PutUserPolicyRequest, c *call) { c.noteInline(in.PolicyName, in.PolicyDocument) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.PutUserPolicyRequest) (*iamapi.PutUserPolicyOutput, error) {
@@ -19,34 +19,34 @@ func (s *Service) bindUserPolicies() []service.Bound {
 					*in.PolicyDocument)
 			}),
 		onPrincipal(s, iamapi.GetUserPolicy(), identity.User,
-			func(in *iamapi.GetUserPolicyRequest) **string { return &in.UserName },
+			func(in *iamapi.GetUserPolicyRequest) *string { return in.UserName },
 			nil, getUserPolicy),
 		onPrincipal(s, iamapi.DeleteUserPolicy(), identity.User,
-			func(in *iamapi.DeleteUserPolicyRequest) **string { return &in.UserName },
+			func(in *iamapi.DeleteUserPolicyRequest) *string { return in.UserName },
 			func(in *iamapi.DeleteUserPolicyRequest, c *call) { c.noteInline(in.PolicyName, nil) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.DeleteUserPolicyRequest) (*iamapi.DeleteUserPolicyOutput, error) {
 				return &iamapi.DeleteUserPolicyOutput{}, s.directory.DeleteInline(ctx, p, *in.PolicyName)
 			}),
 		onPrincipal(s, iamapi.ListUserPolicies(), identity.User,
-			func(in *iamapi.ListUserPoliciesRequest) **string { return &in.UserName },
+			func(in *iamapi.ListUserPoliciesRequest) *string { return in.UserName },
 			nil, listUserPolicies),
 		onPrincipal(s, iamapi.AttachUserPolicy(), identity.User,
-			func(in *iamapi.AttachUserPolicyRequest) **string { return &in.UserName },
+			func(in *iamapi.AttachUserPolicyRequest) *string { return in.UserName },
 			func(in *iamapi.AttachUserPolicyRequest, c *call) { c.notePolicy(in.PolicyArn) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.AttachUserPolicyRequest) (*iamapi.AttachUserPolicyOutput, error) {
 				return &iamapi.AttachUserPolicyOutput{}, s.directory.Attach(ctx, p, *in.PolicyArn)
 			}),
 		onPrincipal(s, iamapi.DetachUserPolicy(), identity.User,
-			func(in *iamapi.DetachUserPolicyRequest) **string { return &in.UserName },
+			func(in *iamapi.DetachUserPolicyRequest) *string { return in.UserName },
 			func(in *iamapi.DetachUserPolicyRequest, c *call) { c.notePolicy(in.PolicyArn) },
 			func(ctx context.Context, p *identity.Principal,
 				in *iamapi.DetachUserPolicyRequest) (*iamapi.DetachUserPolicyOutput, error) {
 				return &iamapi.DetachUserPolicyOutput{}, s.directory.Detach(ctx, p, *in.PolicyArn)
 			}),
 		onPrincipal(s, iamapi.ListAttachedUserPolicies(), identity.User,
-			func(in *iamapi.ListAttachedUserPoliciesRequest) **string { return &in.UserName }, nil,
+			func(in *iamapi.ListAttachedUserPoliciesRequest) *string { return in.UserName }, nil,
 			listAttachedUserPolicies),
 	}
 }

@@ -20,12 +20,12 @@ func (s *Service) bindUsers() []service.Bound {
 		onNew(iamapi.ListUsers(), func(account string, in *iamapi.ListUsersRequest) string {
 			return identity.NameARN(account, identity.User, pathOf(in.PathPrefix), "")
 		}, nil, s.listUsers),
-		onPrincipal(s, iamapi.UpdateUser(), identity.User, func(in *iamapi.UpdateUserRequest) **string {
-			return &in.UserName
+		onPrincipal(s, iamapi.UpdateUser(), identity.User, func(in *iamapi.UpdateUserRequest) *string {
+			return in.UserName
 		},
-			s.describeMovedUser, s.updateUser),
-		onPrincipal(s, iamapi.DeleteUser(), identity.User, func(in *iamapi.DeleteUserRequest) **string {
-			return &in.UserName
+			describeMovedUser, s.updateUser),
+		onPrincipal(s, iamapi.DeleteUser(), identity.User, func(in *iamapi.DeleteUserRequest) *string {
+			return in.UserName
 		}, nil,
 			func(ctx context.Context, p *identity.Principal,
 				_ *iamapi.DeleteUserRequest) (*iamapi.DeleteUserOutput, error) {
@@ -55,32 +55,33 @@ func (s *Service) createUser(
 	return &iamapi.CreateUserResponse{User: user(p)}, nil
 }
 
-// bindGetUser binds the one operation that answers the root user about itself.
+// bindGetUser binds the one operation that answers the root user about itself: its plan is nothing then.
 func (s *Service) bindGetUser() service.Bound {
-	name := func(in *iamapi.GetUserRequest) **string { return &in.UserName }
-	accessNamed := accessPrincipal(s, "GetUser", identity.User, name, nil)
-	runNamed := runPrincipal(s, "GetUser", identity.User, name,
-		func(_ context.Context, p *identity.Principal, _ *iamapi.GetUserRequest) (*iamapi.GetUserResponse,
-			error) {
-			return &iamapi.GetUserResponse{User: user(p)}, nil
-		})
-	access := func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest,
-		needs *auth.Needs) error {
+	name := func(in *iamapi.GetUserRequest) *string { return in.UserName }
+	planNamed := planPrincipal(s, "GetUser", identity.User, name, nil)
+	runNamed := runPrincipal("GetUser", func(
+		_ context.Context, p *identity.Principal, _ *iamapi.GetUserRequest,
+	) (*iamapi.GetUserResponse, error) {
+		return &iamapi.GetUserResponse{User: user(p)}, nil
+	})
+	plan := func(
+		ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest, needs *auth.Needs,
+	) (found[identity.Principal], error) {
 		if in.UserName == nil && caller.Type == auth.Root {
 			needs.Add(auth.Need{Action: "iam:GetUser", Resource: caller.ARN})
-			return nil
+			return found[identity.Principal]{}, nil
 		}
-		return accessNamed(ctx, caller, in, needs)
+		return planNamed(ctx, caller, in, needs)
 	}
-	return service.BindAccess(iamapi.GetUser(), access,
-		func(ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest) (*iamapi.GetUserResponse,
-			error) {
-			if in.UserName == nil {
-				root := arn.New("iam", "", caller.Account, "root").String()
-				return &iamapi.GetUserResponse{User: &iamapi.User{Arn: &root, UserId: &caller.Account}}, nil
-			}
-			return runNamed(ctx, caller, in)
-		})
+	return service.Bind(iamapi.GetUser(), plan, func(
+		ctx context.Context, caller *auth.Caller, in *iamapi.GetUserRequest, plan found[identity.Principal],
+	) (*iamapi.GetUserResponse, error) {
+		if plan.it == nil && plan.missing == nil {
+			root := arn.New("iam", "", caller.Account, "root").String()
+			return &iamapi.GetUserResponse{User: &iamapi.User{Arn: &root, UserId: &caller.Account}}, nil
+		}
+		return runNamed(ctx, caller, in, plan)
+	})
 }
 
 func (s *Service) listUsers(
@@ -96,18 +97,18 @@ func (s *Service) listUsers(
 }
 
 // describeMovedUser needs the permission for what the user will be called, too ("UpdateUser").
-func (s *Service) describeMovedUser(in *iamapi.UpdateUserRequest, c *call) {
+func describeMovedUser(in *iamapi.UpdateUserRequest, c *call) {
 	c.needs.Add(auth.Need{
-		Action: "iam:UpdateUser", Resource: s.movedARN(c.account, identity.User, *in.UserName, in.NewUserName,
-			in.NewPath), Context: c,
+		Action: "iam:UpdateUser", Context: c,
+		Resource: c.movedARN(identity.User, *in.UserName, in.NewUserName, in.NewPath),
 	})
 }
 
-// movedARN is what a principal will be called.
-func (s *Service) movedARN(account string, kind identity.Kind, name string, newName, newPath *string) string {
+// movedARN is what the principal will be called.
+func (c *call) movedARN(kind identity.Kind, name string, newName, newPath *string) string {
 	path := "/"
-	if p, err := s.directory.Find(account, kind, name); err == nil {
-		path = p.Path
+	if c.principal != nil {
+		path = c.principal.Path
 	}
 	if newPath != nil {
 		path = *newPath
@@ -115,7 +116,7 @@ func (s *Service) movedARN(account string, kind identity.Kind, name string, newN
 	if newName != nil {
 		name = *newName
 	}
-	return identity.NameARN(account, kind, path, name)
+	return identity.NameARN(c.account, kind, path, name)
 }
 
 func (s *Service) updateUser(

@@ -22,54 +22,70 @@ const (
 	maxPlain = 2048
 )
 
-// assumeRoleAccess needs sts:AssumeRole by the role's trust policy, which is the gate; a role that is not
-// there has none, and so is refused in the same words. Tags of the session need sts:TagSession by the same
-// rule.
-func (s *Service) assumeRoleAccess(
+// assumption is the plan of a session: the role that is to be assumed, or why there is none, and the tags
+// that go on from the caller's own session.
+type assumption struct {
+	role      *identity.Principal
+	missing   error
+	inherited []identity.Tag
+}
+
+// planAssumeRole needs sts:AssumeRole by the role's trust policy, which is the gate; a role that is not there
+// has none, and so is refused in the same words. Tags of the session need sts:TagSession by the same rule.
+func (s *Service) planAssumeRole(
 	_ context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest, needs *auth.Needs,
-) error {
+) (plan assumption, err error) {
 	needs.Note("roleArn", *in.RoleArn)
 	needs.Note("roleSessionName", *in.RoleSessionName)
 	if in.DurationSeconds != nil {
 		needs.Note("durationSeconds", *in.DurationSeconds)
 	}
 	if caller.Type == auth.Root {
-		return denied("Roles may not be assumed by root accounts.")
+		return plan, denied("Roles may not be assumed by root accounts.")
 	}
 	if !strings.HasPrefix(*in.RoleArn, "arn:") {
-		return invalid(*in.RoleArn + " is invalid")
+		return plan, invalid(*in.RoleArn + " is invalid")
 	}
 	c := &conditions{}
 	c.ofRequest(in)
-	if err := checkTransitive(s.directory.TransitiveTags(caller), in); err != nil {
-		return err
+	plan.inherited = s.directory.TransitiveTags(caller)
+	if err := checkTransitive(plan.inherited, in); err != nil {
+		return plan, err
 	}
-	need := auth.Need{Action: "sts:AssumeRole", Resource: *in.RoleArn, Gate: true, Context: c}
-	if role, err := s.directory.FindARN(identity.Role, *in.RoleArn); err == nil {
+	plan.role, plan.missing = s.needRole("sts:AssumeRole", *in.RoleArn, c, len(in.Tags) > 0, needs)
+	return plan, nil
+}
+
+// needRole finds the role of an ARN, and needs an action on it by its trust policy.
+func (s *Service) needRole(
+	action, roleARN string, c *conditions, tagged bool, needs *auth.Needs,
+) (role *identity.Principal, missing error) {
+	need := auth.Need{Action: action, Resource: roleARN, Gate: true, Context: c}
+	role, missing = s.directory.FindARN(identity.Role, roleARN)
+	if missing == nil {
 		need.Policy = role.Trust.Compiled()
 		c.ofRole(role)
 	}
 	needs.Add(need)
-	if len(in.Tags) > 0 {
+	if tagged {
 		need.Action = "sts:TagSession"
 		needs.Add(need)
 	}
-	return nil
+	return role, missing
 }
 
 func (s *Service) assumeRole(
-	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest,
+	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleRequest, plan assumption,
 ) (*stsapi.AssumeRoleResponse, error) {
-	role, err := s.directory.FindARN(identity.Role, *in.RoleArn)
-	if err != nil {
-		return nil, translate(err)
+	if plan.missing != nil {
+		return nil, translate(plan.missing)
 	}
-	inherited := s.directory.TransitiveTags(caller)
 	n := identity.RoleSession{
-		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: append(inherited, readTags(in.Tags)...),
-		Transitive: append(keysOf(inherited), in.TransitiveTagKeys...),
+		Name: *in.RoleSessionName, Policy: api.Text(in.Policy),
+		Tags:       append(plan.inherited, readTags(in.Tags)...),
+		Transitive: append(keysOf(plan.inherited), in.TransitiveTagKeys...),
 	}
-	session, credentials, packed, err := s.start(ctx, caller, role, n, in.DurationSeconds, in.PolicyArns)
+	session, credentials, packed, err := s.start(ctx, caller, plan.role, n, in.DurationSeconds, in.PolicyArns)
 	if err != nil {
 		return nil, err
 	}

@@ -53,19 +53,18 @@ type Service struct {
 func New(o Options) *Service {
 	s := &Service{directory: o.Directory, accounts: o.Accounts, path: o.Path, clock: o.Clock,
 		issuers: o.Issuers}
-	s.AssumeRole = service.BindAccess(stsapi.AssumeRole(), s.assumeRoleAccess, s.assumeRole).
+	s.AssumeRole = service.Bind(stsapi.AssumeRole(), s.planAssumeRole, s.assumeRole).
 		Without("SerialNumber", "TokenCode", "SourceIdentity", "ProvidedContexts")
 	s.table = service.NewTable("sts", o.Path,
 		s.AssumeRole,
-		service.BindAccess(stsapi.GetCallerIdentity(), noNeed[stsapi.GetCallerIdentityRequest],
+		service.Bind(stsapi.GetCallerIdentity(), planNothing[stsapi.GetCallerIdentityRequest],
 			getCallerIdentity),
-		service.BindAccess(stsapi.GetSessionToken(), mayHaveSession,
-			s.getSessionToken).Without("SerialNumber",
+		service.Bind(stsapi.GetSessionToken(), planSession, s.getSessionToken).Without("SerialNumber",
 			"TokenCode"),
-		service.BindAccess(stsapi.GetAccessKeyInfo(), keyInfoAccess, s.keyInfo),
-		service.BindAccess(stsapi.AssumeRoleWithWebIdentity(), s.webIdentityAccess,
+		service.Bind(stsapi.GetAccessKeyInfo(), planKeyInfo, s.keyInfo),
+		service.Bind(stsapi.AssumeRoleWithWebIdentity(), s.planWebIdentity,
 			s.assumeRoleWithWebIdentity).Without("ProviderId"),
-		service.BindAccess(stsapi.DecodeAuthorizationMessage(), decodeAccess, decode),
+		service.Bind(stsapi.DecodeAuthorizationMessage(), planDecode, decode),
 		refused(stsapi.AssumeRoleWithSAML()), refused(stsapi.AssumeRoot()),
 		refused(stsapi.GetDelegatedAccessToken()), refused(stsapi.GetFederationToken()),
 		refused(stsapi.GetWebIdentityToken()),
@@ -82,27 +81,29 @@ func refused[In, Out any](op api.Operation[In, Out]) service.Bound {
 	})
 }
 
-// noNeed is the access of an operation that no policy can refuse ("GetCallerIdentity: no permissions are
+// planNothing is the plan of an operation that no policy can refuse ("GetCallerIdentity: no permissions are
 // required").
-func noNeed[In any](context.Context, *auth.Caller, *In, *auth.Needs) error { return nil }
+func planNothing[In any](context.Context, *auth.Caller, *In, *auth.Needs) (service.None, error) {
+	return service.None{}, nil
+}
 
 func getCallerIdentity(
-	_ context.Context, caller *auth.Caller, _ *stsapi.GetCallerIdentityRequest,
+	_ context.Context, caller *auth.Caller, _ *stsapi.GetCallerIdentityRequest, _ service.None,
 ) (*stsapi.GetCallerIdentityResponse, error) {
 	return &stsapi.GetCallerIdentityResponse{Account: &caller.Account, Arn: &caller.ARN,
 		UserId: &caller.UserID}, nil
 }
 
-func keyInfoAccess(
+func planKeyInfo(
 	_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest, needs *auth.Needs,
-) error {
+) (service.None, error) {
 	needs.Note("accessKeyId", *in.AccessKeyId)
 	needs.Add(auth.Need{Action: "sts:GetAccessKeyInfo", Resource: "*"})
-	return nil
+	return service.None{}, nil
 }
 
 func (s *Service) keyInfo(
-	_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest,
+	_ context.Context, _ *auth.Caller, in *stsapi.GetAccessKeyInfoRequest, _ service.None,
 ) (*stsapi.GetAccessKeyInfoResponse, error) {
 	account, ok := s.accounts.AccountOf(*in.AccessKeyId)
 	if !ok {
@@ -111,17 +112,17 @@ func (s *Service) keyInfo(
 	return &stsapi.GetAccessKeyInfoResponse{Account: &account}, nil
 }
 
-func decodeAccess(
+func planDecode(
 	_ context.Context, _ *auth.Caller, _ *stsapi.DecodeAuthorizationMessageRequest, needs *auth.Needs,
-) error {
+) (service.None, error) {
 	needs.Add(auth.Need{Action: "sts:DecodeAuthorizationMessage", Resource: "*"})
-	return nil
+	return service.None{}, nil
 }
 
 // decode refuses every message: no service here encodes why it refuses
 // (docs/decision/0010-no-encoded-authorization-messages.md).
 func decode(
-	_ context.Context, _ *auth.Caller, in *stsapi.DecodeAuthorizationMessageRequest,
+	_ context.Context, _ *auth.Caller, in *stsapi.DecodeAuthorizationMessageRequest, _ service.None,
 ) (*stsapi.DecodeAuthorizationMessageResponse, error) {
 	return nil, stsapi.InvalidAuthorizationMessageException(
 		fmt.Sprintf("The message of %d characters is not one that this installation has encoded.",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sealtable/sealtable/internal/api/stsapi"
 	"github.com/sealtable/sealtable/internal/auth"
+	"github.com/sealtable/sealtable/internal/service"
 )
 
 const (
@@ -14,20 +15,20 @@ const (
 	rootDuration = time.Hour
 )
 
-// mayHaveSession needs no permission ("GetSessionToken: no permissions are required"), but credentials that
+// planSession needs no permission ("GetSessionToken: no permissions are required"), but credentials that
 // last.
-func mayHaveSession(
+func planSession(
 	_ context.Context, caller *auth.Caller, _ *stsapi.GetSessionTokenRequest, _ *auth.Needs,
-) error {
+) (service.None, error) {
 	lasting := caller.Type == auth.Root || caller.Type == auth.IAMUser
 	if !lasting || strings.HasPrefix(caller.AccessKeyID, "ASIA") {
-		return denied("Cannot call GetSessionToken with session credentials")
+		return service.None{}, denied("Cannot call GetSessionToken with session credentials")
 	}
-	return nil
+	return service.None{}, nil
 }
 
 func (s *Service) getSessionToken(
-	ctx context.Context, caller *auth.Caller, in *stsapi.GetSessionTokenRequest,
+	ctx context.Context, caller *auth.Caller, in *stsapi.GetSessionTokenRequest, _ service.None,
 ) (*stsapi.GetSessionTokenResponse, error) {
 	session, credentials, err := s.directory.StartUserSession(ctx, caller,
 		sessionDuration(caller, in.DurationSeconds))

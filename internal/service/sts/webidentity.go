@@ -19,39 +19,37 @@ import (
 // clockSkew is how far an issuer's clock may be ahead.
 const clockSkew = 5 * time.Minute
 
-// webIdentityAccess makes the caller of a request without a signature: the one for whom the token speaks.
-// Then the role's trust policy decides, by the provider that it names and what the token says.
-func (s *Service) webIdentityAccess(
+// webAssumption is the plan of a session for whom a token speaks.
+type webAssumption struct {
+	assumption
+	claims *oidc.Claims
+}
+
+// planWebIdentity makes the caller of a request without a signature: the one for whom the token speaks. Then
+// the role's trust policy decides, by the provider that it names and what the token says.
+func (s *Service) planWebIdentity(
 	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleWithWebIdentityRequest, needs *auth.Needs,
-) error {
+) (plan webAssumption, err error) {
 	needs.Note("roleArn", *in.RoleArn)
 	needs.Note("roleSessionName", *in.RoleSessionName)
 	a, ok := arn.Parse(*in.RoleArn)
 	if _, isRole := a.Child("role"); !ok || !isRole || a.Service != "iam" {
-		return invalid("Request ARN is invalid")
+		return plan, invalid("Request ARN is invalid")
 	}
 	token, provider, err := s.verified(a.Account, *in.WebIdentityToken)
 	if err != nil {
-		return err
+		return plan, err
 	}
 	*caller = *bearer(caller, token, provider)
-	c := webConditions(in, token, provider)
-	need := auth.Need{Action: "sts:AssumeRoleWithWebIdentity", Resource: *in.RoleArn, Gate: true, Context: c}
-	if role, err := s.directory.FindARN(identity.Role, *in.RoleArn); err == nil {
-		need.Policy = role.Trust.Compiled()
-		c.ofRole(role)
-	}
-	needs.Add(need)
-	if len(token.Claims.Tags) > 0 {
-		need.Action = "sts:TagSession"
-		needs.Add(need)
-	}
+	plan.claims = &token.Claims
+	plan.role, plan.missing = s.needRole("sts:AssumeRoleWithWebIdentity", *in.RoleArn,
+		webConditions(in, token, provider), len(token.Claims.Tags) > 0, needs)
 	// The authorizer is asked here because its refusal would name a user, and AWS's does not.
 	var refused *auth.DeniedError
 	if err := s.path.Authorizer.Authorize(ctx, caller, needs); errors.As(err, &refused) {
-		return denied("Not authorized to perform " + refused.Need.Action)
+		return plan, denied("Not authorized to perform " + refused.Need.Action)
 	}
-	return nil
+	return plan, nil
 }
 
 // bearer is the caller for whom a token speaks.
@@ -143,31 +141,26 @@ func webTags(claims *oidc.Claims) []identity.Tag {
 }
 
 func (s *Service) assumeRoleWithWebIdentity(
-	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleWithWebIdentityRequest,
+	ctx context.Context, caller *auth.Caller, in *stsapi.AssumeRoleWithWebIdentityRequest, plan webAssumption,
 ) (*stsapi.AssumeRoleWithWebIdentityResponse, error) {
-	role, err := s.directory.FindARN(identity.Role, *in.RoleArn)
-	if err != nil {
-		return nil, translate(err)
-	}
-	token, err := oidc.Parse(*in.WebIdentityToken) // which was verified
-	if err != nil {
-		return nil, err
+	if plan.missing != nil {
+		return nil, translate(plan.missing)
 	}
 	n := identity.RoleSession{
-		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: webTags(&token.Claims),
-		Transitive: token.Claims.Transitive,
+		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: webTags(plan.claims),
+		Transitive: plan.claims.Transitive,
 		Provider:   caller.ARN,
 	}
-	session, credentials, packed, err := s.start(ctx, caller, role, n, in.DurationSeconds, in.PolicyArns)
+	session, credentials, packed, err := s.start(ctx, caller, plan.role, n, in.DurationSeconds, in.PolicyArns)
 	if err != nil {
 		return nil, err
 	}
 	who := session.Caller()
 	return &stsapi.AssumeRoleWithWebIdentityResponse{
 		AssumedRoleUser: &stsapi.AssumedRoleUser{Arn: &who.ARN, AssumedRoleId: &who.UserID},
-		Audience:        &token.Claims.Clients()[0],
+		Audience:        &plan.claims.Clients()[0],
 		Credentials:     shape(session, credentials), PackedPolicySize: packed,
-		Provider:                    &token.Claims.Issuer,
-		SubjectFromWebIdentityToken: &token.Claims.Subject,
+		Provider:                    &plan.claims.Issuer,
+		SubjectFromWebIdentityToken: &plan.claims.Subject,
 	}, nil
 }
