@@ -57,7 +57,11 @@ func (t *Template) readRoot() error {
 		switch e.Key {
 		case "AWSTemplateFormatVersion", "Description", "Metadata", "Parameters", "Rules", "Mappings",
 			"Conditions",
-			"Transform", "Resources", "Outputs", "Hooks", "Globals":
+			"Transform", "Resources", "Outputs", "Hooks":
+		case "Globals":
+			if !t.Root.Has("Transform") {
+				unknown = append(unknown, e.Key)
+			}
 		default:
 			unknown = append(unknown, e.Key)
 		}
@@ -203,7 +207,7 @@ func (t *Template) readResource(e document.Entry) (*Resource, error) {
 	}
 	r := &Resource{ID: e.Key, Pos: e.Pos, DeletionPolicy: "Delete", UpdateReplacePolicy: "Delete"}
 	for _, a := range e.Value.Entries {
-		if len(t.Transforms) > 0 && strings.HasSuffix(a.Key, "Policy") && IsFunction(a.Value) {
+		if t.isPending(a) {
 			continue
 		}
 		if err := r.attribute(a); err != nil {
@@ -239,7 +243,6 @@ func (r *Resource) attribute(a document.Entry) error {
 	case "DependsOn":
 		return r.readDependsOn(v)
 	case "Description":
-	case "Connectors", "IgnoreGlobals": // the transform AWS::Serverless takes them away
 	default:
 		return refuse(a.Pos, "Invalid template resource property '%s'", a.Key)
 	}
@@ -262,6 +265,15 @@ func policyMember(v *Node, name string, to *string) error {
 		return err
 	}
 	return checkPolicy(v, name)
+}
+
+// isPending reports whether an attribute of a resource is the business of a transform that is still to come.
+func (t *Template) isPending(a document.Entry) bool {
+	if len(t.Transforms) == 0 {
+		return false
+	}
+	policy := a.Key == "DeletionPolicy" || a.Key == "UpdateReplacePolicy"
+	return policy && IsFunction(a.Value) || a.Key == "Connectors" || a.Key == "IgnoreGlobals"
 }
 
 // isLoop reports whether a member is a loop of AWS::LanguageExtensions, which a transform that is still to

@@ -94,20 +94,20 @@ func isInt(text string) bool {
 	return text != "" && text[0] != '_' && all(text, "0123456789_")
 }
 
-// isFloat follows https://yaml.org/type/float.html, and takes an exponent without a dot and without a sign as
-// people write it.
+// isFloat follows https://yaml.org/type/float.html without base 60: there is a dot, and an exponent has a
+// sign. So 12e4, which may well be the beginning of a hash, is text.
 func isFloat(text string) bool {
 	text = unsigned(text)
-	mantissa := text
 	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		mantissa = text[:i]
-		if !all(unsigned(text[i+1:]), "0123456789") {
+		exponent := text[i+1:]
+		if unsigned(exponent) == exponent || !all(unsigned(exponent), "0123456789") {
 			return false
 		}
+		text = text[:i]
 	}
-	whole, fraction, dot := strings.Cut(mantissa, ".")
+	whole, fraction, dot := strings.Cut(text, ".")
 	if !dot {
-		return all(whole, "0123456789") && mantissa != text
+		return false
 	}
 	if whole == "" {
 		return all(fraction, "0123456789")
