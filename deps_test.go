@@ -77,9 +77,12 @@ const direction = `
 	audit/rule: audit audit/fact arn auth/policy
 	audit/report: audit audit/fact
 	audit/waiver: audit audit/fact
+	audit/terraform: audit/fact audit/waiver
+	audit/cloudformation: audit/fact audit/waiver template template/document
+	audit/files: audit audit/fact audit/terraform audit/cloudformation
 
 	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
-	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
+	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/files audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	runner/confine:
 	runner: runner/confine

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/sealtable/sealtable/internal/audit"
+	"github.com/sealtable/sealtable/internal/audit/files"
 	"github.com/sealtable/sealtable/internal/audit/report"
 	"github.com/sealtable/sealtable/internal/audit/rule"
 	"github.com/sealtable/sealtable/internal/audit/source"
@@ -34,20 +35,24 @@ type auditFlags struct {
 	framework       string
 	compare         string
 	baseline        string
-	quiet           bool
+	quiet, live     bool
 	allowIncomplete bool
 }
 
 func newAudit() *cobra.Command {
 	f := &auditFlags{}
 	cmd := &cobra.Command{
-		Use:   "audit",
+		Use:   "audit [PATH...]",
 		Short: "Find out which key every table is under, and whether this key still works",
 		Long: `Find out which key every table of every region is under, whether this key still works, and who can use it.
 
 The audit reads through the public API with the credentials that the AWS SDK finds, so it works against AWS and
 against any endpoint that speaks the same API. It changes nothing. What cannot be read is an ERROR that names the
 permission it lacks. The rules are in docs/rules/.
+
+With paths, it audits templates instead: CloudFormation and SAM templates, Terraform configurations, and plans in
+JSON (terraform show -json), in files, in directories, or - for standard input. With --live it audits both, and
+compares live tables with the templates.
 
 Exit codes: 0 nothing found, 3 findings at or above --fail-on, 4 no such findings but something could not be read,
 5 the credentials or the role are refused, 1 the audit could not be made, 2 wrong use.`,
@@ -57,9 +62,11 @@ Exit codes: 0 nothing found, 3 findings at or above --fail-on, 4 no such finding
   sealtable audit --accounts 111122223333,444455556666 --role-name auditor --resume audit.journal
   sealtable audit --min-key customer --format json > audit.json
   sealtable audit --rule 'DynamoDB-*' --compare yesterday.json
+  sealtable audit infrastructure/ --format sarif --output audit.sarif
+  terraform show -json plan.out | sealtable audit -
+  sealtable audit --live template.yaml                    # does what is deployed differ?
   sealtable audit --framework 'NIST SP 800-53 r5' --format html --output audit.html`,
-		Args: noTemplates,
-		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+		RunE: f.run,
 	}
 	f.addSource(cmd.Flags())
 	f.addRules(cmd.Flags())
@@ -82,6 +89,8 @@ func (f *auditFlags) addSource(flags *pflag.FlagSet) {
 		"role to assume in each of --accounts")
 	flags.Float64Var(&f.source.MaxRPS, "max-rps", source.DefaultMaxRPS,
 		"calls a second of one service in one region of one account; 0 for as many as it goes")
+	flags.BoolVar(&f.live, "live", false, "with paths: audit the live tables too, and compare them with "+
+		"the templates")
 	flags.StringVar(&f.source.Resume, "resume", "", "file that keeps what was read, to go on there after "+
 		"an interruption")
 }
@@ -118,14 +127,6 @@ func (f *auditFlags) addOutput(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "show no progress")
 }
 
-func noTemplates(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError(fmt.Errorf("auditing templates is not available yet: %s takes no argument %q",
-			cmd.CommandPath(), args[0]))
-	}
-	return nil
-}
-
 // plan is what the flags come to, checked before anything is read.
 type plan struct {
 	failOn    audit.Severity
@@ -134,6 +135,7 @@ type plan struct {
 	compare   map[string]audit.Finding
 	baseline  map[string]audit.Finding
 	framework string
+	templates *files.Source // nil unless paths were given
 }
 
 func (f *auditFlags) plan() (*plan, error) {
@@ -201,10 +203,15 @@ func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
 	return read(file)
 }
 
-func (f *auditFlags) run(cmd *cobra.Command) error {
+func (f *auditFlags) run(cmd *cobra.Command, paths []string) error {
 	p, err := f.plan()
 	if err != nil {
 		return usageError(err)
+	}
+	if len(paths) > 0 {
+		if p.templates, err = files.Find(paths, cmd.InOrStdin()); err != nil {
+			return usageError(err)
+		}
 	}
 	result, err := f.audit(cmd.Context(), p, cmd.ErrOrStderr())
 	if err != nil {
@@ -217,16 +224,12 @@ func (f *auditFlags) run(cmd *cobra.Command) error {
 }
 
 func (f *auditFlags) audit(ctx context.Context, p *plan, stderr io.Writer) (*audit.Report, error) {
-	f.source.Needs = p.rules.Needs()
-	live, err := source.NewLive(ctx, f.source)
-	if errors.Is(err, source.ErrUsage) {
-		return nil, usageError(err)
-	}
+	sources, err := f.sources(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	progress := newProgress(stderr, f.quiet)
-	result, err := audit.Run(ctx, p.rules.Judge(), progress.show, live)
+	result, err := audit.Run(ctx, p.rules.Judge(), progress.show, sources...)
 	progress.clear()
 	if refused := (*source.RefusedError)(nil); errors.As(err, &refused) {
 		return nil, sealedError(err)
@@ -235,11 +238,31 @@ func (f *auditFlags) audit(ctx context.Context, p *plan, stderr io.Writer) (*aud
 		return nil, err
 	}
 	result.Version = version()
-	result.Started = p.rules.Now
-	result.Finished = time.Now().UTC()
+	result.Started, result.Finished = p.rules.Now, time.Now().UTC()
 	result.Parameters, result.Rules = f.rules, p.rules.Catalogue()
 	p.finish(result, f.baseline)
 	return result, nil
+}
+
+// sources are the templates that were named, and what runs unless only templates were.
+func (f *auditFlags) sources(ctx context.Context, p *plan) ([]audit.Source, error) {
+	var out []audit.Source
+	if p.templates != nil {
+		out = append(out, p.templates)
+		if !f.live {
+			return out, nil
+		}
+		p.rules.Declared = p.templates.Declared()
+	}
+	f.source.Needs = p.rules.Needs()
+	live, err := source.NewLive(ctx, f.source)
+	if errors.Is(err, source.ErrUsage) {
+		return nil, usageError(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return append([]audit.Source{live}, out...), nil
 }
 
 // finish mutes, compares and narrows a report as the flags say.

@@ -219,7 +219,7 @@ func TestAuditExitCodes(t *testing.T) {
 		"clean region":          {[]string{"--region", "eu-west-1"}, exitOK},
 		"customer key required": {[]string{"--region", "eu-west-1", "--require-cmk"}, exitFindings},
 		"two regions":           {[]string{"--region", "eu-west-1,us-east-1"}, exitFindings},
-		"template":              {[]string{"template.yaml"}, exitUsage},
+		"no such template":      {[]string{"/no/such/template.yaml"}, exitUsage},
 		"severity":              {[]string{"--fail-on", "terrible"}, exitUsage},
 		"format":                {[]string{"--format", "xml"}, exitUsage},
 		"region":                {[]string{"--region", "us-east-1.example.com/"}, exitUsage},

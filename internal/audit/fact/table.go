@@ -74,8 +74,17 @@ type Table struct {
 	Policy Known[string] `json:"policy,omitzero"`
 	// Scaled are the scalable dimensions that auto scaling manages, such as dynamodb:table:ReadCapacityUnits.
 	Scaled Known[[]string] `json:"scaled,omitzero"`
+	// Prior is the key that a table has before a template is applied; nil where nothing is known of that.
+	Prior *Prior `json:"prior,omitempty"`
 	// Proof is what an inspection of the server's disk found; nil where none was made.
 	Proof *Proof `json:"proof,omitempty"`
+}
+
+// Prior is the key that a table is under before a change.
+type Prior struct {
+	KeyARN string `json:"key_arn"`
+	// Deleted is the address of the key, if the same change deletes it.
+	Deleted string `json:"deleted,omitempty"`
 }
 
 // Replica is a copy of a global table in another region.

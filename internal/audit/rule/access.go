@@ -146,6 +146,7 @@ func Callers(principals []fact.Principal, t *fact.Table, key *fact.Key) []string
 
 func usesTable(p *fact.Principal, t *fact.Table) bool {
 	who, own := identity(p)
+	own.ResourceAccount = t.Account
 	for _, action := range []string{"dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "dynamodb:PutItem",
 		"dynamodb:UpdateItem"} {
 		d := policy.Decide(&policy.Request{

@@ -17,6 +17,7 @@ func encryptionChecks() []check {
 		{rule: replicaRule(), table: decideReplicas},
 		{rule: allowedKeyRule(), table: decideAllowedKey},
 		{rule: driftRule(), needs: []fact.Need{fact.NeedDeclared}, table: decideDrift},
+		{rule: keyDeletionRule(), table: decideKeyDeletion},
 		{rule: proofRule(), needs: []fact.Need{fact.NeedProof}, table: decideProof},
 	}
 }

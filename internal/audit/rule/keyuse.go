@@ -237,3 +237,35 @@ func decideProof(_ *scene, t *fact.Table) verdict {
 	}
 	return pass("All %d bytes in %d files were authenticated under the table's key.", p.Bytes, p.Files)
 }
+
+func keyDeletionRule() audit.Rule {
+	return audit.Rule{
+		ID: "DDB-024", Title: "No change deletes the key of a live table", Severity: audit.Critical,
+		Why: "In Terraform, kms_key_arn is optional and computed: without it the table keeps its key, the " +
+			"plan shows no " +
+			"change of the table, and the same apply schedules the deletion of the key that its data needs.",
+		FailsWhen: "A plan deletes the key that a table is under, or a configuration beside a state no " +
+			"longer has it.",
+		Remedy: "Keep the key until the table is under another one: name the other key's ARN in " +
+			"kms_key_arn (also that of " +
+			"the AWS managed key), apply, and remove the old key afterwards.",
+		References: []string{
+			"https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/dynamodb_table",
+		},
+		Mappings: mappingsOf("DDB-024"),
+	}
+}
+
+func decideKeyDeletion(_ *scene, t *fact.Table) verdict {
+	switch {
+	case t.Prior == nil:
+		return notApplicable("There is no plan or state that says under which key the table is.")
+	case t.Prior.Deleted == "":
+		return pass("The change does not delete the table's present key.")
+	}
+	return failure("The change deletes "+t.Prior.Deleted+" ("+t.Prior.KeyARN+"), the key that the table "+
+		"is under.",
+		"Put the table under another key first: write that key's ARN into kms_key_arn, also for the AWS "+
+			"managed key. "+
+			"Remove the old key in a later change.")
+}
