@@ -12,24 +12,29 @@ import (
 	"github.com/sealtable/sealtable/internal/wire"
 )
 
+// fastCost is what a connection costs that has sent nothing, or little.
+const fastCost = 12 << 10
+
 // Fast serves plain HTTP/1.1 on fasthttp, at about half of the CPU time of net/http.
 type Fast struct {
 	server
-	http *fasthttp.Server
+	http  *fasthttp.Server
+	large *Standard // for the connections of large requests
+	moved *moved
 }
 
 // NewFast returns a front for plain HTTP/1.1.
 func NewFast(h wire.Handler, o Options) *Fast {
-	f := &Fast{server: newServer(h, o)}
-	o = f.options
+	o = o.withDefaults()
+	g := newGate(o)
+	f := &Fast{server: newServer(h, o, g), large: newStandard(h, o, nil, g), moved: newMoved()}
 	f.http = &fasthttp.Server{
 		Handler:                      f.handle,
 		ErrorHandler:                 f.refuse,
-		HeaderReceived:               f.allowBody,
 		ConnState:                    follow,
 		Concurrency:                  o.MaxConnections + 1, // the gate counts
 		ReadBufferSize:               o.MaxHeader,
-		MaxRequestBodySize:           o.MaxBody,
+		MaxRequestBodySize:           min(o.MaxBody, lightBody),
 		ReadTimeout:                  o.HeaderTimeout,
 		WriteTimeout:                 o.WriteTimeout,
 		IdleTimeout:                  o.IdleTimeout,
@@ -46,7 +51,8 @@ func NewFast(h wire.Handler, o Options) *Fast {
 
 // Serve accepts connections from l until Shutdown.
 func (f *Fast) Serve(l net.Listener) error {
-	err := f.http.Serve(&listener{l, f.gate})
+	go func() { _ = f.large.http.Serve(f.moved) }()
+	err := f.http.Serve(&fastListener{listener{l, f.gate, fastCost}, f})
 	if f.base.Err() != nil || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
@@ -56,8 +62,14 @@ func (f *Fast) Serve(l net.Listener) error {
 // Shutdown drains the front.
 func (f *Fast) Shutdown(ctx context.Context) error {
 	defer f.abandon()
+	defer f.large.abandon()
 	f.gate.closeAll(func(c *conn) bool { return c.idle.Load() })
 	err := f.http.ShutdownWithContext(ctx)
+	if large := f.large.http.Shutdown(ctx); err == nil {
+		err = large
+	}
+	_ = f.large.http.Close()
+	_ = f.moved.Close()
 	f.gate.closeAll(func(*conn) bool { return true })
 	if errors.Is(err, net.ErrClosed) {
 		return nil
@@ -65,29 +77,19 @@ func (f *Fast) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// allowBody gives a body its time. A small one has usually come with the header, and otherwise may use the
-// rest of its time.
-func (f *Fast) allowBody(h *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if n := h.ContentLength(); n >= 0 && n <= freeBody {
-		return fasthttp.RequestConfig{}
-	}
-	return fasthttp.RequestConfig{ReadTimeout: f.options.BodyTimeout}
-}
-
 // follow keeps whether c is idle.
 func follow(nc net.Conn, state fasthttp.ConnState) {
-	if c, ok := nc.(*conn); ok {
-		c.metered = true
+	if c, ok := nc.(*fastConn); ok && !c.moved.Load() {
 		c.idle.Store(state == fasthttp.StateNew || state == fasthttp.StateIdle)
 	}
 }
 
 func (f *Fast) handle(ctx *fasthttp.RequestCtx) {
 	x := f.take()
-	c, _ := ctx.Conn().(*conn)
+	c, _ := ctx.Conn().(*fastConn)
 	h := &ctx.Request.Header
 	x.req.Begin(h.Method(), h.RequestURI(), h.Host(), c.ip)
-	wellFormed := !unframed(h)
+	wellFormed := true
 	for name, value := range h.All() {
 		wellFormed = wellFormed && isToken(name)
 		if !bytes.EqualFold(name, []byte("Host")) {
@@ -103,22 +105,6 @@ func (f *Fast) handle(ctx *fasthttp.RequestCtx) {
 	x.res.Body = send(ctx, &x.res)
 	c.answered()
 	f.give(x)
-}
-
-// unframed says whether a request names the encoding identity, which does not say where its body ends:
-// fasthttp would take it for no body, and the body for the next request (RFC 9112 section 6.3).
-func unframed(h *fasthttp.RequestHeader) bool {
-	if h.ContentLength() > 0 {
-		return false
-	}
-	for line := range bytes.Lines(h.RawHeaders()) {
-		name, value, _ := bytes.Cut(line, []byte(":"))
-		if bytes.EqualFold(name, []byte("Transfer-Encoding")) &&
-			bytes.EqualFold(bytes.TrimSpace(value), []byte("identity")) {
-			return true
-		}
-	}
-	return false
 }
 
 // isToken says whether a field name is one (RFC 9110 section 5.6.2), which fasthttp does not ask.
@@ -159,7 +145,7 @@ func (f *Fast) refuse(ctx *fasthttp.RequestCtx, err error) {
 	var res wire.Response
 	fail(&res, err)
 	send(ctx, &res)
-	if c, ok := ctx.Conn().(*conn); ok {
+	if c, ok := ctx.Conn().(*fastConn); ok {
 		c.linger.Store(true)
 	}
 }

@@ -1,13 +1,20 @@
 // Package front serves HTTP: it turns connections into wire.Requests and wire.Responses back into bytes.
 //
 // Callers may rely on this, for both fronts alike: a handler sees only requests that are well-formed HTTP,
-// were read whole, and keep the limits; everything else is answered by the front (400, 408, 413, 431, 503)
-// and its connection closed. A handler that panics costs its request a 500 and nothing else. Connections,
-// headers, bodies and the memory of requests not yet answered are bounded, and so is the time that a client
-// may take for each step; an idle connection holds no buffers on the Fast front. Shutdown stops accepting,
-// lets requests in flight finish until its deadline, and closes every connection.
+// were read whole, and keep the limits; everything else is answered by the front (400, 408, 413, 503) and its
+// connection closed. A handler that panics costs its request a 500 and nothing else. The time that a client
+// may take for each step is bounded; an idle connection holds no buffers on the Fast front. Shutdown stops
+// accepting, lets requests in flight finish until its deadline, and closes every connection.
 //
-// There are two: Fast, for plain HTTP/1.1, and Standard, on net/http, for TLS and HTTP/2.
+// The bound: what clients make a front hold before they have an answer (connections, TLS, streams, headers,
+// bodies) is at most MaxHeld bytes, half of which one address may take, and connections at most
+// MaxConnections, of which one address may have half. Memory is taken as bytes come, never for what a header
+// promises. What is beyond is refused with 503 or closed at once; others are served meanwhile. The heap may
+// be twice as large, until it is collected. Answers that are being written are not counted: large ones are
+// only given to callers who are known.
+//
+// There are two: Fast, for plain HTTP/1.1, and Standard, on net/http, for TLS and HTTP/2. Fast hands the
+// connections of requests that are large or of unknown length to a Standard of its own.
 package front
 
 import (
@@ -35,10 +42,13 @@ type Front interface {
 // Options are the limits of a front. A zero field means its default.
 type Options struct {
 	MaxBody        int // bytes of one body; 16 MiB, as DynamoDB's
-	MaxHeader      int // bytes of the request line and all headers; 32 KiB
+	MaxHeader      int // bytes of the request line and all headers; 16 KiB, as DynamoDB's
 	MaxConnections int // further ones are closed at once; 16,384
-	// bytes of all bodies promised, being read or worked on, beyond 256 KiB each; 512 MiB
-	MaxUnanswered int64
+	// bytes that connections and requests not yet answered hold together; 512 MiB
+	MaxHeld int64
+	// percent of MaxConnections and of MaxHeld that one address (of IPv6: one network of 64 bits) may have;
+	// 50
+	PeerShare     int
 	HeaderTimeout time.Duration // from the first byte to the end of the header; 10 s
 	BodyTimeout   time.Duration // for the body; 60 s
 	WriteTimeout  time.Duration // for the answer; 60 s
@@ -48,9 +58,10 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	orDefault(&o.MaxBody, 16<<20)
-	orDefault(&o.MaxHeader, 32<<10)
+	orDefault(&o.MaxHeader, 16<<10)
 	orDefault(&o.MaxConnections, 16384)
-	orDefault(&o.MaxUnanswered, 512<<20)
+	orDefault(&o.MaxHeld, 512<<20)
+	orDefault(&o.PeerShare, 50)
 	orDefault(&o.HeaderTimeout, 10*time.Second)
 	orDefault(&o.BodyTimeout, 60*time.Second)
 	orDefault(&o.WriteTimeout, 60*time.Second)
@@ -83,10 +94,9 @@ type exchange struct {
 	res wire.Response
 }
 
-func newServer(h wire.Handler, o Options) server {
-	o = o.withDefaults()
+func newServer(h wire.Handler, o Options, g *gate) server {
 	base, abandon := context.WithCancel(context.Background())
-	return server{handler: h, options: o, gate: newGate(o), base: base, abandon: abandon}
+	return server{handler: h, options: o, gate: g, base: base, abandon: abandon}
 }
 
 func (s *server) take() *exchange {
@@ -119,7 +129,7 @@ func (s *server) serve(x *exchange) {
 }
 
 // errBusy ends the reading of a request because others hold all memory that requests may have.
-var errBusy = errors.New("too many bytes of unanswered requests")
+var errBusy = errors.New("connections and requests hold too many bytes")
 
 // fail answers a request that could not be read.
 func fail(res *wire.Response, err error) {
@@ -130,7 +140,7 @@ func fail(res *wire.Response, err error) {
 	case errors.Is(err, errTooLarge):
 		wire.Fail(res, 413, "RequestEntityTooLargeException", "The request body is larger than is allowed.")
 	case errors.Is(err, errLongHeader):
-		wire.Fail(res, 431, "RequestHeaderFieldsTooLargeException",
+		wire.Fail(res, 400, "RequestHeaderFieldsTooLargeException",
 			"The request headers are larger than is allowed.")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		wire.Fail(res, 408, "RequestTimeoutException", "The request took too long to arrive.")

@@ -125,7 +125,7 @@ func TestConversations(t *testing.T) {
 			[]string{"HTTP/1.1 413 "}, "host="},
 		{"just right", "POST / HTTP/1.1\r\n" + host + "Content-Length: 4096\r\nConnection: close\r\n\r\n" + strings.Repeat("x", 4096),
 			[]string{"body=4096"}, ""},
-		{"long header", "GET / HTTP/1.1\r\n" + host + "X-A: " + strings.Repeat("x", 20_000) + "\r\n\r\n", []string{"HTTP/1.1 431 "},
+		{"long header", "GET / HTTP/1.1\r\n" + host + "X-A: " + strings.Repeat("x", 20_000) + "\r\n\r\n", []string{"HTTP/1.1 400 "},
 			"host="},
 		{"garbage", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", []string{"HTTP/1.1 400 "}, "host="},
 		{"not HTTP", "hello\r\n\r\n", []string{"HTTP/1.1 400 "}, "host="},
@@ -233,6 +233,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		o := short()
 		o.MaxConnections = 3
+		o.PeerShare = 100
 		o.HeaderTimeout = 5 * time.Second
 		o.IdleTimeout = 5 * time.Second
 		_, address := start(wire.HandlerFunc(echo), o)
@@ -279,7 +280,8 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		o := short()
 		o.MaxBody = 8 << 20
-		o.MaxUnanswered = 3 << 20
+		o.MaxHeld = 6 << 20
+		o.PeerShare = 100
 		o.BodyTimeout = 5 * time.Second
 		f, address := start(wire.HandlerFunc(echo), o)
 		statuses := make(chan int, 8)
@@ -302,7 +304,7 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 		if count[503] == 0 || count[503]+count[200]+count[-1] != 8 {
 			t.Errorf("answers: %v", count)
 		}
-		waitFor(t, "reserved bytes to be given back", func() bool { return gateOf(f).unanswered.Load() == 0 })
+		waitFor(t, "reserved bytes to be given back", func() bool { return gateOf(f).held.Load() < 1<<20 })
 		if status := sendSlowly(dial(t, address), 2<<20); status != 200 {
 			t.Errorf("afterwards: %d", status)
 		}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -12,49 +13,75 @@ import (
 )
 
 const (
-	// freeBody is how much of a body counts as nothing: the normal requests.
-	freeBody = 256 << 10
 	// lingerTime and lingerBytes bound how long a refused client may go on sending before its connection is
 	// closed: closing it with bytes unread would make the kernel take back the answer.
 	lingerTime  = 500 * time.Millisecond
 	lingerBytes = 1 << 20
 )
 
-// gate bounds the connections of a front, and the memory that their unanswered requests hold.
+// gate bounds the connections of a front, and the memory that they and their unanswered requests hold.
 type gate struct {
-	maxConnections int
-	maxUnanswered  int64
-	unanswered     atomic.Int64
-	log            *slog.Logger
-	gulps          *sync.Pool
+	maxConnections, peerConnections int
+	maxHeld, peerHeld               int64
+	held                            atomic.Int64
+	log                             *slog.Logger
+	gulps                           *sync.Pool
 
 	mu      sync.Mutex
 	conns   map[*conn]struct{}
+	peers   map[netip.Addr]*peer
 	closing bool
 }
 
-func newGate(o Options) *gate {
-	return &gate{maxConnections: o.MaxConnections, maxUnanswered: o.MaxUnanswered, log: o.Log,
-		gulps: newGulpBuffers(), conns: map[*conn]struct{}{}}
+// peer is who shares an address.
+type peer struct {
+	address     netip.Addr
+	connections int // under the gate's mu
+	held        atomic.Int64
 }
 
-// reserve takes n bytes, and says whether there were as many.
-func (g *gate) reserve(n int64) bool {
-	if g.unanswered.Add(n) > g.maxUnanswered {
-		g.unanswered.Add(-n)
+func newGate(o Options) *gate {
+	return &gate{
+		maxConnections: o.MaxConnections, peerConnections: max(o.MaxConnections*o.PeerShare/100, 1),
+		maxHeld: o.MaxHeld, peerHeld: o.MaxHeld / 100 * int64(o.PeerShare), log: o.Log,
+		gulps: newGulpBuffers(), conns: map[*conn]struct{}{}, peers: map[netip.Addr]*peer{},
+	}
+}
+
+// reserve takes n bytes for p, and reports whether it may have as many.
+func (g *gate) reserve(p *peer, n int64) bool {
+	if p.held.Add(n) > g.peerHeld {
+		p.held.Add(-n)
+		return false
+	}
+	if g.held.Add(n) > g.maxHeld {
+		g.free(p, n)
 		return false
 	}
 	return true
 }
 
-// enter counts c in, unless there are too many.
+func (g *gate) free(p *peer, n int64) {
+	p.held.Add(-n)
+	g.held.Add(-n)
+}
+
+// enter counts c in, unless there are too many, of its peer or together.
 func (g *gate) enter(c *conn) bool {
+	address := peerOf(c.ip)
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.closing || len(g.conns) >= g.maxConnections {
+	p := g.peers[address]
+	if p == nil {
+		p = &peer{address: address}
+	}
+	if g.closing || len(g.conns) >= g.maxConnections || p.connections >= g.peerConnections {
 		return false
 	}
+	p.connections++
+	g.peers[address] = p
 	g.conns[c] = struct{}{}
+	c.peer = p
 	return true
 }
 
@@ -62,6 +89,27 @@ func (g *gate) leave(c *conn) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.conns, c)
+	c.peer.connections--
+	if c.peer.connections == 0 {
+		delete(g.peers, c.peer.address)
+	}
+}
+
+// peerOf is the address that budgets are counted by: a host of IPv6 usually has a whole network.
+func peerOf(ip string) netip.Addr {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return netip.Addr{}
+	}
+	address = address.Unmap().WithZone("")
+	if address.Is4() {
+		return address
+	}
+	network, err := address.Prefix(64)
+	if err != nil {
+		return address
+	}
+	return network.Addr()
 }
 
 // closeAll closes the connections that which chooses, now. No more may enter.
@@ -80,10 +128,38 @@ func (g *gate) closeAll(which func(*conn) bool) {
 	}
 }
 
+// hold is what a connection or a request has of its gate's memory. One goroutine at a time makes it grow.
+type hold struct {
+	gate  *gate
+	peer  *peer
+	bytes atomic.Int64
+}
+
+// upTo makes the hold n bytes large if it is less, and reports whether it could.
+func (h *hold) upTo(n int64) bool {
+	missing := n - h.bytes.Load()
+	if missing <= 0 {
+		return true
+	}
+	if !h.gate.reserve(h.peer, missing) {
+		return false
+	}
+	h.bytes.Add(missing)
+	return true
+}
+
+// release gives everything back. It may be called twice.
+func (h *hold) release() {
+	if n := h.bytes.Swap(0); n != 0 {
+		h.gate.free(h.peer, n)
+	}
+}
+
 // listener lets connections through the gate.
 type listener struct {
 	net.Listener
 	gate *gate
+	cost int64 // bytes that a connection holds as long as it lasts
 }
 
 // Accept waits for a connection that the gate lets in. It survives a lack of descriptors and clients that
@@ -102,14 +178,26 @@ func (l *listener) Accept() (net.Conn, error) {
 			continue
 		}
 		delay = time.Millisecond
-		c := &conn{Conn: accepted, gate: l.gate, ip: hostOf(accepted.RemoteAddr())}
-		c.idle.Store(true)
-		c.first.attach(accepted, l.gate.gulps)
-		if l.gate.enter(c) {
+		if c, ok := l.admit(accepted); ok {
 			return c, nil
 		}
 		_ = accepted.Close()
 	}
+}
+
+func (l *listener) admit(accepted net.Conn) (*conn, bool) {
+	c := &conn{Conn: accepted, gate: l.gate, ip: hostOf(accepted.RemoteAddr())}
+	c.idle.Store(true)
+	if !l.gate.enter(c) {
+		return nil, false
+	}
+	c.standing.gate = l.gate
+	c.standing.peer = c.peer
+	if !c.standing.upTo(l.cost) {
+		l.gate.leave(c)
+		return nil, false
+	}
+	return c, true
 }
 
 func passing(err error) bool {
@@ -134,72 +222,26 @@ func hostOf(a net.Addr) string {
 type conn struct {
 	net.Conn
 	gate     *gate
+	peer     *peer
 	ip       string
 	idle     atomic.Bool // no request is being read or answered
 	linger   atomic.Bool // the last answer refused a request that may still be arriving
 	closed   atomic.Bool
-	metered  bool         // of the Fast front: what is read counts as unanswered
-	first    gulp         // of the Fast front: the first bytes of a request
-	read     int64        // bytes since the last answer
-	reserved atomic.Int64 // of the gate, for this connection
+	standing hold   // what it costs as long as it lasts
+	ahead    []byte // what was read of it already, by the Fast front
 }
 
-// Read reads, and fails when the request that is being read grows beyond the memory that is left for all of
-// them. What counts is p, not what comes: fasthttp makes room for the whole of a body when its header
-// promises it, and a promise costs a client nothing.
+// Read gives first what was read ahead.
 func (c *conn) Read(p []byte) (int, error) {
-	if c.metered && !c.meter(len(p)) {
-		return 0, errBusy
-	}
-	n, err := c.readSome(p)
-	if c.metered && n > 0 {
-		c.read += int64(n)
-	}
-	return n, err
-}
-
-// readSome reads what there is. A front that asks for a single byte waits for a request: it then gets the
-// byte, and finds all that came with it at its next call.
-func (c *conn) readSome(p []byte) (int, error) {
-	switch {
-	case c.first.holds():
-	case len(p) == 1 && c.metered && c.first.usable():
-		if err := c.first.fill(); err != nil {
-			return 0, err
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		if len(c.ahead) == 0 {
+			c.ahead = nil
 		}
-	default:
-		return c.Conn.Read(p)
+		return n, nil
 	}
-	return c.first.take(p), nil
-}
-
-// meter reserves what the request holds once n more bytes of it are read.
-func (c *conn) meter(n int) bool {
-	missing := c.read + int64(n) - freeBody - c.reserved.Load()
-	if missing <= 0 {
-		return true
-	}
-	missing = (missing/freeBody + 1) * freeBody
-	if !c.gate.reserve(missing) {
-		return false
-	}
-	c.reserved.Add(missing)
-	if c.closed.Load() {
-		c.release()
-	}
-	return true
-}
-
-// answered gives back what the request held. The reading goroutine calls it.
-func (c *conn) answered() {
-	c.read = 0
-	c.release()
-}
-
-func (c *conn) release() {
-	if n := c.reserved.Swap(0); n != 0 {
-		c.gate.unanswered.Add(-n)
-	}
+	return c.Conn.Read(p)
 }
 
 // Close closes the connection, gives back what it held, and lets another in.
@@ -210,7 +252,7 @@ func (c *conn) Close() error {
 	if c.linger.Load() {
 		c.drain()
 	}
-	c.release()
+	c.standing.release()
 	c.gate.leave(c)
 	return c.Conn.Close()
 }

@@ -7,17 +7,32 @@ import (
 	"sync"
 )
 
-// gulp is of no use where descriptors cannot be read directly: connections are read byte for byte at first.
-type gulp struct{}
+const gulpSize = 8 << 10
 
-func newGulpBuffers() *sync.Pool { return nil }
+// gulp reads what has come of a request.
+type gulp struct {
+	pool *sync.Pool
+	conn net.Conn
+}
 
-func (*gulp) attach(net.Conn, *sync.Pool) {}
+func newGulpBuffers() *sync.Pool {
+	return &sync.Pool{New: func() any { return new([gulpSize]byte) }}
+}
 
-func (*gulp) usable() bool { return false }
+func (g *gulp) attach(c net.Conn, pool *sync.Pool) {
+	g.pool = pool
+	g.conn = c
+}
 
-func (*gulp) holds() bool { return false }
+// fill reads what there is, into a buffer that is held while it waits and then the caller's.
+func (g *gulp) fill() (*[gulpSize]byte, int, error) {
+	buf, _ := g.pool.Get().(*[gulpSize]byte)
+	n, err := g.conn.Read(buf[:])
+	if n == 0 {
+		g.pool.Put(buf)
+		return nil, 0, err
+	}
+	return buf, n, nil
+}
 
-func (*gulp) fill() error { return nil }
-
-func (*gulp) take([]byte) int { return 0 }
+func (g *gulp) put(buf *[gulpSize]byte) { g.pool.Put(buf) }

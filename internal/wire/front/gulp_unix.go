@@ -12,16 +12,15 @@ import (
 // gulpSize holds most requests whole.
 const gulpSize = 8 << 10
 
-// gulp reads the first bytes of a request without holding a buffer while the connection is idle, and without
-// a system call for the first byte alone: it takes a buffer only when the kernel says that there is something
-// to read.
+// gulp reads what has come of a request without holding a buffer while it waits: it takes one only when the
+// kernel says that there is something to read.
 type gulp struct {
 	pool  *sync.Pool
-	raw   syscall.RawConn
-	ready func(fd uintptr) bool // (*gulp).read, made once
-	buf   *[gulpSize]byte       // what was read and not handed out: buf[from:to]
-	from  int
-	to    int
+	conn  net.Conn
+	raw   syscall.RawConn // nil for connections without a descriptor
+	ready func(fd uintptr) bool
+	buf   *[gulpSize]byte
+	n     int
 	err   error
 }
 
@@ -30,32 +29,32 @@ func newGulpBuffers() *sync.Pool {
 	return &sync.Pool{New: func() any { return new([gulpSize]byte) }}
 }
 
-// attach makes g read from c, into buffers of pool. It stays unusable for connections without a descriptor.
+// attach makes g read from c, into buffers of pool.
 func (g *gulp) attach(c net.Conn, pool *sync.Pool) {
+	g.pool = pool
+	g.conn = c
 	below, ok := c.(syscall.Conn)
 	if !ok {
 		return
 	}
-	raw, err := below.SyscallConn()
-	if err != nil {
-		return
+	if raw, err := below.SyscallConn(); err == nil {
+		g.raw = raw
+		g.ready = g.read
 	}
-	g.pool = pool
-	g.raw = raw
-	g.ready = g.read
 }
 
-func (g *gulp) usable() bool { return g.raw != nil }
-
-func (g *gulp) holds() bool { return g.buf != nil }
-
-// fill waits for bytes, under the connection's read deadline, and reads them.
-func (g *gulp) fill() error {
+// fill waits for bytes, under the connection's read deadline, and reads them. The buffer is the caller's,
+// until it calls put.
+func (g *gulp) fill() (buf *[gulpSize]byte, n int, err error) {
+	if g.raw == nil {
+		return g.fillSlowly()
+	}
+	g.buf = nil
 	g.err = nil
 	if err := g.raw.Read(g.ready); err != nil {
-		return err
+		return nil, 0, err
 	}
-	return g.err
+	return g.buf, g.n, g.err
 }
 
 // read is called by the poller: once at once, and again each time the connection may be readable, until it
@@ -68,8 +67,7 @@ func (g *gulp) read(fd uintptr) bool {
 	}
 	if n > 0 {
 		g.buf = buf
-		g.from = 0
-		g.to = n
+		g.n = n
 		return true
 	}
 	g.pool.Put(buf)
@@ -84,13 +82,15 @@ func (g *gulp) read(fd uintptr) bool {
 	return true
 }
 
-// take hands out what fill has read, and gives the buffer back with its last byte.
-func (g *gulp) take(p []byte) int {
-	n := copy(p, g.buf[g.from:g.to])
-	g.from += n
-	if g.from == g.to {
-		g.pool.Put(g.buf)
-		g.buf = nil
+// fillSlowly is fill with a buffer that is held while it waits.
+func (g *gulp) fillSlowly() (*[gulpSize]byte, int, error) {
+	buf, _ := g.pool.Get().(*[gulpSize]byte)
+	n, err := g.conn.Read(buf[:])
+	if n == 0 {
+		g.pool.Put(buf)
+		return nil, 0, err
 	}
-	return n
+	return buf, n, nil
 }
+
+func (g *gulp) put(buf *[gulpSize]byte) { g.pool.Put(buf) }

@@ -93,7 +93,7 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 		count = 100
 	}
 	onBoth(t, func(t *testing.T, start starter) {
-		o := Options{MaxConnections: count + 10}
+		o := Options{MaxConnections: count + 10, PeerShare: 100}
 		f, address := start(wire.HandlerFunc(echo), o)
 		before := memory()
 		conns := make([]net.Conn, count)

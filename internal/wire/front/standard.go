@@ -20,20 +20,42 @@ type Standard struct {
 	http *http.Server
 }
 
+// What net/http and crypto/tls hold for a connection, and for a request beyond its body.
+const (
+	plainCost   = 24 << 10
+	tlsCost     = 64 << 10
+	requestCost = 24 << 10
+)
+
+// drained is how much of a body that is refused is read all the same, so that clients which send everything
+// before they read see the answer.
+const drained = 64 << 20
+
 type connKey struct{}
 
 // NewStandard returns a front on net/http. Without a TLS configuration it serves plain HTTP/1.1.
 func NewStandard(h wire.Handler, o Options, config *tls.Config) *Standard {
-	s := &Standard{server: newServer(h, o)}
-	o = s.options
+	o = o.withDefaults()
+	return newStandard(h, o, config, newGate(o))
+}
+
+func newStandard(h wire.Handler, o Options, config *tls.Config, g *gate) *Standard {
+	s := &Standard{server: newServer(h, o, g)}
 	s.http = &http.Server{
 		Handler:           http.HandlerFunc(s.handle),
 		ReadHeaderTimeout: o.HeaderTimeout,
 		IdleTimeout:       o.IdleTimeout,
-		MaxHeaderBytes:    o.MaxHeader,
+		MaxHeaderBytes:    2 * o.MaxHeader, // what is above the limit itself is answered by handle
 		TLSConfig:         config,
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 100},
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          100,
+			MaxReadFrameSize:              16 << 10,
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     256 << 10,
+			SendPingTimeout:               o.IdleTimeout,
+			WriteByteTimeout:              o.WriteTimeout,
+		},
+		ErrorLog: slog.NewLogLogger(o.Log.Handler(), slog.LevelDebug),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, gated(c))
 		},
@@ -64,9 +86,9 @@ func track(nc net.Conn, state http.ConnState) {
 func (s *Standard) Serve(l net.Listener) error {
 	var err error
 	if s.http.TLSConfig != nil {
-		err = s.http.ServeTLS(&listener{l, s.gate}, "", "")
+		err = s.http.ServeTLS(&listener{l, s.gate, tlsCost}, "", "")
 	} else {
-		err = s.http.Serve(&listener{l, s.gate})
+		err = s.http.Serve(&listener{l, s.gate, plainCost})
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -86,12 +108,15 @@ func (s *Standard) Shutdown(ctx context.Context) error {
 
 func (s *Standard) handle(w http.ResponseWriter, r *http.Request) {
 	x := s.take()
-	body, err := s.readBody(w, r)
-	defer body.release(s.gate)
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	held := &hold{gate: s.gate, peer: c.peer}
+	defer held.release()
+	body, err := s.readBody(w, r, held)
 	if err != nil {
 		fail(&x.res, err)
+		c.linger.Store(r.ProtoMajor == 1)
 	} else {
-		s.fill(&x.req, r, body.bytes)
+		fill(&x.req, r, c, body)
 		s.serve(x)
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
@@ -116,8 +141,7 @@ func (s *Standard) handle(w http.ResponseWriter, r *http.Request) {
 	s.give(x)
 }
 
-func (s *Standard) fill(req *wire.Request, r *http.Request, body []byte) {
-	c, _ := r.Context().Value(connKey{}).(*conn)
+func fill(req *wire.Request, r *http.Request, c *conn, body []byte) {
 	req.Begin([]byte(r.Method), []byte(r.RequestURI), []byte(r.Host), c.ip)
 	for name, values := range r.Header {
 		for _, value := range values {
@@ -127,63 +151,69 @@ func (s *Standard) fill(req *wire.Request, r *http.Request, body []byte) {
 	req.SetBody(body)
 }
 
-// requestBody is a body and what it holds of the gate.
-type requestBody struct {
-	bytes    []byte
-	reserved int64
+// headerSize is about how many bytes the request line and the headers have.
+func headerSize(r *http.Request) int {
+	size := len(r.Method) + len(r.RequestURI) + len(r.Host) + len("  HTTP/1.1\r\nHost: \r\n\r\n")
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value) + len(": \r\n")
+		}
+	}
+	return size
 }
 
-func (b *requestBody) release(g *gate) { g.unanswered.Add(-b.reserved) }
-
 // readBody reads the whole body.
-func (s *Standard) readBody(w http.ResponseWriter, r *http.Request) (*requestBody, error) {
-	b := new(requestBody)
-	if r.ContentLength > int64(s.options.MaxBody) {
-		return b, errTooLarge
+func (s *Standard) readBody(w http.ResponseWriter, r *http.Request, held *hold) ([]byte, error) {
+	if headerSize(r) > s.options.MaxHeader {
+		return nil, errLongHeader
+	}
+	if !held.upTo(requestCost) {
+		return nil, errBusy
 	}
 	if r.Body == nil || r.Body == http.NoBody {
-		return b, nil
+		return nil, nil
 	}
 	control := http.NewResponseController(w)
 	if err := control.SetReadDeadline(time.Now().Add(s.options.BodyTimeout)); err != nil {
-		return b, err
+		return nil, err
 	}
-	if err := b.fill(r, s.options.MaxBody, s.gate); err != nil {
-		return b, err
+	body, err := collect(r, s.options.MaxBody, held)
+	if errors.Is(err, errTooLarge) && r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, drained)
 	}
-	return b, control.SetReadDeadline(time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	return body, control.SetReadDeadline(time.Time{})
 }
 
-// fill reads to the end. The buffer grows with what arrives, not with what the header promises.
-func (b *requestBody) fill(r *http.Request, limit int, g *gate) error {
-	b.bytes = make([]byte, 0, min(max(r.ContentLength+1, 512), 64<<10))
+// collect reads to the end. The buffer grows with what arrives, not with what the header promises.
+func collect(r *http.Request, limit int, held *hold) ([]byte, error) {
+	if r.ContentLength > int64(limit) {
+		return nil, errTooLarge
+	}
+	most := limit + 1
+	if r.ContentLength >= 0 {
+		most = int(r.ContentLength) + 1
+	}
+	body := make([]byte, 0, min(most, freeAhead))
 	for {
-		if len(b.bytes) == cap(b.bytes) {
-			if err := b.grow(limit, g); err != nil {
-				return err
+		if len(body) == cap(body) {
+			size := min(2*cap(body), most)
+			if !held.upTo(int64(requestCost + cap(body) + size)) {
+				return nil, errBusy
 			}
+			body = append(make([]byte, 0, size), body...)
 		}
-		n, err := r.Body.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
+		n, err := r.Body.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
 		switch {
-		case len(b.bytes) > limit:
-			return errTooLarge
+		case len(body) > limit:
+			return nil, errTooLarge
 		case err == io.EOF:
-			return nil
+			return body, nil
 		case err != nil:
-			return err
+			return nil, err
 		}
 	}
-}
-
-func (b *requestBody) grow(limit int, g *gate) error {
-	size := min(2*cap(b.bytes), limit+1)
-	if held := int64(size) - freeBody; held > b.reserved {
-		if !g.reserve(held - b.reserved) {
-			return errBusy
-		}
-		b.reserved = held
-	}
-	b.bytes = append(make([]byte, 0, size), b.bytes...)
-	return nil
 }
