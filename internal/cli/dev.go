@@ -2,8 +2,6 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -50,18 +48,4 @@ func (f *serverFlags) dev(cmd *cobra.Command) (err error) {
 			secret: s.RootCredentials().Secret,
 		})
 	})
-}
-
-// exports are what a shell needs to point the AWS CLI and the SDKs at a server.
-type exports struct{ endpoint, region, keyID, secret string }
-
-func printExports(w io.Writer, e exports) error {
-	_, err := fmt.Fprintf(w, `export AWS_ENDPOINT_URL=%s
-export AWS_ACCESS_KEY_ID=%s
-export AWS_SECRET_ACCESS_KEY=%s
-export AWS_REGION=%s
-export AWS_DEFAULT_REGION=%s
-unset AWS_SESSION_TOKEN AWS_PROFILE
-`, e.endpoint, e.keyID, e.secret, e.region, e.region)
-	return err
 }
