@@ -84,6 +84,8 @@ stop() {
 while read -r variable; do unset "$variable"; done < <(compgen -v | grep -E '^(AWS|SEALTABLE)_')
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE="$home/config/credentials" AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
 export AWS_PAGER="" AWS_EC2_METADATA_DISABLED=true
+# Nothing is meant to leave this machine; what would all the same ends at a proxy that does not exist.
+export HTTP_PROXY=http://127.0.0.1:1 HTTPS_PROXY=http://127.0.0.1:1 NO_PROXY=127.0.0.1
 
 say "A server. Its first start makes the root key and the root access key, outside of the data directory."
 start
