@@ -59,6 +59,9 @@ type Evaluator struct {
 	env        Environment
 	conditions map[string]truth
 	made       int
+	// lenient makes what refers to nothing unknown: before a transform, it may refer to what the transform
+	// makes.
+	lenient bool
 }
 
 // Evaluator returns an evaluator of the template.
@@ -212,7 +215,7 @@ func (e *Evaluator) ref(name string, pos Position) (*Node, error) {
 		return e.pseudo(name), nil
 	}
 	if e.template.resources[name] == nil {
-		if e.template.parameters[name] != nil {
+		if e.template.parameters[name] != nil || e.lenient {
 			return unknown(name), nil
 		}
 		return nil, unresolved(pos, name)
@@ -257,7 +260,7 @@ func (e *Evaluator) getAtt(n, arg *Node) (*Node, error) {
 }
 
 func (e *Evaluator) attribute(resource, name string, pos Position) (*Node, error) {
-	if e.template.resources[resource] == nil {
+	if e.template.resources[resource] == nil && !e.lenient {
 		return nil, unresolved(pos, resource)
 	}
 	if e.env.Resources != nil {

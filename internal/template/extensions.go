@@ -40,7 +40,9 @@ func scope(root *Node, env Environment) *Evaluator {
 		}
 	}
 	env.Resources, env.DynamicReferences = nil, nil
-	return t.Evaluator(env)
+	e := t.Evaluator(env)
+	e.lenient = true
+	return e
 }
 
 // An expander unrolls loops. The names of loops are unique in a template.

@@ -211,6 +211,14 @@ type Value struct {
 	Node      *Node  // what Ref gives: a String, a List of them, or Unknown
 }
 
+// Shown returns the value as DescribeStacks shows it: hidden where the parameter has NoEcho.
+func (v *Value) Shown() string {
+	if v.Parameter.NoEcho {
+		return "****"
+	}
+	return v.Given
+}
+
 // Values are the values of all parameters of a template, by name.
 type Values map[string]*Value
 

@@ -20,6 +20,9 @@ type Plan struct {
 // Plan returns the order of a template's resources. It refuses references to resources that do not exist
 // because their condition is false, and circles.
 func (e *Evaluator) Plan() (*Plan, error) {
+	if err := e.checkConditions(); err != nil {
+		return nil, err
+	}
 	active := map[string]bool{}
 	for _, r := range e.template.Resources {
 		exists, err := e.Active(r.Condition)
@@ -36,6 +39,19 @@ func (e *Evaluator) Plan() (*Plan, error) {
 		return nil, err
 	}
 	return plan, e.order(plan, active)
+}
+
+// checkConditions evaluates all conditions, used or not.
+func (e *Evaluator) checkConditions() error {
+	if e.template.Conditions == nil {
+		return nil
+	}
+	for _, c := range e.template.Conditions.Entries {
+		if _, err := e.condition(c.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // references returns what a tree refers to when the branches that are not taken are left out.

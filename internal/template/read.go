@@ -66,6 +66,10 @@ func (t *Template) readRoot() error {
 			unknown = append(unknown, e.Key)
 		}
 	}
+	if hooks := t.Root.Get("Hooks"); hooks != nil {
+		return formatError(hooks.Pos, "The section Hooks is about deployments by CodeDeploy, which is not "+
+			"available here.")
+	}
 	if len(unknown) > 0 {
 		return formatError(t.Root.Pos, "Invalid template property or properties [%s]", strings.Join(unknown,
 			", "))
@@ -347,9 +351,7 @@ func readOutput(e document.Entry) (*Output, error) {
 		case "Export":
 			o.Export = a.Value.Get("Name")
 			if o.Export == nil || len(a.Value.Entries) != 1 {
-				err = formatError(a.Value.Pos, "Output %s is malformed. The Name field of every Export "+
-					"member must be "+
-					"specified.", e.Key)
+				err = badExport(a.Value.Pos, e.Key)
 			}
 		default:
 			err = refuse(a.Pos, "Invalid template output property '%s'", a.Key)

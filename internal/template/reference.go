@@ -203,6 +203,9 @@ func (t *Template) checkOutputBlock() error {
 		}
 		w.walk(o.Value)
 		w.walk(o.Export)
+		if err := t.checkExport(o); err != nil {
+			return err
+		}
 	}
 	if w.err != nil {
 		return w.err
@@ -214,6 +217,29 @@ func (t *Template) checkOutputBlock() error {
 		return refuse(at, "Unresolved resource dependencies [%s] in the Outputs block of the template", lost)
 	}
 	return nil
+}
+
+// checkExport refuses names of exports that are only known once resources exist.
+func (t *Template) checkExport(o *Output) error {
+	if o.Export == nil {
+		return nil
+	}
+	references, err := References(o.Export)
+	if err != nil {
+		return err
+	}
+	for _, r := range references {
+		if r.Kind == ToAttribute || r.Kind == ToName && t.resources[r.Name] != nil {
+			return badExport(o.Export.Pos, o.Key)
+		}
+	}
+	return nil
+}
+
+func badExport(at Position, key string) error {
+	return formatError(at, "Output %s is malformed. The Name field of every Export member must be "+
+		"specified and must "+
+		"not depend on any resources, imported values, or Fn::GetAZs.", key)
 }
 
 // exists accepts pseudo parameters, parameters and resources; attributes are of resources alone.

@@ -133,6 +133,23 @@ func (t *Template) Unrecognized(known func(resourceType string) bool) error {
 	return formatError(at, "Unrecognized resource types: [%s]", strings.Join(unknown, ", "))
 }
 
+// CheckAllowed returns the refusal of a template that uses types which none of the patterns of the parameter
+// ResourceTypes allows: a type's name, or a beginning with an asterisk. No patterns allow everything.
+func (t *Template) CheckAllowed(patterns []string) error {
+	for _, r := range t.Resources {
+		allowed := len(patterns) == 0
+		for _, pattern := range patterns {
+			beginning, open := strings.CutSuffix(pattern, "*")
+			allowed = allowed || pattern == r.Type || open && strings.HasPrefix(r.Type, beginning)
+		}
+		if !allowed {
+			return refuse(r.Pos, "Resource type %s is not allowed by parameter ResourceTypes [%s]", r.Type,
+				strings.Join(patterns, ", "))
+		}
+	}
+	return nil
+}
+
 func formatError(at Position, format string, args ...any) error {
 	return document.Refuse(at, "Template format error: "+fmt.Sprintf(format, args...))
 }

@@ -313,3 +313,37 @@ func BenchmarkPlan200(b *testing.B) {
 		evaluateAll(doc, Environment{Pseudo: Pseudo{StackName: "s"}})
 	}
 }
+
+func TestResourceTypesParameter(t *testing.T) {
+	template := mustRead(t, "Resources: {A: {Type: 'AWS::DynamoDB::Table'}, B: {Type: 'AWS::KMS::Key'}}")
+	for patterns, want := range map[string]string{
+		"":                                 "",
+		"*":                                "",
+		"AWS::*":                           "",
+		"AWS::DynamoDB::Table AWS::KMS::*": "",
+		"AWS::EC2::*":                      "Resource type AWS::DynamoDB::Table is not allowed by parameter ResourceTypes [AWS::EC2::*]",
+		"AWS::DynamoDB::* AWS::KMS::ReplicaKey": "Resource type AWS::KMS::Key is not allowed by parameter ResourceTypes " +
+			"[AWS::DynamoDB::*, AWS::KMS::ReplicaKey]",
+	} {
+		got := ""
+		if err := template.CheckAllowed(strings.Fields(patterns)); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%s: %s", patterns, got)
+		}
+	}
+}
+
+// TestNoEchoIsHidden holds that the value of such a parameter, a default too, is not shown.
+func TestNoEchoIsHidden(t *testing.T) {
+	template := mustRead(t, "Parameters: {P: {Type: String, NoEcho: true, Default: secret}, Q: {Type: String, Default: "+
+		"open}}\nResources: {A: {Type: T}}")
+	values, err := template.ResolveParameters(Inputs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, q := values["P"].Shown(), values["Q"].Shown(); p != "****" || q != "open" {
+		t.Error(p, q)
+	}
+}

@@ -47,7 +47,7 @@ func TestLimits(t *testing.T) {
 		"json nesting":            {strings.Repeat(`{"a":`, 5000), "nested deeper than 100 levels"},
 		"yaml nesting":            {"x: " + strings.Repeat(`[`, 5000) + strings.Repeat("]", 5000), "nested deeper than 100 levels"},
 		"yaml nesting beyond all": {"x: " + strings.Repeat(`{a: `, 20000), "YAML not well-formed"},
-		"too large":               {"a: " + strings.Repeat("x", MaxBytes), "Member must have length less than or equal to 1000000"},
+		"too large":               {"a: " + strings.Repeat("x", MaxBytes), "Member must have length less than or equal to 1048576"},
 		"bomb":                    {"a: &a [x]\nb: &b [*a,*a]\nc: &c [*b,*b]\nd: [*c,*c]\n", "YAML aliases are not allowed"},
 		"bomb in a key":           {"a: &a x\n? *a\n: b\n", "YAML aliases are not allowed"},
 	} {

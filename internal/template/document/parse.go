@@ -10,7 +10,7 @@ import (
 // nothing that CloudFormation can run is nested deeper.
 const (
 	MaxInlineBytes = 51200
-	MaxBytes       = 1_000_000
+	MaxBytes       = 1 << 20
 	MaxDepth       = 100
 )
 

@@ -126,9 +126,25 @@ func cutLine(err error) (line int, problem string) {
 	return 1, problem
 }
 
-type yamlReader struct{ doc *Document }
+// yamlReader makes our tree of the library's. Nodes come from slabs: a template has many, and they live and
+// die together.
+type yamlReader struct {
+	doc  *Document
+	slab []Node
+}
 
-func (r yamlReader) node(y *yaml.Node, depth int) (*Node, error) {
+func (r *yamlReader) newNode(at Position) *Node {
+	const slab = 256
+	if len(r.slab) == 0 {
+		r.slab = make([]Node, slab)
+	}
+	n := &r.slab[0]
+	r.slab = r.slab[1:]
+	n.Pos = at
+	return n
+}
+
+func (r *yamlReader) node(y *yaml.Node, depth int) (*Node, error) {
 	at := Position{y.Line, y.Column}
 	if depth > MaxDepth {
 		return nil, tooDeep(at)
@@ -144,18 +160,21 @@ func (r yamlReader) node(y *yaml.Node, depth int) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Node{Kind: Map, Pos: at, Entries: []Entry{{Key: name, Value: argument, Pos: at}}}, nil
+	n := r.newNode(at)
+	n.Kind, n.Entries = Map, []Entry{{Key: name, Value: argument, Pos: at}}
+	return n, nil
 }
 
 // argument returns the argument of a short form. `!GetAtt A.B` becomes [A, B]: the attribute begins after the
 // first dot.
-func (r yamlReader) argument(y *yaml.Node, name string, depth int) (*Node, error) {
+func (r *yamlReader) argument(y *yaml.Node, name string, depth int) (*Node, error) {
 	if y.Kind != yaml.ScalarNode {
 		bare := *y
 		bare.Tag = ""
 		return r.plain(&bare, depth+1)
 	}
-	n := &Node{Kind: String, Text: y.Value, Pos: Position{y.Line, y.Column}}
+	n := r.newNode(Position{y.Line, y.Column})
+	n.Kind, n.Text = String, y.Value
 	if name != "Fn::GetAtt" {
 		return n, nil
 	}
@@ -167,8 +186,8 @@ func (r yamlReader) argument(y *yaml.Node, name string, depth int) (*Node, error
 	return list, nil
 }
 
-func (r yamlReader) plain(y *yaml.Node, depth int) (*Node, error) {
-	n := &Node{Pos: Position{y.Line, y.Column}}
+func (r *yamlReader) plain(y *yaml.Node, depth int) (*Node, error) {
+	n := r.newNode(Position{y.Line, y.Column})
 	switch y.Kind {
 	case yaml.ScalarNode:
 		return n, scalar(n, y)
@@ -184,7 +203,7 @@ func notYAML(at Position) error {
 	return Refuse(at, fmt.Sprintf("Template format error: YAML not well-formed. (%s)", at))
 }
 
-func (r yamlReader) list(n *Node, y *yaml.Node, depth int) error {
+func (r *yamlReader) list(n *Node, y *yaml.Node, depth int) error {
 	if y.Tag != "" && y.Tag != "!!seq" {
 		return notYAML(n.Pos)
 	}
@@ -200,7 +219,7 @@ func (r yamlReader) list(n *Node, y *yaml.Node, depth int) error {
 	return nil
 }
 
-func (r yamlReader) mapping(n *Node, y *yaml.Node, depth int) error {
+func (r *yamlReader) mapping(n *Node, y *yaml.Node, depth int) error {
 	if y.Tag != "" && y.Tag != "!!map" {
 		return notYAML(n.Pos)
 	}

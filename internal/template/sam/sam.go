@@ -69,7 +69,6 @@ type translation struct {
 	failures []failure
 
 	deployments []deployment
-	connecting  bool
 }
 
 // A source is a resource of the template.
