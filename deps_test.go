@@ -54,13 +54,14 @@ const direction = `
 	keyring: lockedmem clock arn auth/policy
 	tablekeys: lockedmem storage seal seal/envelope
 
-	custody: engine auth clock storage tablekeys lockedmem
+	custody: auth clock storage tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
 	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth auth/policy arn clock lockedmem seal/envelope
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
+	custody/viakms: custody service/kms keyring storage api api/kmsapi auth arn
 	service/sts: service api api/stsapi api/membercheck identity auth auth/oidc arn clock
 
 	wire: auth
@@ -81,7 +82,7 @@ const direction = `
 	audit/cloudformation: audit/fact audit/waiver template template/document
 	audit/files: audit audit/fact audit/terraform audit/cloudformation
 
-	server: control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: custody/viakms control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/files audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	deploy/resource: auth

@@ -13,7 +13,6 @@ import (
 
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/clock"
-	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -34,19 +33,19 @@ type scriptedKeys struct {
 	answered func() // called with the answer in hand
 }
 
-func (k *scriptedKeys) Describe(context.Context, *auth.Caller, string) (engine.Key, error) {
-	return engine.Key{}, errors.New("not asked")
+func (k *scriptedKeys) Describe(context.Context, *auth.Caller, string) (Key, error) {
+	return Key{}, errors.New("not asked")
 }
 
 func (k *scriptedKeys) Generate(
-	_ context.Context, _ *auth.Caller, key engine.Key, _ storage.TableID, _ map[string]string,
+	_ context.Context, _ *auth.Caller, _ *Subject, key Key,
 ) (TableKey, error) {
 	fill := byte(len(key.ARN)) + key.ARN[len("arn:aws:kms:us-east-1:123456789012:key/")]
 	bare := bytes.Repeat([]byte{fill}, storage.KeySize)
 	return TableKey{KeyARN: key.ARN, Plaintext: bare, Ciphertext: bytes.Clone(bare)}, k.Usable(context.Background(), key)
 }
 
-func (k *scriptedKeys) Decrypt(ctx context.Context, _ *auth.Caller, key engine.Key, sealed []byte, _ map[string]string) ([]byte, error) {
+func (k *scriptedKeys) Decrypt(ctx context.Context, _ *auth.Caller, key Key, sealed []byte, _ map[string]string) ([]byte, error) {
 	k.asked++
 	if err := k.Usable(ctx, key); err != nil {
 		return nil, err
@@ -58,23 +57,25 @@ func (k *scriptedKeys) Decrypt(ctx context.Context, _ *auth.Caller, key engine.K
 	return bytes.Clone(sealed), nil
 }
 
-func (k *scriptedKeys) Release(context.Context, engine.Key, storage.TableID) error { return nil }
+func (k *scriptedKeys) Release(context.Context, Key, storage.TableID) error { return nil }
 
-func (k *scriptedKeys) Usable(_ context.Context, key engine.Key) error {
+func (k *scriptedKeys) Usable(_ context.Context, key Key) error {
 	if k.disabled[key.ARN] {
 		return errKeyDisabled
 	}
 	return nil
 }
 
-func (k *scriptedKeys) Granted(context.Context, engine.Key, storage.TableID) error { return nil }
+func (k *scriptedKeys) Granted(context.Context, *Subject, Key) error { return nil }
 
-func (k *scriptedKeys) Owned(context.Context, string, string) (engine.Key, error) {
-	return engine.Key{}, errors.New("not asked")
+func (k *scriptedKeys) Holdings() []Holding { return nil }
+
+func (k *scriptedKeys) Owned(context.Context, string, string) (Key, error) {
+	return Key{}, errors.New("not asked")
 }
 
-func (k *scriptedKeys) Managed(context.Context, string, string) (engine.Key, error) {
-	return engine.Key{}, errors.New("not asked")
+func (k *scriptedKeys) Managed(context.Context, string, string) (Key, error) {
+	return Key{}, errors.New("not asked")
 }
 
 // wakingStore is a store that somebody uses at the worst moment: while it is told to close a table, another call wakes it.
@@ -110,7 +111,7 @@ type scene struct {
 	keys  *scriptedKeys
 	store *wakingStore
 	disk  *vfs.MemFS
-	table *engine.Table
+	table Subject
 	alice *auth.Caller
 }
 
@@ -119,11 +120,8 @@ func newScene(t *testing.T) *scene {
 	s := &scene{
 		keys: &scriptedKeys{disabled: map[string]bool{}}, disk: vfs.NewMem(),
 		alice: &auth.Caller{Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/alice", AccessKeyID: "AKIAALICE"},
-		table: &engine.Table{
-			ID:         storage.TableID{1, 2, 3},
-			Name:       engine.Name{Account: "123456789012", Region: "us-east-1", Table: "orders"},
-			Encryption: engine.Encryption{Key: engine.Key{Kind: engine.CustomerManaged, ARN: keyA}},
-		},
+		table: Subject{ID: storage.TableID{1, 2, 3}, Account: "123456789012", Region: "us-east-1", Name: "orders",
+			Key: Key{Kind: CustomerManaged, ARN: keyA}},
 	}
 	s.restart(t)
 	if err := s.Create(t.Context(), s.alice, s.table); err != nil {
@@ -198,17 +196,20 @@ func TestAnswerFromBeforeAClosingOpensNothing(t *testing.T) {
 // Who was let through under the old key stayed admitted under the new one without being asked for.
 func TestAnswerFromBeforeAChangeOfKeyAdmitsNobody(t *testing.T) {
 	s := newScene(t)
-	changed := *s.table
-	changed.Encryption.Key.ARN = keyB
+	changed := s.table
+	changed.Key.ARN = keyB
 	bob := &auth.Caller{Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/bob", AccessKeyID: "AKIABOB"}
 	s.keys.answered = func() {
-		if err := s.Change(t.Context(), bob, s.table, changed.Encryption.Key, func() error { return nil }); err != nil {
+		if err := s.Change(t.Context(), bob, s.table, changed.Key, func() error { return nil }); err != nil {
 			t.Error(err)
 		}
 		s.keys.disabled[keyB] = true
 	}
-	if err := s.use(t); !errors.Is(err, errKeyDisabled) {
+	if err := s.use(t); !errors.Is(err, ErrStale) {
 		t.Errorf("the caller was told %v", err)
+	}
+	if err := s.Use(t.Context(), s.alice, changed); !errors.Is(err, errKeyDisabled) {
+		t.Errorf("by the new description the caller was told %v", err)
 	}
 	if s.isAdmitted(s.alice, &changed) {
 		t.Error("an answer of the old key admits to the new one")
@@ -237,7 +238,7 @@ func TestAnswersLiveFromWhenTheyWereAskedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.o.Clock.Advance(2 * time.Minute)
-	if s.isAdmitted(s.alice, s.table) {
+	if s.isAdmitted(s.alice, &s.table) {
 		t.Error("an answer counts longer than its lifetime")
 	}
 }
@@ -247,19 +248,19 @@ func TestKeysFileFromBeforeAChangeOfKeyIsFound(t *testing.T) {
 	s := newScene(t)
 	path := s.disk.PathJoin("data", "tables", s.table.ID.String(), "keys")
 	old := readAll(t, s.disk, path)
-	changed := *s.table
-	changed.Encryption.Key.ARN = keyB
-	if err := s.Change(t.Context(), s.alice, s.table, changed.Encryption.Key, func() error { return nil }); err != nil {
+	changed := s.table
+	changed.Key.ARN = keyB
+	if err := s.Change(t.Context(), s.alice, s.table, changed.Key, func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	writeAll(t, s.disk, path, old)
 	s.restart(t)
-	if err := s.Reconcile(t.Context(), []*engine.Table{&changed}); err != nil {
+	if err := s.Reconcile(t.Context(), []Subject{changed}); err != nil {
 		t.Fatal(err)
 	}
 	asked := s.keys.asked
 	var corrupt *storage.CorruptError
-	if err := s.Use(t.Context(), s.alice, &changed); !errors.As(err, &corrupt) || s.keys.asked != asked {
+	if err := s.Use(t.Context(), s.alice, changed); !errors.As(err, &corrupt) || s.keys.asked != asked {
 		t.Errorf("a table with an old keys file was opened, or refused as %v", err)
 	}
 }

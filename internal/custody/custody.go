@@ -22,44 +22,10 @@ import (
 
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/clock"
-	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/tablekeys"
 )
-
-// TableKey is a fresh table key, bare and as the key service gives it out. Whoever gets one zeroes Plaintext.
-type TableKey struct {
-	KeyARN     string // of the KMS key that wraps it
-	Plaintext  []byte
-	Ciphertext []byte
-}
-
-// KeyService is what custody asks of the key service. Calls are authorised for the caller that they are made
-// with, and recorded, like any other call.
-type KeyService interface {
-	// Describe finds a customer's or managed key by id, ARN or alias, and refuses one that cannot be used. It
-	// needs kms:DescribeKey.
-	Describe(ctx context.Context, caller *auth.Caller, keyID string) (engine.Key, error)
-	// Generate makes a table key under a key. It needs kms:GenerateDataKey, and kms:CreateGrant for what the
-	// database does in the background later. Keys of kind AWSOwned need no permission of the caller, here and
-	// below. The grant belongs to the table: two tables of one name, one after the other, have two.
-	Generate(ctx context.Context, caller *auth.Caller, key engine.Key, id storage.TableID,
-		encryptionContext map[string]string) (TableKey, error)
-	// Decrypt opens a table key. It needs kms:Decrypt.
-	Decrypt(ctx context.Context, caller *auth.Caller, key engine.Key, ciphertext []byte,
-		encryptionContext map[string]string) ([]byte, error)
-	// Release gives back what Generate was granted for a table.
-	Release(ctx context.Context, key engine.Key, id storage.TableID) error
-	// Usable says whether a key could be used by anybody at all: it exists, is enabled and has its material.
-	Usable(ctx context.Context, key engine.Key) error
-	// Granted says whether the database still holds what Generate was granted for a table.
-	Granted(ctx context.Context, key engine.Key, id storage.TableID) error
-	// Owned and Managed are the keys of the installation and of the account that tables are under by default;
-	// they are made on first use.
-	Owned(ctx context.Context, account, region string) (engine.Key, error)
-	Managed(ctx context.Context, account, region string) (engine.Key, error)
-}
 
 // Sealer closes a table in the store.
 type Sealer interface {
@@ -80,6 +46,8 @@ type Options struct {
 type Custody struct {
 	o      Options
 	tables sync.Map // storage.TableID → *admitted
+	held   sync.Map // storage.TableID → struct{}, see Hold
+	kept   sync.Map // Holding → struct{}: unclaimed grants that could not be retired
 }
 
 // New returns a Custody in which nobody is admitted yet.
@@ -102,13 +70,21 @@ func visitorOf(caller *auth.Caller) visitor { return visitor{caller.ARN, caller.
 // maxAsks is how often a call asks again because the table was closed, or its key changed, while it asked.
 const maxAsks = 3
 
-// Use lets the caller through to the table, or says why not. On the quick way it is one lookup and no
+// ErrStale says that the subject was described by a key that is not its key any more: the caller reads the
+// description again.
+var ErrStale = errors.New("custody: the subject has come under another key")
+
+// Use lets the caller through to the subject, or says why not. On the quick way it is one lookup and no
 // allocation.
-func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
-	if c.isAdmitted(caller, t) {
+func (c *Custody) Use(ctx context.Context, caller *auth.Caller, s Subject) error {
+	if c.isAdmitted(caller, &s) {
 		return nil
 	}
-	a := c.admissions(t.ID)
+	return c.ask(ctx, caller, s)
+}
+
+func (c *Custody) ask(ctx context.Context, caller *auth.Caller, s Subject) error {
+	a := c.admissions(s.ID)
 	var err error
 	for range maxAsks {
 		closed, stale := a.state()
@@ -116,13 +92,10 @@ func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table)
 			return stale
 		}
 		asked := c.o.Clock.Now()
-		if err = c.granted(ctx, t); err != nil {
+		if err = c.granted(ctx, &s); err != nil {
 			break
 		}
-		if err = c.open(ctx, caller, t, func() bool {
-			now, _ := a.state()
-			return now == closed
-		}); err == nil {
+		if err = c.open(ctx, caller, &s, closed); err == nil {
 			err = a.admit(visitorOf(caller), asked, c.o.Lifetime, closed)
 		}
 		if err == nil {
@@ -133,17 +106,17 @@ func (c *Custody) Use(ctx context.Context, caller *auth.Caller, t *engine.Table)
 		}
 	}
 	a.forget(visitorOf(caller))
-	return c.refuse(ctx, t, err)
+	return c.refuse(ctx, &s, err)
 }
 
-func (c *Custody) isAdmitted(caller *auth.Caller, t *engine.Table) bool {
-	if !c.o.Ring.Unlocked(t.ID) {
+func (c *Custody) isAdmitted(caller *auth.Caller, s *Subject) bool {
+	if !c.o.Ring.Unlocked(s.ID) {
 		return false
 	}
-	if t.Encryption.Key.Kind == engine.AWSOwned {
+	if s.Key.Kind == AWSOwned {
 		return true
 	}
-	entry, ok := c.tables.Load(t.ID)
+	entry, ok := c.tables.Load(s.ID)
 	if !ok {
 		return false
 	}
@@ -223,67 +196,82 @@ func (a *admitted) sendAway() {
 	clear(a.callers)
 }
 
-// open asks the key service, as the caller, for the table's key; the keys below it are unlocked with the
+// open asks the key service, as the caller, for the subject's key; the keys below it are unlocked with the
 // answer if they are not already. It asks in either case: what is in memory says nothing about this caller.
-// The answer unlocks nothing unless it still counts when it is used.
-func (c *Custody) open(ctx context.Context, caller *auth.Caller, t *engine.Table, counts func() bool) error {
-	info, err := c.o.Ring.Describe(t.ID)
+// The answer unlocks nothing unless it still counts when it is used: the subject was closed no more often
+// than it had been.
+func (c *Custody) open(ctx context.Context, caller *auth.Caller, s *Subject, closed uint64) error {
+	link, key, err := c.link(s)
 	if err != nil {
 		return err
 	}
-	link := info.Current
-	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(t.Name.Region)), keyNamed(t, link.KeyARN),
-		link.TableKeyCiphertext, link.Context)
+	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(s.Region)), key, link.TableKeyCiphertext,
+		link.Context)
 	if err != nil {
 		return err
 	}
 	defer lockedmem.Wipe(tableKey)
-	return c.o.Ring.Unlock(ctx, t.ID, func(_ context.Context, keyARN string, _ map[string]string,
+	return c.o.Ring.Unlock(ctx, s.ID, func(_ context.Context, keyARN string, _ map[string]string,
 		ciphertext []byte) ([]byte, string, error) {
-		if !counts() || !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
+		now, _ := c.admissions(s.ID).state()
+		if now != closed || !bytes.Equal(ciphertext, link.TableKeyCiphertext) {
 			return nil, keyARN, errClosedMeanwhile
 		}
 		return bytes.Clone(tableKey), keyARN, nil
 	})
 }
 
-// keyNamed is the table's key, or the one before, of which a change that is not done may still need to be
-// opened.
-func keyNamed(t *engine.Table, keyARN string) engine.Key {
-	if t.Encryption.Previous.ARN == keyARN && t.Encryption.Key.ARN != keyARN {
-		return t.Encryption.Previous
+// link returns the wrapped table key of the subject and the key that wraps it, which its description names:
+// otherwise the description is older than the keys.
+func (c *Custody) link(s *Subject) (tablekeys.Link, Key, error) {
+	info, err := c.o.Ring.Describe(s.ID)
+	switch {
+	case err != nil:
+		return tablekeys.Link{}, Key{}, err
+	case info.Current.KeyARN == s.Key.ARN:
+		return info.Current, s.Key, nil
+	case info.Prepared != nil && info.Prepared.KeyARN == s.Key.ARN:
+		return info.Current, s.previous(info.Current.KeyARN), nil // the change is recorded, not committed
 	}
-	if t.Encryption.Key.ARN == keyARN {
-		return t.Encryption.Key
-	}
-	return engine.Key{Kind: engine.CustomerManaged, ARN: keyARN}
+	return info.Current, Key{}, ErrStale
 }
 
-// granted says whether the database may use the table's key on its own: it opens no table that it could not
-// look after. A key that nobody can use is another matter, of which the caller hears in the key service's
+// granted reports whether the database may use the subject's key on its own: it opens no table that it could
+// not look after. A key that nobody can use is another matter, of which the caller hears in the key service's
 // words.
-func (c *Custody) granted(ctx context.Context, t *engine.Table) error {
-	if _, err := c.o.Ring.Describe(t.ID); err != nil {
+func (c *Custody) granted(ctx context.Context, s *Subject) error {
+	if _, _, err := c.link(s); err != nil {
 		return err
 	}
-	if c.o.Keys.Usable(ctx, t.Encryption.Key) != nil {
+	if c.o.Keys.Usable(ctx, s.Key) != nil {
 		return nil
 	}
-	return c.o.Keys.Granted(ctx, t.Encryption.Key, t.ID)
+	return c.o.Keys.Granted(ctx, s, s.Key)
 }
 
-// usable says whether the table can be open at all: its key works, and the database holds its grant on it.
-func (c *Custody) usable(ctx context.Context, t *engine.Table) error {
-	if err := c.o.Keys.Usable(ctx, t.Encryption.Key); err != nil {
+// usable reports whether the subject can be open at all: its key works, and the database may use it.
+func (c *Custody) usable(ctx context.Context, s *Subject) error {
+	if err := c.o.Keys.Usable(ctx, s.Key); err != nil {
 		return err
 	}
-	return c.o.Keys.Granted(ctx, t.Encryption.Key, t.ID)
+	return c.o.Keys.Granted(ctx, s, s.Key)
 }
 
-// refuse closes the table when its key is unusable for everybody, and passes the reason on.
-func (c *Custody) refuse(ctx context.Context, t *engine.Table, reason error) error {
-	if err := c.usable(ctx, t); err != nil {
-		c.Close(ctx, t.ID)
+// LacksGrant reports whether the subject's key works, but not for the database: its grant was revoked. To put
+// the subject under its own key once more mends that.
+func (c *Custody) LacksGrant(ctx context.Context, s Subject) bool {
+	return c.o.Keys.Usable(ctx, s.Key) == nil && c.o.Keys.Granted(ctx, &s, s.Key) != nil
+}
+
+// refuse closes the subject when its key is unusable for everybody, and passes the reason on. Of a subject
+// whose key was changed meanwhile it says so instead.
+func (c *Custody) refuse(ctx context.Context, s *Subject, reason error) error {
+	unusable := c.usable(ctx, s)
+	if _, _, err := c.link(s); errors.Is(err, ErrStale) { // looked at last: it explains what is seen before
+		return err
+	}
+	if unusable != nil {
+		c.Close(ctx, s.ID)
 	}
 	return reason
 }
@@ -307,48 +295,40 @@ func (c *Custody) Close(ctx context.Context, id storage.TableID) {
 	}
 }
 
-// Via is what the key service sees as the calling service: the database of a region.
-func Via(region string) string { return "dynamodb." + region + ".amazonaws.com" }
-
-// EncryptionContext binds a table key to its table ("DynamoDB encryption at rest: usage notes").
-func EncryptionContext(t *engine.Table) map[string]string {
-	return map[string]string{
-		"aws:dynamodb:tableName":    t.Name.Table,
-		"aws:dynamodb:subscriberId": t.Name.Account,
-	}
-}
-
-// Create makes the keys of a table that is about to be created under t.Encryption.Key.
-func (c *Custody) Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
-	key, err := c.o.Keys.Generate(ctx, caller.For(Via(t.Name.Region)), t.Encryption.Key, t.ID,
-		EncryptionContext(t))
+// Create makes the keys of a subject that is about to be there, under s.Key. The caller holds it, see Hold.
+func (c *Custody) Create(ctx context.Context, caller *auth.Caller, s Subject) error {
+	key, err := c.o.Keys.Generate(ctx, caller.For(Via(s.Region)), &s, s.Key)
 	if err != nil {
 		return err
 	}
-	if err := c.o.Ring.Create(ctx, t.ID, chain(key, t), key.Plaintext); err != nil {
-		if err := c.o.Keys.Release(context.WithoutCancel(ctx), t.Encryption.Key, t.ID); err != nil {
-			c.o.Log.Warn("the grants of a table that was not created could not be retired", "table", t.ID,
-				"error", err)
-		}
+	if err := c.o.Ring.Create(ctx, s.ID, chain(key, &s), key.Plaintext); err != nil {
+		c.release(ctx, s.Key, s.ID)
 		return fmt.Errorf("keeping the keys of the new table: %w", err)
 	}
 	return nil
 }
 
-func chain(key TableKey, t *engine.Table) tablekeys.Chain {
-	return tablekeys.Chain{KeyARN: key.KeyARN, Context: EncryptionContext(t),
+// release retires the grants on a key that a subject is not under any more. What cannot be retired now is
+// unclaimed from now on, see RetireUnclaimed.
+func (c *Custody) release(ctx context.Context, key Key, id storage.TableID) {
+	if err := c.o.Keys.Release(context.WithoutCancel(ctx), key, id); err != nil {
+		c.o.Log.Warn("retiring the grants of a table failed; the next sweep tries again", "table", id, "key",
+			key.ARN, "error", err)
+	}
+}
+
+func chain(key TableKey, s *Subject) tablekeys.Chain {
+	return tablekeys.Chain{KeyARN: key.KeyARN, Context: s.EncryptionContext(),
 		TableKeyCiphertext: key.Ciphertext}
 }
 
-// Destroy erases the keys of a table for good.
+// Destroy erases the keys of a subject for good.
 func (c *Custody) Destroy(ctx context.Context, id storage.TableID) error {
 	c.admissions(id).sendAway()
 	defer c.tables.Delete(id)
 	info, err := c.o.Ring.Describe(id)
 	if err == nil {
-		if err := c.o.Keys.Release(ctx, engine.Key{ARN: info.Current.KeyARN}, id); err != nil {
-			c.o.Log.Warn("the grants of a deleted table could not be retired", "table", id, "error", err)
-		}
+		c.release(ctx, Key{Kind: CustomerManaged, ARN: info.Current.KeyARN}, id)
 	}
 	return c.o.Ring.Destroy(ctx, id)
 }

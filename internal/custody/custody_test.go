@@ -13,7 +13,7 @@ import (
 	"github.com/sealtable/sealtable/internal/tablekeys"
 )
 
-func customerKey(arn string) engine.Key { return engine.Key{Kind: engine.CustomerManaged, ARN: arn} }
+func customerKey(arn string) Key { return Key{Kind: CustomerManaged, ARN: arn} }
 
 // An open table never admits a second caller, and an answer counts for its lifetime and no longer.
 func TestAnswersArePersonalAndExpire(t *testing.T) {
@@ -91,7 +91,7 @@ func TestADisabledKeyClosesTheTableAtOnceAfterARestart(t *testing.T) {
 
 func TestTheInstallationsOwnKeyAsksNobody(t *testing.T) {
 	h := newHouse(t)
-	owned, err := h.Choose(context.Background(), person("alice"), "us-east-1", engine.AWSOwned, "")
+	owned, err := h.Choose(context.Background(), person("alice"), "us-east-1", AWSOwned, "")
 	h.must(err)
 	h.create(owned)
 	asked := h.keys.questions()
@@ -106,12 +106,12 @@ func TestTheInstallationsOwnKeyAsksNobody(t *testing.T) {
 func TestChoosing(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	for _, id := range []string{"", ManagedAlias} {
-		if key, err := h.Choose(ctx, person("alice"), "us-east-1", engine.AWSManaged, id); err != nil || key.Kind != engine.AWSManaged {
+		if key, err := h.Choose(ctx, person("alice"), "us-east-1", AWSManaged, id); err != nil || key.Kind != AWSManaged {
 			t.Errorf("%q: %v %v", id, key, err)
 		}
 	}
 	h.keys.ban(keyA, person("eve"))
-	if _, err := h.Choose(ctx, person("eve"), "us-east-1", engine.CustomerManaged, keyA); !errors.Is(err, errNotAllowed) {
+	if _, err := h.Choose(ctx, person("eve"), "us-east-1", CustomerManaged, keyA); !errors.Is(err, errNotAllowed) {
 		t.Errorf("a key was described to who may not see it: %v", err)
 	}
 }
@@ -191,7 +191,7 @@ func TestAChangeThatIsNotRecorded(t *testing.T) {
 	h, ctx := newHouse(t), context.Background()
 	table := h.create(customerKey(keyA))
 	no := errors.New("no")
-	if err := h.Change(ctx, person("alice"), table, customerKey(keyB), func() error { return no }); !errors.Is(err, no) {
+	if err := h.Change(ctx, person("alice"), subjectOf(table), customerKey(keyB), func() error { return no }); !errors.Is(err, no) {
 		t.Errorf("%v", err)
 	}
 	if info, err := h.ring.Describe(table.ID); err != nil || info.Prepared != nil {
@@ -201,15 +201,15 @@ func TestAChangeThatIsNotRecorded(t *testing.T) {
 		t.Errorf("grants after a refused change: %v", got)
 	}
 	for _, recorded := range []bool{false, true} {
-		err := h.Change(ctx, person("alice"), h.table(), customerKey(keyB), func() error {
+		err := h.Change(ctx, person("alice"), subjectOf(h.table()), customerKey(keyB), func() error {
 			if recorded {
 				_, err := h.engine.UpdateTable(ctx, table.Name,
-					func(next *engine.Table) error { next.Encryption.Key = customerKey(keyB); return nil })
+					func(next *engine.Table) error { next.Encryption.Key = engineKey(customerKey(keyB)); return nil })
 				h.must(err)
 			}
-			return fmt.Errorf("%w: disk failed", engine.ErrUncertain)
+			return fmt.Errorf("%w: disk failed", ErrUncertain)
 		})
-		if info, _ := h.ring.Describe(table.ID); !errors.Is(err, engine.ErrUncertain) || info.Prepared == nil {
+		if info, _ := h.ring.Describe(table.ID); !errors.Is(err, ErrUncertain) || info.Prepared == nil {
 			t.Fatalf("an uncertain change: %v, %+v", err, info)
 		}
 		h.restart()
@@ -226,17 +226,9 @@ func TestSweeping(t *testing.T) {
 	table := h.create(customerKey(keyA))
 	var reports []bool
 	sweep := func(ctx context.Context) {
-		h.Sweep(ctx, h.engine.AllTables(), func(_ *engine.Table, accessible bool) {
+		if accessible, changed := h.sweep(ctx); changed {
 			reports = append(reports, accessible)
-			_, err := h.engine.UpdateTable(context.Background(), table.Name, func(next *engine.Table) error {
-				next.Encryption.InaccessibleSince = time.Time{}
-				if !accessible {
-					next.Encryption.InaccessibleSince = h.clock.Now()
-				}
-				return nil
-			})
-			h.must(err)
-		})
+		}
 	}
 	sweep(ctx)
 	h.keys.disable(keyA, true)
@@ -270,7 +262,7 @@ func TestDeletingErasesTheKeys(t *testing.T) {
 	if _, err := h.ring.Describe(table.ID); !errors.Is(err, tablekeys.ErrNotFound) {
 		t.Errorf("the keys after deleting: %v", err)
 	}
-	if err := h.Use(ctx, person("alice"), table); !errors.Is(err, tablekeys.ErrNotFound) {
+	if err := h.use(person("alice"), table); !errors.Is(err, tablekeys.ErrNotFound) {
 		t.Errorf("using a deleted table: %v", err)
 	}
 	if len(h.keys.granted()) != 0 {
@@ -303,7 +295,7 @@ func TestCloseBeatsUse(t *testing.T) {
 		wg.Go(func() {
 			time.Sleep(time.Duration(round) * time.Millisecond)
 			h.keys.disable(keyA, true)
-			h.Sweep(ctx, []*engine.Table{table}, func(*engine.Table, bool) {})
+			_ = h.Check(ctx, subjectOf(table))
 		})
 		wg.Wait()
 		h.Close(ctx, table.ID)
@@ -321,10 +313,10 @@ func TestCloseBeatsUse(t *testing.T) {
 }
 
 func TestManyCallersTakeLittleMemory(t *testing.T) {
-	h, ctx := newHouse(t), context.Background()
+	h := newHouse(t)
 	table := h.create(customerKey(keyA))
 	for i := range 3 * maxCallers {
-		h.must(h.Use(ctx, person(fmt.Sprint(i)), table))
+		h.must(h.use(person(fmt.Sprint(i)), table))
 	}
 	if n := len(h.admissions(table.ID).callers); n > maxCallers {
 		t.Errorf("%d callers are remembered", n)
@@ -332,18 +324,18 @@ func TestManyCallersTakeLittleMemory(t *testing.T) {
 }
 
 func TestAdmittingAllocatesNothing(t *testing.T) {
-	h, ctx := newHouse(t), context.Background()
+	h := newHouse(t)
 	table, alice := h.create(customerKey(keyA)), person("alice")
-	if n := testing.AllocsPerRun(100, func() { h.must(h.Use(ctx, alice, table)) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { h.must(h.use(alice, table)) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
 func BenchmarkUse(b *testing.B) {
-	h, ctx := newHouse(b), context.Background()
+	h := newHouse(b)
 	table, alice := h.create(customerKey(keyA)), person("alice")
 	b.ReportAllocs()
 	for b.Loop() {
-		h.must(h.Use(ctx, alice, table))
+		h.must(h.use(alice, table))
 	}
 }

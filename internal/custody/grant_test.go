@@ -3,16 +3,18 @@ package custody
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"testing"
-	"time"
 
-	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // A table whose grant was revoked stayed open for everybody whom the key's policy let through.
 func TestRevokedGrantClosesTheTable(t *testing.T) {
 	h := newHouse(t)
-	h.create(engine.Key{Kind: engine.CustomerManaged, ARN: keyA})
+	h.create(customerKey(keyA))
 	alice, bob := person("alice"), person("bob")
 	h.must(h.read(alice))
 	h.keys.revoke(keyA)
@@ -35,7 +37,7 @@ func TestRevokedGrantClosesTheTable(t *testing.T) {
 
 func TestRevokedGrantCountsAfterOneLifetime(t *testing.T) {
 	h := newHouse(t)
-	h.create(engine.Key{Kind: engine.CustomerManaged, ARN: keyA})
+	h.create(customerKey(keyA))
 	h.keys.revoke(keyA)
 	h.clock.Advance(lifetime)
 	if err := h.read(person("alice")); !errors.Is(err, errNotGranted) {
@@ -45,7 +47,7 @@ func TestRevokedGrantCountsAfterOneLifetime(t *testing.T) {
 
 func TestRevokedGrantCountsAtOnceAfterARestart(t *testing.T) {
 	h := newHouse(t)
-	h.create(engine.Key{Kind: engine.CustomerManaged, ARN: keyA})
+	h.create(customerKey(keyA))
 	h.keys.revoke(keyA)
 	h.restart()
 	if err := h.read(person("alice")); !errors.Is(err, errNotGranted) {
@@ -56,22 +58,13 @@ func TestRevokedGrantCountsAtOnceAfterARestart(t *testing.T) {
 // The sweep closes the table and says so, once; the change of key that gives the database a grant opens it again.
 func TestSweepFindsRevokedGrants(t *testing.T) {
 	h := newHouse(t)
-	h.create(engine.Key{Kind: engine.CustomerManaged, ARN: keyA})
+	h.create(customerKey(keyA))
 	h.keys.revoke(keyA)
 	var told []bool
 	sweep := func() {
-		ctx := context.Background()
-		h.Sweep(ctx, h.engine.AllTables(), func(table *engine.Table, accessible bool) {
+		if accessible, changed := h.sweep(context.Background()); changed {
 			told = append(told, accessible)
-			_, err := h.engine.UpdateTable(ctx, table.Name, func(next *engine.Table) error {
-				next.Encryption.InaccessibleSince = time.Time{}
-				if !accessible {
-					next.Encryption.InaccessibleSince = h.clock.Now()
-				}
-				return nil
-			})
-			h.must(err)
-		})
+		}
 	}
 	sweep()
 	sweep()
@@ -80,7 +73,7 @@ func TestSweepFindsRevokedGrants(t *testing.T) {
 	}
 	for _, to := range []string{keyA, keyB} {
 		h.keys.revoke(keyA)
-		h.must(h.change(engine.Key{Kind: engine.CustomerManaged, ARN: to}, func(string) {}))
+		h.must(h.change(customerKey(to), func(string) {}))
 		h.must(h.read(person("alice")))
 	}
 	sweep()
@@ -89,11 +82,69 @@ func TestSweepFindsRevokedGrants(t *testing.T) {
 	}
 }
 
-// A table that is being deleted gave its grant back: nothing is wrong with it.
-func TestSweepLeavesTablesAloneThatAreDeleted(t *testing.T) {
-	h := newHouse(t)
-	table := *h.create(engine.Key{Kind: engine.CustomerManaged, ARN: keyA})
-	table.Deleting = true
-	h.keys.revoke(keyA)
-	h.Sweep(context.Background(), []*engine.Table{&table}, func(*engine.Table, bool) { t.Error("it is reported") })
+// What a crash leaves of a creation, a change of key or a deletion is retired: afterwards there is one grant, on the key that the
+// table's description names, or none.
+func TestUnclaimedGrantsAreRetired(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	table := h.create(customerKey(keyA))
+	moments := map[string]*house{}
+	h.must(h.change(customerKey(keyB), func(when string) { moments[when] = h.after() }))
+	gone := h.after()
+	h.must(h.engine.DeleteTable(ctx, table.Name, table.ID))
+	gone.fs, moments["deleted, but for the grants"] = h.fs.CrashClone(vfs.CrashCloneCfg{}), gone
+	made := h.after()
+	h.must(h.Create(ctx, person("alice"), subjectOf(table)))
+	made.keys, moments["created, but for the description"] = h.keys.asItIs(), made
+	for when, want := range map[string]string{
+		"prepared": keyA, "recorded": keyB, "deleted, but for the grants": "", "created, but for the description": "",
+	} {
+		m := moments[when]
+		m.open()
+		m.RetireUnclaimed(ctx, m.claims)
+		if left := fmt.Sprint(slices.Collect(maps.Keys(m.keys.granted()))); want == "" && left != "[]" ||
+			want != "" && left != "["+want+table.ID.String()+"]" {
+			t.Errorf("%s: %s", when, left)
+		}
+		m.close()
+	}
+}
+
+// What somebody changes at this moment is not unclaimed.
+func TestHeldGrantsAreLeftAlone(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	id := h.create(customerKey(keyA)).ID
+	release, err := h.Hold(id)
+	h.must(err)
+	if _, err := h.Hold(id); !errors.Is(err, ErrBusy) {
+		t.Errorf("held twice: %v", err)
+	}
+	h.must(h.change(customerKey(keyB), func(string) {
+		h.RetireUnclaimed(ctx, h.claims)
+		if n := len(h.keys.granted()); n != 2 {
+			t.Errorf("%d grants while the key changes", n)
+		}
+	}))
+	release()
+	h.RetireUnclaimed(ctx, h.claims)
+	if n := len(h.keys.granted()); n != 1 {
+		t.Errorf("%d grants after the change", n)
+	}
+}
+
+// A caller who read the description before a change of key was told that the database has no grant, and the table was closed.
+func TestStaleDescription(t *testing.T) {
+	h, ctx := newHouse(t), context.Background()
+	old := subjectOf(h.create(customerKey(keyA)))
+	h.must(h.change(customerKey(keyB), func(string) {}))
+	if err := h.Use(ctx, person("alice"), old); !errors.Is(err, ErrStale) {
+		t.Errorf("by the old description: %v", err)
+	}
+	if err := h.Check(ctx, old); !errors.Is(err, ErrStale) || !h.ring.Unlocked(old.ID) {
+		t.Errorf("a sweep with the old description: %v", err)
+	}
+	h.must(h.read(person("alice")))
+	h.must(h.change(customerKey(keyA), func(string) {}))
+	if err := h.Use(ctx, person("carol"), old); err != nil {
+		t.Errorf("the old key is the new one again: %v", err)
+	}
 }

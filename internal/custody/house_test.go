@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -83,7 +84,7 @@ func (r *registry) questions() int {
 }
 
 // admit holds r.mu.
-func (r *registry) admit(caller *auth.Caller, key engine.Key) error {
+func (r *registry) admit(caller *auth.Caller, key Key) error {
 	r.asked++
 	switch {
 	case caller.Via != "dynamodb.us-east-1.amazonaws.com":
@@ -96,15 +97,15 @@ func (r *registry) admit(caller *auth.Caller, key engine.Key) error {
 	return nil
 }
 
-func (r *registry) Describe(_ context.Context, caller *auth.Caller, keyID string) (engine.Key, error) {
+func (r *registry) Describe(_ context.Context, caller *auth.Caller, keyID string) (Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := engine.Key{Kind: engine.CustomerManaged, ARN: keyID}
+	key := Key{Kind: CustomerManaged, ARN: keyID}
 	return key, r.admit(caller, key)
 }
 
 func (r *registry) Generate(
-	_ context.Context, caller *auth.Caller, key engine.Key, id storage.TableID, encryption map[string]string,
+	_ context.Context, caller *auth.Caller, s *Subject, key Key,
 ) (TableKey, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,12 +114,13 @@ func (r *registry) Generate(
 	}
 	bare := make([]byte, storage.KeySize)
 	rand.Read(bare)
-	r.grants[key.ARN+id.String()]++
+	encryption := s.EncryptionContext()
+	r.grants[key.ARN+s.ID.String()]++
 	return TableKey{KeyARN: key.ARN, Plaintext: bare, Ciphertext: r.sealing[key.ARN].Seal(nil, nil, bare, fmt.Append(nil, encryption))}, nil
 }
 
 func (r *registry) Decrypt(
-	_ context.Context, caller *auth.Caller, key engine.Key, sealed []byte, encryption map[string]string,
+	_ context.Context, caller *auth.Caller, key Key, sealed []byte, encryption map[string]string,
 ) ([]byte, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -128,7 +130,7 @@ func (r *registry) Decrypt(
 	return r.sealing[key.ARN].Open(nil, nil, sealed, fmt.Append(nil, encryption))
 }
 
-func (r *registry) Release(_ context.Context, key engine.Key, id storage.TableID) error {
+func (r *registry) Release(_ context.Context, key Key, id storage.TableID) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.grants, key.ARN+id.String())
@@ -141,7 +143,7 @@ func (r *registry) granted() map[string]int {
 	return maps.Clone(r.grants)
 }
 
-func (r *registry) Usable(_ context.Context, key engine.Key) error {
+func (r *registry) Usable(_ context.Context, key Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.disabled[key.ARN] {
@@ -150,13 +152,25 @@ func (r *registry) Usable(_ context.Context, key engine.Key) error {
 	return nil
 }
 
-func (r *registry) Granted(_ context.Context, key engine.Key, id storage.TableID) error {
+func (r *registry) Granted(_ context.Context, s *Subject, key Key) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.grants[key.ARN+id.String()] == 0 {
+	if r.grants[key.ARN+s.ID.String()] == 0 {
 		return errNotGranted
 	}
 	return nil
+}
+
+func (r *registry) Holdings() (held []Holding) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for of := range r.grants {
+		h := Holding{KeyARN: of[:len(keyA)]}
+		id, _ := hex.DecodeString(of[len(keyA):])
+		copy(h.ID[:], id)
+		held = append(held, h)
+	}
+	return held
 }
 
 // revoke takes the database's grants on a key away.
@@ -166,12 +180,12 @@ func (r *registry) revoke(arn string) {
 	maps.DeleteFunc(r.grants, func(of string, _ int) bool { return strings.HasPrefix(of, arn) })
 }
 
-func (r *registry) Owned(context.Context, string, string) (engine.Key, error) {
-	return engine.Key{Kind: engine.AWSOwned, ARN: keyB}, nil
+func (r *registry) Owned(context.Context, string, string) (Key, error) {
+	return Key{Kind: AWSOwned, ARN: keyB}, nil
 }
 
-func (r *registry) Managed(context.Context, string, string) (engine.Key, error) {
-	return engine.Key{Kind: engine.AWSManaged, ARN: keyB}, nil
+func (r *registry) Managed(context.Context, string, string) (Key, error) {
+	return Key{Kind: AWSManaged, ARN: keyB}, nil
 }
 
 // house is custody with all that it works with: the real ring, store, catalog and engine, on a disk in memory.
@@ -219,7 +233,7 @@ func (h *house) open() {
 	h.Custody = New(Options{Keys: h.keys, Ring: h.ring, Store: h.store, Clock: h.clock, Lifetime: lifetime, Log: log})
 	h.engine, err = engine.Open(ctx, engine.Options{Store: h.store, Records: records, Clock: h.clock, Log: log, DestroyKeys: h.Destroy})
 	h.must(err)
-	h.must(h.Reconcile(ctx, h.engine.AllTables()))
+	h.must(h.Reconcile(ctx, h.subjects()))
 }
 
 func (h *house) close() {
@@ -243,21 +257,68 @@ func (h *house) after() *house {
 	return &house{t: h.t, fs: h.fs.CrashClone(vfs.CrashCloneCfg{}), keys: h.keys.asItIs()}
 }
 
+func subjectOf(t *engine.Table) Subject {
+	return Subject{ID: t.ID, Account: t.Name.Account, Region: t.Name.Region, Name: t.Name.Table,
+		Key:      Key{Kind: KeyKind(t.Encryption.Key.Kind), ARN: t.Encryption.Key.ARN},
+		Previous: Key{Kind: KeyKind(t.Encryption.Previous.Kind), ARN: t.Encryption.Previous.ARN}}
+}
+
+func engineKey(k Key) engine.Key { return engine.Key{Kind: engine.KeyKind(k.Kind), ARN: k.ARN} }
+
+func (h *house) subjects() (subjects []Subject) {
+	for _, t := range h.engine.AllTables() {
+		subjects = append(subjects, subjectOf(t))
+	}
+	return subjects
+}
+
+func (h *house) claims() map[storage.TableID]Subject {
+	claims := map[storage.TableID]Subject{}
+	for _, s := range h.subjects() {
+		claims[s.ID] = s
+	}
+	return claims
+}
+
+// sweep checks the table's key as the server's sweep does, and notes what has changed.
+func (h *house) sweep(ctx context.Context) (accessible, changed bool) {
+	h.t.Helper()
+	was := h.table().Encryption.InaccessibleSince.IsZero()
+	accessible = h.Check(ctx, subjectOf(h.table())) == nil
+	if ctx.Err() != nil || accessible == was {
+		return accessible, false
+	}
+	_, err := h.engine.UpdateTable(context.Background(), h.table().Name, func(next *engine.Table) error {
+		next.Encryption.InaccessibleSince = time.Time{}
+		if !accessible {
+			next.Encryption.InaccessibleSince = h.clock.Now()
+		}
+		return nil
+	})
+	h.must(err)
+	return accessible, true
+}
+
+// use is Use for a table as it is described.
+func (h *house) use(caller *auth.Caller, t *engine.Table) error {
+	return h.Use(context.Background(), caller, subjectOf(t))
+}
+
 func person(name string) *auth.Caller {
 	return &auth.Caller{Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/" + name, AccessKeyID: "AKIA" + name}
 }
 
 // create makes a table with one item.
-func (h *house) create(key engine.Key) *engine.Table {
+func (h *house) create(key Key) *engine.Table {
 	h.t.Helper()
 	ctx := context.Background()
 	t := &engine.Table{
 		ID: storage.TableID{1, 2, 3}, Name: engine.Name{Account: "123456789012", Region: "us-east-1", Table: "Orders"},
-		Key: engine.KeySchema{Hash: engine.KeyAttribute{Name: "h", Kind: attribute.S}}, Encryption: engine.Encryption{Key: key},
+		Key: engine.KeySchema{Hash: engine.KeyAttribute{Name: "h", Kind: attribute.S}}, Encryption: engine.Encryption{Key: engineKey(key)},
 	}
-	h.must(h.Create(ctx, person("alice"), t))
+	h.must(h.Create(ctx, person("alice"), subjectOf(t)))
 	h.must(h.engine.CreateTable(ctx, t))
-	h.must(h.Use(ctx, person("alice"), t))
+	h.must(h.use(person("alice"), t))
 	_, err := h.engine.Put(ctx, t, named("a"), nil)
 	h.must(err)
 	return t
@@ -279,8 +340,8 @@ func (h *house) table() *engine.Table {
 
 // read reads the item as a caller does.
 func (h *house) read(caller *auth.Caller) error {
-	ctx, t := context.Background(), h.table()
-	if err := h.Use(ctx, caller, t); err != nil {
+	t := h.table()
+	if err := h.use(caller, t); err != nil {
 		return err
 	}
 	return h.readWithoutAsking(t)
@@ -296,12 +357,12 @@ func (h *house) readWithoutAsking(t *engine.Table) error {
 }
 
 // change puts the table under another key, as the service does; at is called before and after the description is written.
-func (h *house) change(to engine.Key, at func(when string)) error {
+func (h *house) change(to Key, at func(when string)) error {
 	ctx, t := context.Background(), h.table()
-	return h.Change(ctx, person("alice"), t, to, func() error {
+	return h.Change(ctx, person("alice"), subjectOf(t), to, func() error {
 		at("prepared")
 		_, err := h.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			next.Encryption.Previous, next.Encryption.Key = next.Encryption.Key, to
+			next.Encryption.Previous, next.Encryption.Key = next.Encryption.Key, engineKey(to)
 			return nil
 		})
 		at("recorded")

@@ -183,6 +183,17 @@ func (k *Key) Grants(after string, limit int, keep func(*Grant) bool) (page []*G
 // GrantsOf is the grants that a grantee holds under a name.
 func (k *Key) GrantsOf(grantee, name string) []*Grant { return k.grants.of(grantee, name) }
 
+// EachGrant visits the grants of all keys, in no order.
+func (k *Keyring) EachGrant(visit func(*Key, *Grant)) {
+	k.regions.each(func(_ Scope, r *region) {
+		r.keys.each(func(_ string, key *Key) {
+			for _, g := range key.grants.all() {
+				visit(key, g)
+			}
+		})
+	})
+}
+
 // RetirableGrants is a page of the grants in scope that the principal may retire because they name it, by id.
 func (k *Keyring) RetirableGrants(
 	scope Scope, principal, after string, limit int,

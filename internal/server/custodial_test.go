@@ -98,7 +98,7 @@ func TestSharedDataDirectoryIsToldOf(t *testing.T) {
 // A table that could not be created left its grant on the key, one for each attempt.
 func TestFailedCreationLeavesNoGrant(t *testing.T) {
 	s, _ := openForTest(t, filepath.Join(t.TempDir(), "data"))
-	key, err := s.keys.Create(t.Context(), keyring.NewKey{Scope: scopeOf("123456789012", "us-east-1"), Policy: `{"Version":"2012-10-17",
+	key, err := s.keys.Create(t.Context(), keyring.NewKey{Scope: keyring.Scope{Account: "123456789012", Region: "us-east-1"}, Policy: `{"Version":"2012-10-17",
 		"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:root"},"Action":"kms:*","Resource":"*"},
 		{"Effect":"Deny","Principal":"*","Action":"kms:GenerateDataKey","Resource":"*"}]}`})
 	if err != nil {

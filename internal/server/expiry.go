@@ -91,7 +91,7 @@ func (s *Server) wake(ctx context.Context, t *engine.Table) bool {
 	if ctx.Err() != nil {
 		return false
 	}
-	err := s.custody.Wake(ctx, t)
+	err := s.tableKeys().Wake(ctx, t)
 	if err != nil {
 		s.log.Debug("a table is left alone by what takes items away when their time has come", "table", t.ID,
 			"error", err)

@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sealtable/sealtable/internal/auth"
-	"github.com/sealtable/sealtable/internal/custody"
 	"github.com/sealtable/sealtable/internal/engine"
 )
 
@@ -145,7 +143,7 @@ func (s *Server) countTables(ctx context.Context, pause func() error) {
 			return
 		}
 		if t.Deleting || !t.Stale() || !t.Encryption.InaccessibleSince.IsZero() ||
-			s.custody.Use(ctx, database(t), t) != nil {
+			s.tableKeys().Wake(ctx, t) != nil {
 			continue
 		}
 		err := s.engine.Count(ctx, t, func() error { return s.stillOpen(ctx, t, pause) })
@@ -161,7 +159,7 @@ func (s *Server) stillOpen(ctx context.Context, t *engine.Table, pause func() er
 	if err := pause(); err != nil {
 		return err
 	}
-	if err := s.custody.Use(ctx, database(t), t); err != nil {
+	if err := s.tableKeys().Wake(ctx, t); err != nil {
 		return errors.Join(errClosedMeanwhile, err)
 	}
 	return nil
@@ -169,10 +167,3 @@ func (s *Server) stillOpen(ctx context.Context, t *engine.Table, pause func() er
 
 // errClosedMeanwhile says that a table's key could not be used any more while the table was counted.
 var errClosedMeanwhile = errors.New("the table was closed while it was counted")
-
-// database is the database as a caller on its own behalf: what it may do with a table's key, its grant says.
-func database(t *engine.Table) *auth.Caller {
-	name := custody.Via(t.Name.Region)
-	return &auth.Caller{Type: auth.Service, Account: t.Name.Account, Region: t.Name.Region, ARN: name,
-		UserID: name, UserAgent: name, SourceIP: name}
-}

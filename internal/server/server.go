@@ -27,6 +27,7 @@ import (
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/control"
 	"github.com/sealtable/sealtable/internal/custody"
+	"github.com/sealtable/sealtable/internal/custody/viakms"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/keyring"
@@ -73,6 +74,8 @@ type Server struct {
 	keys     *keyring.Keyring
 	people   *identity.Directory
 	engine   *engine.Engine
+	path     *service.Path
+	kms      *kms.Service
 	custody  *custody.Custody
 	recount  *recounter
 	trail    *trail.Trail
@@ -139,8 +142,9 @@ func (s *Server) afterRoot() []step {
 		{"trail", s.openTrail},
 		{"keys", s.openKeys},
 		{"principals", s.openDirectory},
-		{"tables", s.openTables},
 		{"metrics and profiles", s.openAdmin},
+		{"key service", s.openKeyService},
+		{"tables", s.openTables},
 		{"services", s.openServices},
 		{"background work", s.openSweeps},
 		{"counts of tables", s.openRecount},
@@ -301,33 +305,40 @@ func (s *Server) openTables(ctx context.Context) error {
 	}
 	s.engine, err = engine.Open(ctx, engine.Options{
 		Store: s.store, Records: records, Clock: s.clock, Log: s.log,
-		DestroyKeys: func(ctx context.Context, id storage.TableID) error { return s.destroyKeys(ctx, id) },
+		DestroyKeys: s.custody.Destroy,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return s.custody.Reconcile(ctx, s.subjects())
 }
 
-// destroyKeys serves the engine from its start, when custody is not there yet, to its end.
-func (s *Server) destroyKeys(ctx context.Context, id storage.TableID) error {
-	if s.custody == nil {
-		return s.ring.Destroy(ctx, id)
+// subjects are the tables that have keys to look after.
+func (s *Server) subjects() (subjects []custody.Subject) {
+	for _, t := range s.engine.AllTables() {
+		if !t.Deleting {
+			subjects = append(subjects, subjectOf(t))
+		}
 	}
-	return s.custody.Destroy(ctx, id)
+	return subjects
+}
+
+// openKeyService opens the key service, and custody of tables on top of it.
+func (s *Server) openKeyService(context.Context) error {
+	s.path = &service.Path{Authorizer: authorizer.New(s.people, s.clock),
+		Recorder: used{next: s.recorder(), people: s.people}}
+	s.kms = kms.New(kms.Options{Keys: s.keys, Path: s.path, Clock: s.clock, Principals: s.people})
+	s.custody = custody.New(custody.Options{
+		Keys: viakms.New(s.kms, s.keys), Ring: s.ring, Store: s.store, Clock: s.clock,
+		Lifetime: s.config.KeyCacheLifetime, Log: s.log,
+	})
+	return nil
 }
 
 func (s *Server) openServices(ctx context.Context) error {
-	path := &service.Path{Authorizer: authorizer.New(s.people, s.clock),
-		Recorder: used{next: s.recorder(), people: s.people}}
-	keyService := kms.New(kms.Options{Keys: s.keys, Path: path, Clock: s.clock, Principals: s.people})
-	s.custody = custody.New(custody.Options{
-		Keys: &tableKeyService{kms: keyService, keys: s.keys}, Ring: s.ring, Store: s.store, Clock: s.clock,
-		Lifetime: s.config.KeyCacheLifetime, Log: s.log,
-	})
-	if err := s.custody.Reconcile(ctx, s.engine.AllTables()); err != nil {
-		return err
-	}
 	s.dynamodb = dynamodb.New(dynamodb.Options{
-		Engine: s.engine, Keys: s.custody, Clock: s.clock, Transition: s.config.Transition,
-		Authorizer: path.Authorizer, Principals: s.people, EnforceThroughput: s.config.EnforceThroughput,
+		Engine: s.engine, Keys: s.tableKeys(), Clock: s.clock, Transition: s.config.Transition,
+		Authorizer: s.path.Authorizer, Principals: s.people, EnforceThroughput: s.config.EnforceThroughput,
 	})
 	if err := s.dynamodb.ResumeDeletions(ctx); err != nil {
 		return err
@@ -342,12 +353,12 @@ func (s *Server) openServices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: path, Clock: s.clock,
+	tokens := sts.New(sts.Options{Directory: s.people, Accounts: holders, Path: s.path, Clock: s.clock,
 		Issuers: issuers})
 	s.handler = router.New(router.Options{
 		Services: knownServices(),
-		Operations: newOperations(s.dynamodb.Table(path), streams.Table(path), keyService.Table(),
-			iam.New(s.people, path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
+		Operations: newOperations(s.dynamodb.Table(s.path), streams.Table(s.path), s.kms.Table(),
+			iam.New(s.people, s.path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
 		Verifier: sigv4.New(holders, s.clock, s.admission()),
 		Unsigned: sts.Unsigned,
 		Mounts:   s.mounts(),

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/custody"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/storage"
 )
 
 // openSweeps starts what is looked at again and again: whether the keys of tables can still be used.
@@ -21,13 +23,44 @@ func (s *Server) openSweeps(context.Context) error {
 	return nil
 }
 
-// sweepKeys lets the descriptions of tables follow the state of their keys.
+// sweepKeys lets the descriptions of tables follow the state of their keys, and retires the grants that no
+// table claims.
 func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
 	tables := s.engine.AllTables()
-	s.custody.Sweep(ctx, tables, func(t *engine.Table, accessible bool) {
-		s.noteAccess(ctx, t, accessible, now)
-	})
+	for _, t := range tables {
+		if !t.Deleting {
+			s.checkKey(ctx, t, now)
+		}
+	}
 	s.archive(ctx, tables, now)
+	s.retireUnclaimed(ctx)
+}
+
+// checkKey closes a table whose key has become unusable, and notes what has changed. A table of which it is
+// stopped or overtaken before it knows stays as it is.
+func (s *Server) checkKey(ctx context.Context, t *engine.Table, now time.Time) {
+	if t.Encryption.Key.Kind == engine.AWSOwned {
+		return
+	}
+	err := s.custody.Check(ctx, subjectOf(t))
+	if ctx.Err() != nil || errors.Is(err, custody.ErrStale) {
+		return
+	}
+	if accessible := err == nil; accessible == !t.Encryption.InaccessibleSince.IsZero() {
+		s.noteAccess(ctx, t, accessible, now)
+	}
+}
+
+// retireUnclaimed retires what the database was granted for tables that are not there, or are under another
+// key: a crash leaves such grants.
+func (s *Server) retireUnclaimed(ctx context.Context) {
+	s.custody.RetireUnclaimed(ctx, func() map[storage.TableID]custody.Subject {
+		claims := map[storage.TableID]custody.Subject{}
+		for _, t := range s.engine.AllTables() {
+			claims[t.ID] = subjectOf(t)
+		}
+		return claims
+	})
 }
 
 // noteAccess writes down whether the key of t can be used. What took the name of t since, or came under

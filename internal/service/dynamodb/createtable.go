@@ -30,13 +30,30 @@ func (s *Service) createTable(
 	if t.Encryption.Key, err = s.chooseKey(ctx, caller, wanted); err != nil {
 		return nil, err
 	}
-	if err := s.keys.Create(ctx, caller, t); err != nil {
-		return nil, keyServiceRefusal(err)
-	}
-	if err := s.engine.CreateTable(ctx, t); err != nil {
-		return nil, s.undoKeys(ctx, t, err)
+	if err := s.addTable(ctx, caller, t); err != nil {
+		return nil, err
 	}
 	return &dynamodbapi.CreateTableOutput{TableDescription: describeCreated(t)}, nil
+}
+
+// addTable makes the table's keys, then the table. When it is not known before the next start whether the
+// table is there, its keys stay, held against everybody who would tidy them away.
+func (s *Service) addTable(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
+	release, err := s.keys.Hold(t.ID)
+	if err != nil {
+		return err
+	}
+	if err = s.keys.Create(ctx, caller, t); err != nil {
+		release()
+		return keyServiceRefusal(err)
+	}
+	if err = s.engine.CreateTable(ctx, t); err != nil {
+		err = s.undoKeys(ctx, t, err)
+	}
+	if !errors.Is(err, engine.ErrUncertain) {
+		release()
+	}
+	return err
 }
 
 // undoKeys destroys the keys of a table that did not come to be, and says why it did not. When that is not

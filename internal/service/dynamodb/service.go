@@ -29,6 +29,11 @@ type TableKeys interface {
 	// Choose finds the key for a kind and, for customer keys, an id, ARN or alias.
 	Choose(ctx context.Context, caller *auth.Caller, region string, kind engine.KeyKind,
 		keyID string) (engine.Key, error)
+	// Hold keeps everybody else from changing a table's keys, or fails when somebody else does. Create,
+	// Change and the decision to delete are made under it, by the description as it is then.
+	Hold(id storage.TableID) (release func(), err error)
+	// LacksGrant reports whether the table's key works, but not for the database, whose grant was revoked.
+	LacksGrant(ctx context.Context, t *engine.Table) bool
 	// Create makes the keys of a table that is about to be created under t.Encryption.Key.
 	Create(ctx context.Context, caller *auth.Caller, t *engine.Table) error
 	// Change puts a table under another key. record makes the change durable in the table's description.

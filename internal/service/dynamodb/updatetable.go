@@ -51,7 +51,8 @@ func checkTableUpdate(in *dynamodbapi.UpdateTableInput) error {
 	return checkIndexUpdates(in.GlobalSecondaryIndexUpdates)
 }
 
-// changeKey puts the table under another key. Nothing else may come with it.
+// changeKey puts the table under another key. Nothing else may come with it, and nobody else changes the key
+// or deletes the table meanwhile.
 func (s *Service) changeKey(
 	ctx context.Context, caller *auth.Caller, t *engine.Table, in *dynamodbapi.UpdateTableInput,
 ) (*dynamodbapi.UpdateTableOutput, error) {
@@ -59,47 +60,66 @@ func (s *Service) changeKey(
 	if err != nil {
 		return nil, err
 	}
-	now := s.clock.Now()
-	if err := s.checkKeyChange(t, wanted, now); err != nil {
+	release, err := s.keys.Hold(t.ID)
+	if err != nil {
+		return nil, encryptionBusy(t)
+	}
+	updated, err := s.changeHeldKey(ctx, caller, t, wanted)
+	if !errors.Is(err, engine.ErrUncertain) { // which key counts is known after a restart
+		release()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, s.clock.Now())}, nil
+}
+
+// changeHeldKey is changeKey for a table that is held, by its description as it is now. Nobody deletes the
+// table meanwhile, so that no other takes its name.
+func (s *Service) changeHeldKey(
+	ctx context.Context, caller *auth.Caller, seen *engine.Table, wanted wantedKey,
+) (updated *engine.Table, err error) {
+	t, err := s.engine.Table(seen.Name)
+	if err != nil || t.ID != seen.ID {
+		return nil, notFound("Requested resource not found: Table: %s not found", seen.Name.Table)
+	}
+	now, mends := s.clock.Now(), s.keys.LacksGrant(ctx, t)
+	if err := s.checkKeyChange(t, wanted, now, mends); err != nil {
 		return nil, err
 	}
 	key, err := s.chooseKey(ctx, caller, wanted)
 	if err != nil {
 		return nil, err
 	}
-	var updated *engine.Table
 	err = s.keys.Change(ctx, caller, t, key, func() error {
 		updated, err = s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			if err := sameTable(next, t); err != nil {
-				return err
-			}
-			if err := s.checkKeyChange(next, wanted, now); err != nil {
-				return err
-			}
 			recordChange(&next.Encryption, key, now, s.transition)
 			return nil
 		})
 		return err
 	})
-	if err != nil {
-		return nil, keyServiceRefusal(err)
-	}
-	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, now)}, nil
+	return updated, keyServiceRefusal(err)
 }
 
-func (s *Service) checkKeyChange(t *engine.Table, wanted wantedKey, now time.Time) error {
+// checkKeyChange says whether the table may come under another key now. One whose grant was revoked is mended
+// by its own key.
+func (s *Service) checkKeyChange(t *engine.Table, wanted wantedKey, now time.Time, mends bool) error {
 	switch status(t, now) {
 	case "CREATING", "DELETING", "ARCHIVED":
 		return tableBusy(t, now)
 	}
 	if now.Before(t.Encryption.SettlesAt) {
-		return inUse("Attempt to change a resource which is still in use: Table: %s Server-Side Encryption "+
-			"is still being updated", t.Name.Table)
+		return encryptionBusy(t)
 	}
-	if err := checkSameKey(t.Encryption.Key, wanted); err != nil {
+	if err := checkSameKey(t.Encryption.Key, wanted); err != nil && !mends {
 		return err
 	}
 	return checkChangeQuota(&t.Encryption, wanted, now)
+}
+
+func encryptionBusy(t *engine.Table) error {
+	return inUse("Attempt to change a resource which is still in use: Table: %s Server-Side Encryption "+
+		"is still being updated", t.Name.Table)
 }
 
 // sameTable guards against a table that was deleted and made anew under its name while a request was under
@@ -299,6 +319,11 @@ func (s *Service) deleteTable(
 	if err != nil {
 		return nil, err
 	}
+	release, err := s.keys.Hold(t.ID)
+	if err != nil {
+		return nil, inUpdate(t)
+	}
+	defer release()
 	now := s.clock.Now()
 	updated, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
 		if err := sameTable(next, t); err != nil {
@@ -323,17 +348,20 @@ func checkDeletable(t *engine.Table, now time.Time) error {
 			"deletion protection first.")
 	}
 	if now.Before(t.Encryption.SettlesAt) {
-		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of "+
-			"being updated.", t.Name.Table)
+		return inUpdate(t)
 	}
 	switch status(t, now) {
 	case "UPDATING":
-		return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of "+
-			"being updated.", t.Name.Table)
+		return inUpdate(t)
 	case "CREATING", "DELETING":
 		return tableBusy(t, now)
 	}
 	return nil
+}
+
+func inUpdate(t *engine.Table) error {
+	return inUse("Attempt to change a resource which is still in use: Table: %s is in the process of "+
+		"being updated.", t.Name.Table)
 }
 
 // finishDeletion erases the table now, or when DELETING has been visible for as long as it should be.
