@@ -43,7 +43,7 @@ func (i *inspection) readCatalog() {
 	err := i.steadily(func() (err error) {
 		view, err = i.tryCatalog()
 		return err
-	}, "journal", "tables/"+storage.System(catalogTable).String())
+	}, "journal", "high-water", "tables/"+storage.System(catalogTable).String())
 	if err != nil {
 		i.catalogProblem(err)
 		return

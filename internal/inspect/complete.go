@@ -56,9 +56,11 @@ func (i *inspection) checkJournal() {
 			i.missingSegment(before + 1)
 		}
 	}
-	if newest := i.segments[sequences[len(sequences)-1]]; newest.Ending == "continues" {
+	newest := i.segments[sequences[len(sequences)-1]]
+	if newest.Ending == "continues" {
 		i.missingSegment(newest.Sequence + 1)
 	}
+	i.checkHighWater(newest)
 }
 
 func (i *inspection) missingSegment(sequence uint64) {

@@ -237,7 +237,7 @@ func TestRemainders(t *testing.T) {
 	w := newWorld(t)
 	table := filepath.Dir(w.first("tables/", "/keys"))
 	paths := []string{
-		"FORMAT.new", "INSTALLATION.new", "journal/0000000000000009.spare.new", "journal/0000000000000009.spare", "keys/any.tmp",
+		"FORMAT.new", "INSTALLATION.new", "high-water.new", "journal/0000000000000009.spare.new", "keys/any.tmp",
 		table + "/keys.tmp", table + "/parked.new", "tables/0123456789abcdef0123456789abcdef.dropped/pebble/000001.sst",
 		"tables/0123456789abcdef0123456789abcdef/pebble/000001.sst",
 	}
@@ -247,6 +247,9 @@ func TestRemainders(t *testing.T) {
 		}
 		w.write(path, []byte("half"))
 	}
+	spare := "journal/0000000000000009.spare"
+	w.write(spare, make([]byte, 8192))
+	paths = append(paths, spare)
 	report := w.inspect(t)
 	if report.Verdict != inspect.Authentic {
 		t.Error(describe(report))

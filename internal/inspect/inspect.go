@@ -68,6 +68,7 @@ type inspection struct {
 	tables   map[storage.TableID]*Table
 	segments map[uint64]journal.Report
 	parked   map[storage.TableID]journal.LSN // the last record in the parked file
+	mark     *journal.HighWater
 }
 
 // attempts is how often a directory that changes while it is looked at is looked at anew.

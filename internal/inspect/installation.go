@@ -20,6 +20,7 @@ import (
 const (
 	installationFile = "INSTALLATION"
 	materialDir      = "keys"
+	journalDir       = "journal"
 	trailDir         = "trail"
 )
 

@@ -30,6 +30,7 @@ const (
 	algorithmNone     = "none"
 	algorithmEnvelope = "AES-256-GCM, HKDF-SHA-256"
 	algorithmJournal  = "AES-256-GCM sections, HMAC-SHA-256 frames"
+	algorithmMark     = "HMAC-SHA-256"
 )
 
 // names are the patterns of paths, with slashes, by which files are told that the store does not tell by
@@ -38,7 +39,7 @@ var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
 	segment: regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
 	spare:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
 	trail:   regexp.MustCompile(`^trail/trail-([0-9]{10,})\.zst$`),
-	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
+	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|high-water\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
 		`tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
 }
 
@@ -135,6 +136,8 @@ func (i *inspection) authenticate(f embedded.File, t *Table, out *File) error {
 		return i.verifySealed(f, storage.System(trailOwner), []string{"keyring", "catalog key"}, out)
 	case string(embedded.KindJournal):
 		return i.verifySegment(f, out)
+	case string(embedded.KindHighWater):
+		return i.verifyHighWater(out)
 	case string(embedded.KindKeys), string(embedded.KindParked), string(embedded.KindTable):
 		return i.verifyOfTable(f, t, out)
 	default:
@@ -245,9 +248,8 @@ func (i *inspection) verifySealed(f embedded.File, owner storage.TableID, chain 
 func (i *inspection) verifySpare(f embedded.File, out *File) error {
 	report, err := journal.Verify(i.disk, i.path(f.Path), i.frameKey, i.ring)
 	out.Status = IsUnused
-	out.Detail = fmt.Sprintf("kept for reuse, never read: %s of zeros, %s of an earlier life",
-		size(report.Preallocated), size(report.Leftover))
-	return err
+	out.Detail = fmt.Sprintf("kept for the next segment: %s of zeros", size(report.Preallocated))
+	return journalCause(err)
 }
 
 func (i *inspection) verifySegment(f embedded.File, out *File) error {
@@ -263,7 +265,52 @@ func (i *inspection) verifySegment(f embedded.File, out *File) error {
 	}
 	out.Detail = fmt.Sprintf("%s, %s; %s not in use", report.Ending, records,
 		size(report.Preallocated+report.Leftover))
+	if report.Guarded && report.Leftover > 0 {
+		out.Detail += fmt.Sprintf(", of which %s are a write that was cut short and never acknowledged",
+			size(report.Leftover))
+	}
 	return errors.Join(journalCause(err), i.lockedSections(report))
+}
+
+// NotNoticed is what no file tells, in the words of README and ARCHITECTURE.
+const NotNoticed = "rows of tables that were written in the last second before a crash, and are then " +
+	"cut off " +
+	"the journal's end; and a data directory put back to an earlier day together with its high-water mark"
+
+// verifyHighWater authenticates the journal's mark. Files are looked at in order of path, so it is read
+// before the journal: what a server commits meanwhile is no mark ahead.
+func (i *inspection) verifyHighWater(out *File) error {
+	out.Algorithm, out.Keys = algorithmMark, []string{"keyring", "journal key"}
+	mark, err := journal.ReadHighWater(i.disk, i.path(journalDir), i.frameKey)
+	if err != nil {
+		return journalCause(err)
+	}
+	i.mark = &mark
+	out.Detail = fmt.Sprintf("the journal was durable up to record %d; no one notices %s", mark.LSN,
+		NotNoticed)
+	return nil
+}
+
+// checkHighWater compares the end of the journal with its mark.
+func (i *inspection) checkHighWater(newest journal.Report) {
+	const path = string(embedded.KindHighWater)
+	guarded := false
+	for _, r := range i.segments {
+		guarded = guarded || r.Guarded
+	}
+	switch {
+	case i.mark == nil && guarded && !i.exists(path):
+		i.problem(path, "it is missing: it says where the journal ended")
+	case i.mark == nil:
+	case i.newest() < i.mark.LSN:
+		i.problem(journalDir, "it ends at record %d, but its high-water mark says that record %d was "+
+			"durable: "+
+			"its newest part was cut off, or it was copied from a running server before the mark was",
+			i.newest(), i.mark.LSN)
+	case i.mark.Copies < 2 && newest.Ending == "closed":
+		i.problem(path, "one of its two copies is not authentic, and no crash explains it: the journal was "+
+			"closed")
+	}
 }
 
 // lockedSections is what is wrong with sections whose key could not be had. Those of tables that were deleted

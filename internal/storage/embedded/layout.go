@@ -24,7 +24,9 @@ const (
 	KindParked  FileKind = "parked"  // sections set aside for one table: journal.Verify
 	KindKeys    FileKind = "keys"    // the key source's, about one table
 	KindDropped FileKind = "dropped" // what is left of a table that was being deleted
-	KindUnknown FileKind = "unknown" // not written by the store
+	// KindHighWater is the journal's mark: journal.ReadHighWater
+	KindHighWater FileKind = "high-water"
+	KindUnknown   FileKind = "unknown" // not written by the store
 )
 
 // File is one file of a data directory.
@@ -84,6 +86,8 @@ func describeFile(path string, size int64) File {
 		f.Kind = KindFormat
 	case path == lockFile:
 		f.Kind = KindLock
+	case path == highWaterFile:
+		f.Kind = KindHighWater
 	case parts[0] == journalDir && len(parts) == 2:
 		f.Kind = KindJournal
 	case parts[0] == tablesDir && len(parts) > 2:

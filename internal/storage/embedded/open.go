@@ -24,6 +24,8 @@ const (
 	lockFile   = "LOCK"
 	journalDir = "journal"
 	tablesDir  = "tables"
+	// the journal's mark, which the journal makes
+	highWaterFile = "high-water"
 
 	pebbleDir  = "pebble"
 	freshFile  = "fresh"
@@ -62,6 +64,7 @@ func Open(opts Options) (*Store, error) {
 		return nil, err
 	}
 	s.reclaim = newReclaim(s)
+	s.mark.store = s
 	s.txs.New = func() any { return &tx{store: s} }
 	s.keys.New = func() any { return new([]byte) }
 	s.cache = pebble.NewCache(opts.CacheBytes)

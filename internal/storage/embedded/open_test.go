@@ -84,7 +84,8 @@ func TestMissingPartsOfADirectory(t *testing.T) {
 	}
 }
 
-// TestJournalRolledBack puts an earlier journal beside later tables.
+// TestJournalRolledBack puts an earlier journal beside later tables: with its high-water mark the store does not open, and without
+// one, as in a directory of a time before marks, the tables tell.
 func TestJournalRolledBack(t *testing.T) {
 	id := storage.TableID{1}
 	fs := vfs.NewMem()
@@ -94,6 +95,13 @@ func TestJournalRolledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := errors.Join(fs.RemoveAll("/data/journal"), fs.MkdirAll("/data/journal", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	var cut *journal.CorruptError
+	if _, err := embedded.Open(o); !errors.As(err, &cut) || cut.File != "journal" {
+		t.Errorf("got %v", err)
+	}
+	if err := fs.Remove("/data/high-water"); err != nil {
 		t.Fatal(err)
 	}
 	s = mustOpen(t, o)
@@ -273,4 +281,42 @@ func (k keysOf) Current() (storage.Epoch, error) { return k.keys.Current(k.id) }
 
 func (k keysOf) Key(epoch storage.Epoch, key *[storage.KeySize]byte) error {
 	return k.keys.Key(k.id, epoch, key)
+}
+
+// TestTheMarkFollowsRows writes rows while the clock moves: a second after a row the high-water mark has it, and a change to the
+// installation's own tables has it at once.
+func TestTheMarkFollowsRows(t *testing.T) {
+	c := clock.New()
+	defer c.Close()
+	fs := vfs.NewMem()
+	o := small(fs, storagetest.NewKeys())
+	o.Clock = c
+	s := mustOpen(t, o)
+	defer s.Close()
+	marked := func() journal.LSN {
+		mark, err := journal.ReadHighWater(fs, "/data/journal", o.FrameKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return mark.LSN
+	}
+	row, own := storage.TableID{1}, storage.System(1)
+	if err := errors.Join(s.CreateTable(t.Context(), row), s.CreateTable(t.Context(), own)); err != nil {
+		t.Fatal(err)
+	}
+	for round := range journal.LSN(3) {
+		if err := errors.Join(put(t, s, row, "k", "v"), put(t, s, row, "l", "v")); err != nil {
+			t.Fatal(err)
+		}
+		c.Advance(time.Second)
+		if got := marked(); got != 3*round+2 {
+			t.Errorf("a second after record %d the mark has %d", 3*round+2, got)
+		}
+		if err := put(t, s, own, "key", "disabled"); err != nil {
+			t.Fatal(err)
+		}
+		if got := marked(); got != 3*round+3 {
+			t.Errorf("record %d was answered and the mark has %d", 3*round+3, got)
+		}
+	}
 }

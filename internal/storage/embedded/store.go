@@ -35,6 +35,7 @@ type Store struct {
 	journal *journal.Journal
 	latches *latchTable
 	reclaim *reclaim
+	mark    marking
 
 	cache       *pebble.Cache
 	files       *pebble.FileCache

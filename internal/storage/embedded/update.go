@@ -263,7 +263,8 @@ func (t *tx) commit() error {
 			w.ticket, w.flying = w.table.progress.begin(t.store.newestLSN), true
 		}
 	}
-	lsn, err := t.store.journal.Commit(t.sections)
+	marked := t.isOfInstallation()
+	lsn, err := t.store.journalCommit(t.sections, marked)
 	if err != nil {
 		t.land(0)
 		return commitError(err)
@@ -271,7 +272,28 @@ func (t *tx) commit() error {
 	t.store.noteCommit(lsn)
 	t.land(lsn)
 	t.store.reclaim.committed(int64(size))
+	if !marked {
+		return t.store.mark.committed()
+	}
 	return nil
+}
+
+// isOfInstallation says whether all rows are of the installation's own tables: keys, policies, grants,
+// identities, descriptions of tables. Such a change is answered when the high-water mark has it.
+func (t *tx) isOfInstallation() bool {
+	for i := range t.sections {
+		if !t.sections[i].Table.IsSystem() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Store) journalCommit(sections []journal.Section, marked bool) (journal.LSN, error) {
+	if marked {
+		return s.journal.CommitMarked(sections)
+	}
+	return s.journal.Commit(sections)
 }
 
 // ready makes sure that each table can take its writes, before they are a fact, and gathers the sections.

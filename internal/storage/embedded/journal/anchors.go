@@ -86,12 +86,9 @@ func (p *replay) findAnchors() error {
 	}
 	p.released = max(p.released, s.told)
 	if (s.demanded || s.found) && (!s.found || s.released != s.told) {
-		name := segmentName(1)
-		if n := len(f.segments); n > 0 {
-			name = f.segments[n-1].name
-		}
-		return f.corrupt(name, 0, fmt.Errorf("the anchors of the tables are missing that were written when "+
-			"record %d was released", s.told))
+		return f.corrupt(f.newestName(), 0,
+			fmt.Errorf("the anchors of the tables are missing that were written when "+
+				"record %d was released", s.told))
 	}
 	return nil
 }

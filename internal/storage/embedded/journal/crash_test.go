@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/sealtable/sealtable/internal/storage"
 )
 
 // crashSeeds says how many histories a crash test runs; SEALTABLE_CRASH_SEEDS asks for more.
@@ -169,7 +171,7 @@ func TestNothingAcknowledgedIsLostInACrash(t *testing.T) {
 	}
 }
 
-// TestTornGroupIsAllOrNothing cuts the last write at every place inside its pages: the rest keeps what was there before.
+// TestTornGroupIsAllOrNothing cuts the last write between any of its sectors: the rest keeps what was there before.
 func TestTornGroupIsAllOrNothing(t *testing.T) {
 	o := testOptions(vfs.NewMem())
 	j, _ := mustOpen(t, o)
@@ -183,13 +185,13 @@ func TestTornGroupIsAllOrNothing(t *testing.T) {
 	if _, err := j.Commit(crashCommit(3, 5000)); err != nil {
 		t.Fatal(err)
 	}
-	after := readFile(t, o.FS, path)
+	after, mark := readFile(t, o.FS, path), readFile(t, o.FS, HighWaterPath(o.FS, o.Dir))
 	end := j.writer.pos
 	mustClose(t, j)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 400 {
 		torn := bytes.Clone(before)
-		from, to := at+rng.Int64N(end-at), at+rng.Int64N(end-at)
+		from, to := alignSector(at+rng.Int64N(end-at)), alignSector(at+rng.Int64N(end-at))
 		switch rng.IntN(3) {
 		case 0:
 			copy(torn[at:to], after[at:to])
@@ -199,7 +201,7 @@ func TestTornGroupIsAllOrNothing(t *testing.T) {
 			copy(torn[min(from, to):max(from, to)], after[min(from, to):max(from, to)])
 		}
 		same := bytes.Equal(torn[:end], after[:end])
-		all := mustReplayCopy(t, o, path, torn)
+		all := mustReplayCopy(t, o, path, torn, mark)
 		if want := 3 + btoi(same); len(all) != want {
 			t.Fatalf("torn at %d/%d: %d records, want %d", from, to, len(all), want)
 		}
@@ -225,22 +227,29 @@ func TestTornGroupWithoutTheKeyIsNotHalfApplied(t *testing.T) {
 	j, _ := mustOpen(t, o)
 	mustCommit(t, j, text(1, "a"), text(2, "b"))
 	at := j.writer.pos
-	mustCommit(t, j, text(1, "c"), text(2, "d"))
+	mustCommit(t, j, text(1, "c"), Section{Table: tableID(2), Payload: payload(2, 2000)})
 	path := o.FS.PathJoin(o.Dir, j.files.segments[0].name)
-	image := readFile(t, o.FS, path)
+	image, mark := readFile(t, o.FS, path), readFile(t, o.FS, HighWaterPath(o.FS, o.Dir))
 	mustClose(t, j)
-	body := at + groupHeader + recordEntry + 2*entrySize
-	image[body+1] ^= 1 // "d"
+	flipped := bytes.Clone(image)
+	flipped[at+1000] ^= 1
+	clear(image[at+sectorSize : at+2*sectorSize])
 	o.Keys.(*keyring).lock(tableID(2), errors.New("disabled"))
-	if all := mustReplayCopy(t, o, path, image); len(all) != 1 {
+	if all := mustReplayCopy(t, o, path, image, mark); len(all) != 1 {
 		t.Fatalf("%d records", len(all))
+	}
+	// A disk does not tear within a sector: this one was written whole, and is damaged.
+	all := mustReplayCopy(t, o, path, flipped, mark)
+	var c *storage.CorruptError
+	if len(all) != 2 || all[1].sections[0].Err != nil || !errors.As(all[1].sections[1].Err, &c) {
+		t.Fatalf("%d records, %v", len(all), all)
 	}
 }
 
-// mustReplayCopy replays a journal of one segment with the given bytes.
-func mustReplayCopy(t *testing.T, o Options, path string, image []byte) []replayed {
+// mustReplayCopy replays a journal of one segment and a high-water mark with the given bytes.
+func mustReplayCopy(t *testing.T, o Options, path string, image, mark []byte) []replayed {
 	t.Helper()
-	o.FS = copyFS(t, map[string][]byte{path: image}, o.Dir)
+	o.FS = copyFS(t, map[string][]byte{path: image, HighWaterPath(o.FS, o.Dir): mark}, o.Dir)
 	j, all := mustOpen(t, o)
 	mustClose(t, j)
 	return all

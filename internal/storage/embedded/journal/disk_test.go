@@ -83,7 +83,11 @@ func TestEveryPointOfAHistoryMayCrash(t *testing.T) {
 	for life := range uint64(2) {
 		j, _ := mustOpen(t, o)
 		for i := range uint64(24) {
-			lsn, err := j.Commit(crashCommit(life<<8+i, 1500))
+			commit := j.Commit
+			if i%4 == 1 {
+				commit = j.CommitMarked
+			}
+			lsn, err := commit(crashCommit(life<<8+i, 1500))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +147,7 @@ func TestAReplayedGroupIsDurable(t *testing.T) {
 	at := j.writer.pos
 	write(t, j, 2, 1, 100)
 	path := o.FS.PathJoin(o.Dir, j.files.segments[0].name)
-	image := readFile(t, o.FS, path)
+	image, before := readFile(t, o.FS, path), readFile(t, o.FS, HighWaterPath(o.FS, o.Dir))
 	mustClose(t, j)
 	mem := vfs.NewCrashableMem()
 	if err := mem.MkdirAll(o.Dir, 0o700); err != nil {
@@ -155,6 +159,13 @@ func TestAReplayedGroupIsDurable(t *testing.T) {
 	}
 	synced := append(append([]byte{}, image[:at]...), make([]byte, int64(len(image))-at)...)
 	if _, err := f.WriteAt(synced, 0); err != nil {
+		t.Fatal(err)
+	}
+	mark, err := mem.Create(HighWaterPath(o.FS, o.Dir), diskCategory)
+	if err == nil {
+		_, err = mark.Write(before)
+	}
+	if err = errors.Join(err, mark.Sync(), mark.Close()); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(f.Sync(), syncDir(mem, o.Dir), syncDir(mem, "")); err != nil {

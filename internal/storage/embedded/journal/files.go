@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -20,6 +21,8 @@ const (
 	newSuffix     = ".new" // a spare that is not ready
 	diskCategory  = vfs.WriteCategoryUnspecified
 	zeroChunk     = 256 << 10
+	// zeroSync is how much of a file is filled between syncs: a commit's sync waits for no more than that.
+	zeroSync = 4 << 20
 	// keepSpares bounds how many released segments wait for reuse.
 	keepSpares = 2
 )
@@ -122,8 +125,31 @@ func (f *files) adoptSpare(name string) error {
 	if info.Size() != f.keep || len(f.spares) >= keepSpares {
 		return f.remove(name)
 	}
+	// A life begins on zeros: what stands behind its groups is then a torn write, or damage.
+	if zeros, err := isZeroFile(f.fs, f.path(name)); err != nil || !zeros {
+		return cmp.Or(err, f.remove(name))
+	}
 	f.spares = append(f.spares, spareFile{name, info.Size()})
 	return nil
+}
+
+func isZeroFile(fs vfs.FS, path string) (bool, error) {
+	file, err := fs.Open(path, vfs.SequentialReadsOption)
+	if err != nil {
+		return false, fmt.Errorf("journal: open a spare file: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	for buf := make([]byte, zeroChunk); ; {
+		n, err := file.Read(buf)
+		switch {
+		case !isZero(buf[:n]):
+			return false, nil
+		case errors.Is(err, io.EOF):
+			return true, nil
+		case err != nil:
+			return false, fmt.Errorf("journal: read a spare file: %w", err)
+		}
+	}
 }
 
 func (f *files) remove(name string) error {
@@ -158,6 +184,14 @@ func (f *files) named(name string, err error) error {
 		return f.corrupt(name, c.Offset, c.Cause)
 	}
 	return err
+}
+
+// newestName is the segment that the journal ends with, or would.
+func (f *files) newestName() string {
+	if n := len(f.segments); n > 0 {
+		return f.segments[n-1].name
+	}
+	return segmentName(1)
 }
 
 func (f *files) path(name string) string     { return f.fs.PathJoin(f.dir, name) }
@@ -280,17 +314,34 @@ func (f *files) fill(path string, size int64) (err error) {
 			err = cerr
 		}
 	}()
-	if err := file.Preallocate(0, size); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
+	if err := preallocate(file, size); err != nil {
 		return err
 	}
 	zeros := make([]byte, min(size, zeroChunk))
-	for left := size; left > 0; left -= int64(len(zeros)) {
+	for at := int64(0); at < size; at += int64(len(zeros)) {
 		clear(zeros) // a file may change what it was given to write
-		if _, err := file.Write(zeros[:min(left, int64(len(zeros)))]); err != nil {
+		if _, err := file.WriteAt(zeros[:min(size-at, int64(len(zeros)))], at); err != nil {
 			return err
+		}
+		if at%zeroSync == 0 && at > 0 {
+			if err := file.SyncData(); err != nil {
+				return err
+			}
 		}
 	}
 	return file.Sync()
+}
+
+// preallocate shows whether there is room, if the file does not have its size yet.
+func preallocate(file vfs.File, size int64) error {
+	info, err := file.Stat()
+	if err != nil || info.Size() == size {
+		return err
+	}
+	if err := file.Preallocate(0, size); err != nil && !errors.Is(err, syscall.EOPNOTSUPP) {
+		return err
+	}
+	return nil
 }
 
 // activate turns a spare into the segment that head describes, durable with its name when it returns.
@@ -335,17 +386,30 @@ func (f *files) recycle(upTo LSN) error {
 		n, spare := f.nextSpare, int64(old.head.size) == f.keep && len(f.spares) < keepSpares
 		f.nextSpare++
 		f.mu.Unlock()
-		if err := f.retire(old, spareName(n), spare); err != nil {
+		if err := f.retire(old, spareName(n)+newSuffix, spare); err != nil {
 			return err
 		}
 		f.mu.Lock()
 		f.segments = slices.Delete(f.segments, 0, 1)
-		if spare {
-			f.spares = append(f.spares, spareFile{spareName(n), int64(old.head.size)})
-		}
 		f.mu.Unlock()
+		if spare {
+			f.reuse(n, int64(old.head.size))
+		}
 	}
 	return nil
+}
+
+// reuse turns a released segment, which is called a spare that is not ready, into zeros. A segment's life
+// begins on zeros, so that damage behind its last group is told from a torn write.
+func (f *files) reuse(n uint64, size int64) {
+	s, err := f.make(n, size)
+	if err != nil {
+		f.log.Warn("clearing a released journal segment failed; it was removed", "error", err)
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.spares = append(f.spares, s)
 }
 
 // retire renames or removes a segment. The directory is synced before anybody overwrites the file: were the

@@ -47,6 +47,8 @@ type segmentHead struct {
 	base     LSN  // of the first record of this life
 	released LSN  // what Release had been told when the life began
 	anchored bool // anchors had been written when the life began
+	// the file held zeros behind its first page when the life began, and the high-water mark was there
+	guarded  bool
 	size     uint64
 	salt     [saltSize]byte // fresh for every life: keys its MACs
 	session  [saltSize]byte // fresh for every Open: keys its sections
@@ -86,7 +88,9 @@ func (m *frameMAC) verify(want []byte, parts ...[]byte) bool {
 func (h *segmentHead) encode(page []byte, mac *frameMAC) {
 	clear(page[:pageSize])
 	copy(page, segmentMagic)
-	page[4], page[5] = formatVersion, bit(h.anchored)
+	page[4] = formatVersion
+	page[5] = bit(h.anchored)
+	page[6] = bit(h.guarded)
 	be := binary.BigEndian
 	be.PutUint64(page[8:], h.seq)
 	be.PutUint64(page[16:], uint64(h.base))
@@ -108,7 +112,7 @@ func parseHead(page []byte, frameKey *[32]byte) (segmentHead, *frameMAC, error) 
 		return h, nil, fmt.Errorf("segment version %d; this program reads version %d", page[4], formatVersion)
 	}
 	be := binary.BigEndian
-	h.anchored = page[5] != 0
+	h.anchored, h.guarded = page[5] != 0, page[6] != 0
 	h.seq, h.base = be.Uint64(page[8:]), LSN(be.Uint64(page[16:]))
 	h.released, h.size = LSN(be.Uint64(page[24:])), be.Uint64(page[32:])
 	copy(h.salt[:], page[64:])

@@ -107,7 +107,8 @@ func dump(image []byte) string {
 func TestGoldenVectors(t *testing.T) {
 	_, segment := goldenSegment(t)
 	_, anchors := goldenAnchors(t)
-	for name, image := range map[string][]byte{"segment.hex": segment, "anchors.hex": anchors, "parked.hex": goldenParked(t)} {
+	for name, image := range map[string][]byte{"segment.hex": segment, "anchors.hex": anchors, "parked.hex": goldenParked(t),
+		"high-water.hex": goldenHighWater(t)} {
 		path := filepath.Join("testdata", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(dump(image)), 0o644); err != nil {

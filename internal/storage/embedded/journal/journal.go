@@ -13,6 +13,8 @@
 //   - Wrong bytes are found: damage before the end of the journal is an error that names segment and offset;
 //     damage to one table's bytes condemns that table's section alone. Only bytes that no later write
 //     declares synced may count as torn.
+//   - The end is not cut unnoticed: a journal that ends before its high-water mark is refused. The mark has
+//     every record whose CommitMarked returned, and whatever RaiseHighWater was told.
 //   - After an error of the disk nothing more is acknowledged until the journal is opened anew.
 //
 // The bytes are drawn in docs/format/journal.md; DESIGN.md says why they are as they are.
@@ -22,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -131,6 +134,8 @@ type Journal struct {
 	queue  queue
 	files  *files
 	writer writer // owned by the leader of the queue, and by Replay before there is one
+	mark   *highWater
+	had    *HighWater // what the mark said on Open; nil if there was none
 
 	requests  sync.Pool
 	releasing sync.Mutex
@@ -157,11 +162,16 @@ func Open(o Options) (*Journal, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	j := &Journal{o: o}
+	// The mark is read before the journal, so that one that is being written meanwhile is not behind it.
+	if err := j.openHighWater(); err != nil {
+		return nil, err
+	}
 	files, err := openFiles(&o)
 	if err != nil {
 		return nil, err
 	}
-	j := &Journal{o: o, files: files}
+	j.files = files
 	j.sealer.keys = o.Keys
 	freshSalt(&j.sealer.session)
 	j.anchorRoom.Store(anchorRoom(0))
@@ -169,6 +179,18 @@ func Open(o Options) (*Journal, error) {
 	j.queue.full = make(chan struct{}, 1)
 	j.requests.New = func() any { return &request{wake: make(chan bool, 1)} }
 	return j, nil
+}
+
+func (j *Journal) openHighWater() (err error) {
+	if j.mark, err = newHighWater(&j.o); err != nil {
+		return err
+	}
+	had, err := j.mark.read()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	j.had = &had
+	return err
 }
 
 // ForgetKeys drops what the journal holds of the table's keys. The next Commit to the table asks the key
@@ -221,6 +243,14 @@ func (j *Journal) Stats() Stats {
 	return s
 }
 
+// closeHighWater lets the mark say where the journal ends, if it ended well.
+func (j *Journal) closeHighWater(well bool) (err error) {
+	if well && j.replayed.Load() {
+		err = j.RaiseHighWater(LSN(j.newest.Load()))
+	}
+	return errors.Join(err, j.mark.close())
+}
+
 // Close waits for the commits under way, declares everything synced and releases files and keys. Without
 // Replay it only closes.
 func (j *Journal) Close() error {
@@ -236,6 +266,7 @@ func (j *Journal) Close() error {
 		// The journal had stopped: the error says so, and nobody uses the file any more.
 		_ = j.writer.close()
 	}
+	err = errors.Join(err, j.closeHighWater(err == nil))
 	j.files.close()
 	j.sealer.forgetAll()
 	return err

@@ -136,7 +136,7 @@ func (r *segmentReader) fill(at int64, from, to int) error {
 // when it was written.
 func (r *segmentReader) declares(failed, from int64) (at int64, found bool, err error) {
 	const window = 256 << 10
-	buf := make([]byte, window)
+	buf := make([]byte, min(window, max(0, r.size()-from)))
 	for ; from < r.size(); from += window {
 		n, err := r.file.ReadAt(buf[:min(window, r.size()-from)], from)
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -156,6 +156,20 @@ func (r *segmentReader) declares(failed, from int64) (at int64, found bool, err 
 		}
 	}
 	return 0, false, nil
+}
+
+// isTorn decides whether a group whose sealed bytes are not as written was cut short by a crash and never
+// acknowledged. Otherwise it was durable, and tables' sections in it are damaged. It reads on, over g.
+func (r *segmentReader) isTorn(g *group) (bool, error) {
+	damaged, end := r.head.guarded && !g.torn(), g.end()
+	_, declared, err := r.declares(g.at, end)
+	if err != nil || declared {
+		return false, err
+	}
+	if r.head.guarded {
+		err = r.checkZero(end)
+	}
+	return !damaged, err
 }
 
 // isFormat tells errors about bytes from those of the disk.

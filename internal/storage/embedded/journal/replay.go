@@ -82,15 +82,15 @@ func (p *replay) checkOldest() error {
 
 // checkNewest compares the end of the journal with what the tables have seen.
 func (p *replay) checkNewest() error {
+	if err := p.checkHighWater(); err != nil {
+		return err
+	}
 	f, highest := p.j.files, max(p.j.o.Highest, p.j.o.Flushed)
 	if p.next > highest {
 		return nil
 	}
-	name := segmentName(1)
-	if n := len(f.segments); n > 0 {
-		name = f.segments[n-1].name
-	}
-	return f.corrupt(name, 0, fmt.Errorf("the journal ends at record %d, but tables hold record %d: its "+
+	return f.corrupt(f.newestName(), 0, fmt.Errorf("the journal ends at record %d, but tables hold record "+
+		"%d: its "+
 		"newest part is missing",
 		p.next-1, highest))
 }
@@ -163,6 +163,9 @@ func (p *replay) last(s *segment, r *segmentReader) error {
 		g, err := r.readGroup(at)
 		if errors.Is(err, errNoGroup) {
 			err = p.tail(r, at, at+pageSize)
+			if err == nil && s.head.guarded {
+				err = p.remains(s, r, at)
+			}
 			if err == nil && before > 0 {
 				err = p.harden(s, before, at)
 			}
@@ -172,12 +175,14 @@ func (p *replay) last(s *segment, r *segmentReader) error {
 			return err
 		}
 		if !g.whole() {
-			// Reading on overwrites g, so it is read again if it turns out to be declared.
-			if _, found, err := r.declares(at, g.end()); err != nil {
-				return err
-			} else if !found {
-				return nil // torn; that it was begun says that everything before it was synced
+			torn, err := r.isTorn(&g)
+			if err == nil && torn {
+				p.logTorn(s, at)
 			}
+			if err != nil || torn {
+				return err // that it was begun says that everything before it was synced
+			}
+			// Reading on overwrote g.
 			if g, err = r.readGroup(at); err != nil {
 				return err
 			}
@@ -194,6 +199,21 @@ func (p *replay) last(s *segment, r *segmentReader) error {
 		}
 		at, before = g.end(), at
 	}
+}
+
+// remains looks at what follows the last group of a guarded life.
+func (p *replay) remains(s *segment, r *segmentReader, at int64) error {
+	err := r.checkRemains(at)
+	if err == nil && r.checkZero(at) != nil {
+		p.logTorn(s, at)
+	}
+	return err
+}
+
+// logTorn tells of what a crash leaves; and so does somebody who cuts off what the mark did not have yet.
+func (p *replay) logTorn(s *segment, at int64) {
+	p.j.o.Logger.Warn("the journal ends with a write that was cut short and never acknowledged", "file",
+		p.j.files.relative(s.name), "offset", at)
 }
 
 // tail decides whether what fails to authenticate at offset at is the torn end of the journal or damage.
@@ -327,6 +347,9 @@ func (p *replay) begin() error {
 	j.released.Store(uint64(p.released))
 	j.anchored.Store(p.anchors.found)
 	j.newest.Store(uint64(p.next - 1))
+	if err := j.mark.begin(p.next - 1); err != nil {
+		return err
+	}
 	spare, err := j.files.takeSpare(min(firstSegmentBytes, j.o.SegmentBytes))
 	if err != nil {
 		return fmt.Errorf("journal: no room for a new segment: %w", err)

@@ -35,11 +35,13 @@ type Report struct {
 	Locked  int64 // sections whose key cannot be had: as written by their checksum, not proved by their key
 	Damaged int64 // sections and frames that are not authentic
 	Padding int64 // zeros up to a page's end
-	// Preallocated bytes are zeros that no group was written to yet. Leftover bytes follow the last group:
-	// what a reused file held in an earlier life, or a write that a crash tore. They are never read as part
-	// of this life.
+	// Preallocated bytes are zeros that no group was written to yet. Leftover bytes follow the last group: a
+	// write that a crash tore, or, in a segment that is not guarded, what the file held in an earlier life.
+	// They are never read as part of this life.
 	Preallocated int64
 	Leftover     int64
+	// Guarded says of a segment that it began on zeros and beside a high-water mark.
+	Guarded bool
 
 	Tables  map[storage.TableID]TableReport
 	Anchors []Anchor // the newest that a segment has; nil if it has none
@@ -121,6 +123,7 @@ func (v *verifier) segment() error {
 	defer r.close()
 	v.report.Sequence, v.report.Released = r.head.seq, r.head.released
 	v.report.Base = r.head.base
+	v.report.Guarded = r.head.guarded
 	v.report.Frame = pageSize
 	v.next = r.head.base
 	v.session = r.head.session
@@ -130,10 +133,26 @@ func (v *verifier) segment() error {
 	at := int64(pageSize)
 	for more := true; more && at < r.size(); {
 		if at, more, err = v.step(r, at); err != nil {
-			return v.named(err)
+			break
 		}
 	}
-	return v.tail(r.file, at)
+	if err == nil && r.head.guarded && v.report.Ending != "open" {
+		err = r.checkZero(at)
+	}
+	return v.segmentEnd(r, at, err)
+}
+
+// segmentEnd accounts for what follows the last group, which ends at offset at; wrong is what is wrong there.
+func (v *verifier) segmentEnd(r *segmentReader, at int64, wrong error) error {
+	if wrong != nil && !isFormat(wrong) {
+		return wrong
+	}
+	err := v.tail(r.file, at)
+	if wrong != nil {
+		v.found = append(v.found, v.named(wrong))
+		v.report.Leftover, v.report.Damaged = 0, v.report.Damaged+v.report.Leftover
+	}
+	return err
 }
 
 // step verifies the group at offset at, or what damage stands there; more is false at the end of the groups.
@@ -144,6 +163,9 @@ func (v *verifier) step(r *segmentReader, at int64) (next int64, more bool, err 
 	}
 	if err != nil {
 		later, found, err := r.declares(at, at+pageSize)
+		if err == nil && !found && r.head.guarded {
+			err = r.checkRemains(at)
+		}
 		if err != nil || !found {
 			return at, false, err
 		}
@@ -153,8 +175,8 @@ func (v *verifier) step(r *segmentReader, at int64) (next int64, more bool, err 
 		return later, true, nil
 	}
 	if !g.whole() {
-		declared := false
-		if _, declared, err = r.declares(at, g.end()); err != nil || !declared && g.kind == kindRecords {
+		torn, err := r.isTorn(&g)
+		if err != nil || torn {
 			return at, false, err
 		}
 		if g, err = r.readGroup(at); err != nil {
@@ -280,7 +302,11 @@ func (v *verifier) spare() error {
 		return fmt.Errorf("journal: %w", err)
 	}
 	defer func() { _ = file.Close() }()
-	return v.tail(file, 0)
+	if err := v.tail(file, 0); err != nil || v.report.Leftover == 0 {
+		return err
+	}
+	v.report.Leftover, v.report.Damaged = 0, v.report.Leftover
+	return v.corrupt(0, errors.New("a file kept for the next segment must hold nothing but zeros"))
 }
 
 func (v *verifier) parked() error {

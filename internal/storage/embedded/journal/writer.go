@@ -164,7 +164,7 @@ func (w *writer) roll(j *Journal, need int64) error {
 func (w *writer) begin(j *Journal, spare spareFile) error {
 	head := segmentHead{
 		seq: w.head.seq + 1, base: w.next, released: LSN(j.released.Load()), size: uint64(spare.size),
-		anchored: j.anchored.Load(), session: j.sealer.session, previous: w.head.salt,
+		anchored: j.anchored.Load(), guarded: true, session: j.sealer.session, previous: w.head.salt,
 	}
 	freshSalt(&head.salt)
 	mac, err := newFrameMAC(&j.o.FrameKey, &head.salt, head.seq)
