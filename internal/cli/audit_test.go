@@ -97,6 +97,14 @@ func (i *installation) kms(region string, call func(context.Context, *kms.Client
 	}
 }
 
+func (i *installation) disable(region, key string) {
+	i.t.Helper()
+	i.kms(region, func(ctx context.Context, c *kms.Client) error {
+		_, err := c.DisableKey(ctx, &kms.DisableKeyInput{KeyId: &key})
+		return err
+	})
+}
+
 // fill makes tables under all kinds of key in two regions, two of them under keys that then stop working.
 func (i *installation) fill() {
 	i.t.Helper()
@@ -104,10 +112,7 @@ func (i *installation) fill() {
 	i.createTable("us-east-1", "managed", &types.SSESpecification{Enabled: aws.Bool(true)})
 	i.createKeyAndTable("eu-west-1", "customer")
 	disabled, dying := i.createKeyAndTable("us-east-1", "disabled"), i.createKeyAndTable("eu-west-1", "dying")
-	i.kms("us-east-1", func(ctx context.Context, c *kms.Client) error {
-		_, err := c.DisableKey(ctx, &kms.DisableKeyInput{KeyId: &disabled})
-		return err
-	})
+	i.disable("us-east-1", disabled)
 	i.kms("eu-west-1", func(ctx context.Context, c *kms.Client) error {
 		_, err := c.ScheduleKeyDeletion(ctx, &kms.ScheduleKeyDeletionInput{KeyId: &dying, PendingWindowInDays: aws.Int32(7)})
 		return err

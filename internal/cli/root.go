@@ -67,8 +67,8 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usageError(fmt.Errorf("%w; see %s --help", err, cmd.CommandPath()))
 	})
-	root.AddCommand(newDev(), newServe(), newEnv(), newAWS(), newConfigure(), newAudit(), newInspect(),
-		newKeys(), newAccounts(),
+	root.AddCommand(newDev(), newServe(), newEnv(), newAWS(), newConfigure(), newAudit(), newFix(),
+		newInspect(), newKeys(), newAccounts(),
 		newTrail(), newVersion())
 	return root
 }

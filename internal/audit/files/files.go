@@ -42,6 +42,25 @@ var ErrNone = errors.New("no template was found")
 // Source reads templates. It implements audit.Source.
 type Source struct {
 	templates []one
+	overlay   map[string]string
+}
+
+// With is the source of one template of these, as if a file of it held another text. Of Terraform it is all
+// configurations, since a file can be a part of several.
+func (s *Source) With(path, text string) *Source {
+	for _, t := range s.templates {
+		if t.path == path && !t.directory {
+			t.text, t.named = []byte(text), true
+			return &Source{templates: []one{t}}
+		}
+	}
+	out := &Source{overlay: map[string]string{path: text}}
+	for _, t := range s.templates {
+		if t.directory {
+			out.templates = append(out.templates, t)
+		}
+	}
+	return out
 }
 
 // one is a template to read: a file, or a directory of Terraform.
@@ -147,7 +166,7 @@ func (s *Source) Read(ctx context.Context, sink audit.Sink) error {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			sets, template, found := t.read()
+			sets, template, found := t.read(s.overlay)
 			if found {
 				sink.Cases(sets)
 				sink.Template(template)
@@ -162,7 +181,7 @@ func (s *Source) Read(ctx context.Context, sink audit.Sink) error {
 func (s *Source) Declared() []*fact.Table {
 	var out []*fact.Table
 	for _, t := range s.templates {
-		sets, _, _ := t.read()
+		sets, _, _ := t.read(s.overlay)
 		for _, set := range sets {
 			if set.Default {
 				out = append(out, set.Tables...)
@@ -173,9 +192,9 @@ func (s *Source) Declared() []*fact.Table {
 }
 
 // read gives what a template declares; found is false for a file that is none.
-func (t *one) read() (sets []*fact.Set, out fact.Template, found bool) {
+func (t *one) read(overlay map[string]string) (sets []*fact.Set, out fact.Template, found bool) {
 	if t.directory {
-		sets, out = terraform.Read(t.path)
+		sets, out = terraform.Read(t.path, overlay)
 		return sets, out, true
 	}
 	text, err := t.content()

@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sealtable/sealtable/internal/audit"
@@ -292,4 +294,32 @@ func inScope(names []string) []fact.Region {
 		}
 	}
 	return out
+}
+
+// DynamoDB makes a client of a region, for whoever changes something there.
+func (l *Live) DynamoDB(region string) *dynamodb.Client {
+	return dynamodb.NewFromConfig(l.acting(), func(o *dynamodb.Options) {
+		o.Region = region
+		if e := l.endpoint(); e != nil {
+			o.BaseEndpoint = e
+		}
+	})
+}
+
+// KMS makes a client of a region.
+func (l *Live) KMS(region string) *kms.Client {
+	return kms.NewFromConfig(l.acting(), func(o *kms.Options) {
+		o.Region = region
+		if e := l.endpoint(); e != nil {
+			o.BaseEndpoint = e
+		}
+	})
+}
+
+// acting is the configuration with the role that is assumed, if one is.
+func (l *Live) acting() aws.Config {
+	if l.options.RoleARN == "" {
+		return l.config
+	}
+	return l.assume(l.config, l.options.RoleARN)
 }

@@ -43,7 +43,8 @@ type directory struct {
 
 // loader parses each directory once.
 type loader struct {
-	parsed map[string]*directory
+	parsed  map[string]*directory
+	overlay map[string]string // texts that stand for those of files
 }
 
 func (l *loader) load(path string) (*directory, error) {
@@ -60,7 +61,7 @@ func (l *loader) load(path string) (*directory, error) {
 	}
 	d := &directory{path: path, lines: map[string][]string{}}
 	for _, name := range names {
-		if err := d.add(name); err != nil {
+		if err := d.add(name, l.overlay); err != nil {
 			d.broken = append(d.broken, err.Error())
 		}
 	}
@@ -72,15 +73,22 @@ func escapeGlob(path string) string {
 	return strings.NewReplacer(`\`, `\\`, "*", `\*`, "?", `\?`, "[", `\[`).Replace(path)
 }
 
-func (d *directory) add(name string) error {
+func readBounded(name string, overlay map[string]string) ([]byte, error) {
+	if text, ok := overlay[name]; ok {
+		return []byte(text), nil
+	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if info.Size() > MaxFile {
-		return fmt.Errorf("%s: %d bytes; %d is the limit", name, info.Size(), MaxFile)
+		return nil, fmt.Errorf("%s: %d bytes; %d is the limit", name, info.Size(), MaxFile)
 	}
-	text, err := os.ReadFile(name)
+	return os.ReadFile(name)
+}
+
+func (d *directory) add(name string, overlay map[string]string) error {
+	text, err := readBounded(name, overlay)
 	if err != nil {
 		return err
 	}
@@ -175,9 +183,11 @@ func localSource(d *directory, b *hclsyntax.Block) (string, bool) {
 
 // Read evaluates the configuration in a directory once for each choice that its variables make. The first set
 // is what it does by default.
-func Read(path string) ([]*fact.Set, fact.Template) {
+//
+// Overlay holds texts that stand for those of files, by their paths; it may be nil.
+func Read(path string, overlay map[string]string) ([]*fact.Set, fact.Template) {
 	out := fact.Template{Path: path, Format: "terraform"}
-	l := &loader{parsed: map[string]*directory{}}
+	l := &loader{parsed: map[string]*directory{}, overlay: overlay}
 	root, err := l.load(path)
 	if err != nil {
 		out.Problem = &fact.Problem{Kind: fact.Failed, Action: "reading the template", Message: err.Error()}
