@@ -83,6 +83,7 @@ type Needs struct {
 	list  []Need
 	noted []Parameter
 	kept  Kept
+	given bool
 }
 
 // Kept is memory that a service keeps with Needs from one call to the next, so that what it adds costs none
@@ -114,6 +115,12 @@ func (n *Needs) All() []Need { return n.list }
 // Noted is what was noted, in order.
 func (n *Needs) Noted() []Parameter { return n.noted }
 
+// Grant says that every need so far was granted.
+func (n *Needs) Grant() { n.given = true }
+
+// Granted reports whether the caller was granted a permission, one at least: whether the call showed a right.
+func (n *Needs) Granted() bool { return n.given && len(n.list) > 0 }
+
 // Reset empties n.
 func (n *Needs) Reset() {
 	if n.kept != nil {
@@ -121,7 +128,7 @@ func (n *Needs) Reset() {
 	}
 	clear(n.list)
 	clear(n.noted)
-	n.list, n.noted = n.list[:0], n.noted[:0]
+	n.list, n.noted, n.given = n.list[:0], n.noted[:0], false
 }
 
 // DeniedError says which need was not granted, and why.

@@ -83,20 +83,24 @@ func (i *inspection) anyWrong(prefix string) bool {
 	})
 }
 
-// checkTrail sees that no file is missing between the oldest and the newest. The oldest are removed in time.
+// checkTrail sees that no file is missing between the oldest and the newest of each series of the trail. The
+// oldest are removed in time.
 func (i *inspection) checkTrail() {
-	var numbers []uint64
+	series := map[string][]uint64{}
 	for _, f := range i.report.Files {
 		if m := names.trail.FindStringSubmatch(f.Path); m != nil {
-			if n, err := strconv.ParseUint(m[1], 10, 64); err == nil {
-				numbers = append(numbers, n)
+			if n, err := strconv.ParseUint(m[2], 10, 64); err == nil {
+				series[m[1]] = append(series[m[1]], n)
 			}
 		}
 	}
-	slices.Sort(numbers)
-	for n := 1; n < len(numbers); n++ {
-		for missing := numbers[n-1] + 1; missing < numbers[n] && missing < numbers[n-1]+100; missing++ {
-			i.problem(fmt.Sprintf("%s/trail-%010d.zst", trailDir, missing), "it is missing")
+	for _, name := range slices.Sorted(maps.Keys(series)) {
+		numbers := series[name]
+		slices.Sort(numbers)
+		for n := 1; n < len(numbers); n++ {
+			for missing := numbers[n-1] + 1; missing < numbers[n] && missing < numbers[n-1]+100; missing++ {
+				i.problem(fmt.Sprintf("%s/%s-%010d.zst", trailDir, name, missing), "it is missing")
+			}
 		}
 	}
 }

@@ -152,12 +152,13 @@ func (w *world) canBeMissed(f inspect.File) bool {
 	})
 }
 
-// endOfTrail says whether a file is the oldest or the newest of the trail. How many there are depends on which starts of the server
-// had something to record.
+// endOfTrail says whether a file is the oldest or the newest of its series of the trail. How many there are depends on which starts of
+// the server had something to record.
 func (w *world) endOfTrail(f inspect.File) bool {
+	series, _, _ := strings.Cut(f.Path, "-")
 	var paths []string
 	for _, other := range w.files {
-		if other.Kind == "trail" {
+		if strings.HasPrefix(other.Path, series+"-") {
 			paths = append(paths, other.Path)
 		}
 	}

@@ -38,7 +38,7 @@ const (
 var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
 	segment: regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
 	spare:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
-	trail:   regexp.MustCompile(`^trail/trail-([0-9]{10,})\.zst$`),
+	trail:   regexp.MustCompile(`^trail/(trail|changes|refused)-([0-9]{10,})\.zst$`),
 	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|high-water\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
 		`tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
 }

@@ -88,6 +88,7 @@ func Bind[In, P, Out any](
 		if err := e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
 			return nil, err
 		}
+		needs.Grant()
 		return run(ctx, caller, in, planned)
 	}
 	return e

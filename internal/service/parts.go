@@ -36,6 +36,7 @@ func BindParts[In, P, Out any](
 		if err := e.path.Authorizer.Authorize(ctx, caller, needs); err != nil {
 			return nil, err
 		}
+		needs.Grant()
 		refused := make([]*auth.DeniedError, len(planned))
 		for i, part := range planned {
 			need := func(needs *auth.Needs) error { return parts.Need(ctx, caller, in, part, needs) }

@@ -35,8 +35,8 @@ func all(src io.Reader) (string, error) {
 	}
 }
 
-// TestBlocksComeBack packs lines of any length in pieces of any size, and reads them back a byte at a time; cut anywhere, whole
-// blocks and nothing else come back.
+// TestBlocksComeBack packs lines of any length in pieces of any size, and reads them back a byte at a time;
+// cut anywhere, whole blocks and nothing else come back.
 func TestBlocksComeBack(t *testing.T) {
 	encoder, err := newEncoder()
 	if err != nil {
@@ -47,8 +47,10 @@ func TestBlocksComeBack(t *testing.T) {
 		limit := rapid.IntRange(1, 100).Draw(t, "limit")
 		var file []byte
 		ends := map[int]string{0: ""}
-		for lines, rest := cutLines([]byte(text), limit); len(lines) > 0; lines, rest = cutLines(rest, limit) {
-			if !bytes.HasSuffix(lines, []byte("\n")) || len(lines) > limit && bytes.Count(lines, []byte("\n")) > 1 {
+		for lines, rest := cutLines([]byte(text), limit); len(lines) > 0; lines, rest = cutLines(rest,
+			limit) {
+			if !bytes.HasSuffix(lines, []byte("\n")) || len(lines) > limit &&
+				bytes.Count(lines, []byte("\n")) > 1 {
 				t.Fatalf("a piece of %d at a limit of %d: %q", len(lines), limit, lines)
 			}
 			file = appendBlock(file, encoder, lines)
@@ -70,7 +72,8 @@ func TestBlocksComeBack(t *testing.T) {
 	})
 }
 
-// TestGoldenBlock opens the worked example of docs/format/trail.md. What a compressor makes of the same lines may change.
+// TestGoldenBlock opens the worked example of docs/format/trail.md. What a compressor makes of the same lines
+// may change.
 func TestGoldenBlock(t *testing.T) {
 	raw, err := hex.DecodeString("00000011" + "28b52ffd" + "2008" + "410000" + "7b2261223a317d0a")
 	if err != nil {
@@ -98,7 +101,8 @@ func FuzzScanner(f *testing.F) {
 	})
 }
 
-// TestRecordsAreSmall holds the bound that docs/decision/0007 counts with: a busy server's records take at most a fifth.
+// TestRecordsAreSmall holds the bound that docs/decision/0007 counts with: a busy server's records take at
+// most a fifth.
 func TestRecordsAreSmall(t *testing.T) {
 	base := vfs.NewMem()
 	trail := opened(t, base, io.Discard)

@@ -9,14 +9,15 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// TestAFullDiskCostsNoOldFile fails more writes than the trail keeps files, as a disk does that is full for a few seconds.
+// TestAFullDiskCostsNoOldFile fails more writes than the trail keeps files, as a disk does that is full for a
+// few seconds.
 func TestAFullDiskCostsNoOldFile(t *testing.T) {
 	for _, broken := range []string{"writes", "syncs", "creates"} {
 		t.Run(broken, func(t *testing.T) {
 			weak := &weakFS{FS: vfs.NewMem()}
 			fs := sealed(weak)
 			trail := opened(t, fs, io.Discard)
-			trail.o.MaxFiles = 3
+			trail.series[data].files = 3
 			trail.Record(call("before"))
 			if err := trail.Flush(); err != nil {
 				t.Fatal(err)
@@ -25,7 +26,7 @@ func TestAFullDiskCostsNoOldFile(t *testing.T) {
 				Store(bool)
 			}{"writes": &weak.breakWrites, "syncs": &weak.breakSyncs, "creates": &weak.breakCreates}[broken]
 			flag.Store(true)
-			trail.fileLimit = 1 // what was begun is full
+			trail.series[data].fileLimit = 1 // what was begun is full
 			trail.Record(call("during"))
 			for range 20 {
 				if err := trail.Flush(); !errors.Is(err, errWeak) {
@@ -39,19 +40,20 @@ func TestAFullDiskCostsNoOldFile(t *testing.T) {
 			if got := fmt.Sprint(requests(t, fs)); got != "[before during]" {
 				t.Errorf("after the disk had room again: %s", got)
 			}
-			if numbers, _ := fileNumbers(fs, "trail"); fmt.Sprint(numbers) != "[1 2]" {
+			if numbers, _ := fileNumbers(fs, "trail", "trail"); fmt.Sprint(numbers) != "[1 2]" {
 				t.Errorf("files %v: failed attempts must leave none behind", numbers)
 			}
 		})
 	}
 }
 
-// TestRestartsCostNoOldFile starts more often than the trail keeps files: a server that is restarted in a loop keeps its history.
+// TestRestartsCostNoOldFile starts more often than the trail keeps files: a server that is restarted in a
+// loop keeps its history.
 func TestRestartsCostNoOldFile(t *testing.T) {
 	fs := vfs.NewMem()
 	for start := range 10 {
 		trail := opened(t, fs, io.Discard)
-		trail.o.MaxFiles = 3
+		trail.series[data].files = 3
 		trail.Record(call(fmt.Sprint(start)))
 		if err := trail.Close(); err != nil {
 			t.Fatal(err)
@@ -74,8 +76,8 @@ func TestATornEndIsHealedWhenThereIsRoom(t *testing.T) {
 	weak.breakCreates.Store(true)
 	trail := opened(t, fs, io.Discard)
 	trail.o.Torn = tornIn(fs)
-	numbers, _ := fileNumbers(fs, "trail")
-	trail.healTorn(numbers)
+	numbers, _ := fileNumbers(fs, "trail", "trail")
+	trail.series[data].healTorn(numbers[len(numbers)-1])
 	weak.breakCreates.Store(false)
 	trail.Record(call("later"))
 	if err := trail.Close(); err != nil {

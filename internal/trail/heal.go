@@ -13,55 +13,58 @@ import (
 // is left in it was cut short, and is removed by the next start.
 const healedDir = "healed"
 
-// healTorn gives the newest file an end that somebody vouches for. A crash may have left bytes behind the
-// last ones that were synced; no file of the trail is ever reopened for writing, so they would stay for good,
-// and look like damage. Damage that is no torn end is left as it is: sealtable inspect names it. A trail that
-// cannot be healed is no reason not to record.
-func (t *Trail) healTorn(numbers []uint64) {
-	if err := t.o.FS.RemoveAll(t.o.FS.PathJoin(t.o.Dir, healedDir)); err != nil {
-		t.o.Log.Warn("what was left of mending a file of the trail could not be removed", "error", err)
+// removeHealed removes what was left of mending a file.
+func removeHealed(o *Options) {
+	if err := o.FS.RemoveAll(o.FS.PathJoin(o.Dir, healedDir)); err != nil {
+		o.Log.Warn("what was left of mending a file of the trail could not be removed", "error", err)
 	}
-	if len(numbers) == 0 || t.o.Torn == nil {
+}
+
+// healTorn gives the newest file an end that somebody vouches for. A crash may have left bytes after the last
+// ones that were synced; no file of the trail is ever reopened for writing, so they would stay for good, and
+// look like damage. Damage that is no torn end is left as it is: sealtable inspect names it. A trail that
+// cannot be healed is no reason not to record.
+func (s *series) healTorn(newest uint64) {
+	if s.o.Torn == nil {
 		return
 	}
-	newest := numbers[len(numbers)-1]
-	if err := t.heal(newest); err != nil {
-		t.o.Log.Error("the newest file of the trail cannot be read to its end; run sealtable inspect", "file",
-			t.path(newest), "error", err)
-		t.givenUp = append(t.givenUp, newest) // a full disk may have room when the next records are durable
+	if err := s.heal(newest); err != nil {
+		s.o.Log.Error("the newest file of the trail cannot be read to its end; run sealtable inspect", "file",
+			s.path(newest), "error", err)
+		s.givenUp = append(s.givenUp, newest) // a full disk may have room when the next records are durable
 	}
 }
 
 // healGivenUp cuts torn ends off the files in which a write failed, now that the disk works again.
-func (t *Trail) healGivenUp() {
-	for _, number := range t.givenUp {
-		if t.o.Torn == nil {
+func (s *series) healGivenUp() {
+	for _, number := range s.givenUp {
+		if s.o.Torn == nil {
 			break
 		}
-		if err := t.heal(number); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.o.Log.Warn("a file of the trail in which a write failed could not be mended", "file",
-				t.path(number), "error", err)
+		if err := s.heal(number); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			s.o.Log.Warn("a file of the trail in which a write failed could not be mended", "file",
+				s.path(number), "error", err)
 		}
 	}
-	t.givenUp = nil
+	s.givenUp = nil
 }
 
 // heal replaces a file whose end is torn by one that holds the same records.
-func (t *Trail) heal(number uint64) error {
-	path := t.path(number)
-	torn, err := t.o.Torn(path)
+func (s *series) heal(number uint64) error {
+	path := s.path(number)
+	torn, err := s.o.Torn(path)
 	if err != nil || !torn {
 		return err
 	}
-	content, err := readFile(t.o.FS, path)
+	content, err := readFile(s.o.FS, path)
 	if err != nil {
 		return err
 	}
 	content = content[:wholeBlocks(content)]
-	if err := t.replace(path, content); err != nil {
+	if err := s.replace(path, content); err != nil {
 		return err
 	}
-	t.o.Log.Warn("the newest file of the trail ended with a write that was cut short; its whole records "+
+	s.o.Log.Warn("the newest file of the trail ended with a write that was cut short; its whole records "+
 		"were kept",
 		"file", path, "bytes", len(content))
 	return nil
@@ -69,9 +72,9 @@ func (t *Trail) heal(number uint64) error {
 
 // replace puts content in the place of a file, so that a crash leaves the old one or the new one. It is
 // written under the name that it will have: a sealed file is bound to that.
-func (t *Trail) replace(path string, content []byte) error {
-	disk := t.o.FS
-	dir := disk.PathJoin(t.o.Dir, healedDir)
+func (s *series) replace(path string, content []byte) error {
+	disk := s.o.FS
+	dir := disk.PathJoin(s.o.Dir, healedDir)
 	if err := disk.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -82,7 +85,7 @@ func (t *Trail) replace(path string, content []byte) error {
 	if err := disk.Rename(fresh, path); err != nil {
 		return err
 	}
-	if err := syncDir(disk, t.o.Dir); err != nil {
+	if err := syncDir(disk, s.o.Dir); err != nil {
 		return err
 	}
 	return disk.RemoveAll(dir)

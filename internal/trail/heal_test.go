@@ -30,11 +30,11 @@ func reopened(t *testing.T, fs vfs.FS, log io.Writer) {
 	t.Helper()
 	trail := opened(t, fs, log)
 	trail.o.Torn = tornIn(fs)
-	numbers, err := fileNumbers(fs, "trail")
+	numbers, err := fileNumbers(fs, "trail", "trail")
 	if err != nil {
 		t.Fatal(err)
 	}
-	trail.healTorn(numbers)
+	trail.series[data].healTorn(numbers[len(numbers)-1])
 	if err := trail.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func written(t *testing.T, base vfs.FS) {
 	t.Helper()
 	trail := opened(t, sealed(base), io.Discard)
 	for _, id := range []string{"1", "2", "3"} {
-		trail.fileLimit = map[string]int64{"1": 1, "2": 1, "3": fileLimit}[id]
+		trail.series[data].fileLimit = map[string]int64{"1": 1, "2": 1, "3": fileLimit}[id]
 		trail.Record(call(id))
 		if err := trail.Flush(); err != nil {
 			t.Fatal(err)
@@ -67,7 +67,8 @@ func change(t *testing.T, fs vfs.FS, path string, edit func([]byte) []byte) {
 
 const newestFile = "trail/trail-0000000002.zst"
 
-// TestTornEndIsHealed tears the newest file at every length, and expects that no start leaves bytes that nobody vouches for.
+// TestTornEndIsHealed tears the newest file at every length, and expects that no start leaves bytes that
+// nobody vouches for.
 func TestTornEndIsHealed(t *testing.T) {
 	whole := vfs.NewMem()
 	written(t, whole)
@@ -133,7 +134,8 @@ func TestDamageIsNotHealed(t *testing.T) {
 	}
 }
 
-// TestHealingSurvivesCrashes cuts the power in front of every step of the healing, keeping nothing or all that was not synced.
+// TestHealingSurvivesCrashes cuts the power in front of every step of the healing, keeping nothing or all
+// that was not synced.
 func TestHealingSurvivesCrashes(t *testing.T) {
 	base := vfs.NewCrashableMem()
 	written(t, base)

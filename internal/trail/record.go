@@ -21,7 +21,11 @@ import (
 const eventVersion = "1.11"
 
 // appendRecord appends one line. Members and their casing are CloudTrail's.
-func (t *Trail) appendRecord(dst []byte, r service.Record) []byte {
+func (t *Trail) appendRecord(dst []byte, r *service.Record, c class) []byte {
+	longest, most := maxParameter, maxResources
+	if c == refused {
+		longest, most = maxRefusedParameter, maxRefusedResources
+	}
 	dst = append(dst, `{"eventVersion":"`+eventVersion+`","userIdentity":`...)
 	dst = appendIdentity(dst, r.Caller)
 	dst = append(dst, `,"eventTime":"`...)
@@ -33,14 +37,15 @@ func (t *Trail) appendRecord(dst []byte, r service.Record) []byte {
 	dst = appendOrigin(dst, r.Caller)
 	dst = appendOutcome(dst, r.Err)
 	dst = append(dst, `,"requestParameters":`...)
-	dst = appendParameters(dst, r.Needs.Noted())
-	dst = append(dst, `,"responseElements":null`...)
+	dst = appendParameters(dst, r.Needs.Noted(), longest)
+	dst = append(dst, `,"responseElements":`...)
+	dst = appendParameters(dst, r.Answer, longest)
 	dst = appendMember(dst, "requestID", r.Caller.RequestID)
 	dst = append(dst, `,"eventID":"`...)
 	dst = t.events.append(dst)
 	dst = append(dst, `","readOnly":`...)
 	dst = appendBool(dst, readsOnly(r.Service, r.Operation))
-	dst = appendResources(dst, r.Needs.All())
+	dst = appendResources(dst, r.Needs.All(), most)
 	management := !isDataEvent(r.Service, r.Operation)
 	dst = append(dst, `,"eventType":"AwsApiCall","managementEvent":`...)
 	dst = appendBool(dst, management)
@@ -72,7 +77,7 @@ func appendOrigin(dst []byte, c *auth.Caller) []byte {
 		address = invokedBy(c.Via)
 		agent = address
 	}
-	return appendMember(appendMember(dst, "sourceIPAddress", address), "userAgent", agent)
+	return appendMember(appendMember(dst, "sourceIPAddress", address), "userAgent", cut(agent))
 }
 
 // invokedBy drops the region from a service endpoint, as CloudTrail does: dynamodb.us-east-1.amazonaws.com is
@@ -90,35 +95,50 @@ func appendOutcome(dst []byte, err error) []byte {
 	}
 	dst = appendMember(dst, "errorCode", service.CodeOf(err))
 	if denied := new(auth.DeniedError); errors.As(err, &denied) {
-		dst = appendMember(dst, "errorMessage", denied.Error())
+		dst = appendMember(dst, "errorMessage", cut(denied.Error()))
 	}
 	return dst
 }
 
-func appendParameters(dst []byte, noted []auth.Parameter) []byte {
+// appendParameters writes what was noted, in as many bytes at most: of what is too long, that it was there.
+func appendParameters(dst []byte, noted []auth.Parameter, limit int) []byte {
 	if len(noted) == 0 {
 		return append(dst, "null"...)
 	}
 	dst = append(dst, '{')
 	for _, p := range noted {
 		dst = strictjson.AppendName(dst, p.Name)
-		dst = appendBounded(dst, p.Value)
+		start := len(dst)
+		dst = appendBounded(dst, p.Value, limit)
+		if limit < maxParameter {
+			limit = max(0, limit-(len(dst)-start))
+		}
 	}
 	return append(dst, '}')
 }
 
-// maxParameter is how long one parameter may be in a record, in bytes: CloudTrail keeps as much of all of
-// them ("CloudTrail record contents"). A call may bring megabytes, such as an encryption context, before
-// anybody knows whether it is allowed: it must neither fill the trail nor make a line that Scanner cannot
-// open, which would hide what was recorded after it.
-const maxParameter = 100 << 10
+// How long things may be in a record, in bytes. CloudTrail keeps as much of all parameters together, of a
+// message and of a user agent ("CloudTrail record contents"). A call may bring megabytes, such as an
+// encryption context, before anybody knows whether it is allowed: it must neither fill the trail nor make a
+// line that Scanner cannot open, which would hide what was recorded after it. Of a call that showed no right
+// less is kept: of all its parameters together as much as maxRefusedParameter.
+const (
+	maxParameter        = 100 << 10
+	maxRefusedParameter = 2 << 10
+	maxText             = 1 << 10
+	maxResources        = 1 << 20
+	maxRefusedResources = 2 << 10
+)
+
+// cut keeps the beginning of a text.
+func cut(s string) string { return s[:min(len(s), maxText)] }
 
 // appendBounded writes a value, or that there was one which is too long.
-func appendBounded(dst []byte, value any) []byte {
+func appendBounded(dst []byte, value any, limit int) []byte {
 	start := len(dst)
 	dst = appendValue(dst, value)
 	size := len(dst) - start
-	if size <= maxParameter {
+	if size <= limit {
 		return dst
 	}
 	dst = strconv.AppendInt(append(dst[:start], `{"omitted":true,"originalSize":`...), int64(size), 10)
@@ -141,25 +161,30 @@ func appendValue(dst []byte, value any) []byte {
 	return append(dst, encoded...)
 }
 
-func appendResources(dst []byte, needs []auth.Need) []byte {
-	opened := false
+func appendResources(dst []byte, needs []auth.Need, limit int) []byte {
+	start := len(dst)
 	for i, need := range needs {
 		if need.Resource == "*" || need.Resource == "" || repeated(needs[:i], need.Resource) {
 			continue
 		}
-		if !opened {
-			dst = append(dst, `,"resources":[`...)
-		} else {
-			dst = append(dst, ',')
+		if len(dst) > start && len(dst)-start+len(need.Resource) > limit {
+			break
 		}
-		opened = true
-		dst = append(dst, `{"ARN":`...)
-		dst = append(appendText(dst, need.Resource), '}')
+		dst = appendARN(dst, len(dst) == start, need.Resource)
 	}
-	if opened {
+	if len(dst) > start {
 		dst = append(dst, ']')
 	}
 	return dst
+}
+
+func appendARN(dst []byte, first bool, resource string) []byte {
+	if first {
+		dst = append(dst, `,"resources":[`...)
+	} else {
+		dst = append(dst, ',')
+	}
+	return append(appendText(append(dst, `{"ARN":`...), resource), '}')
 }
 
 func repeated(needs []auth.Need, resource string) bool {

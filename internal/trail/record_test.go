@@ -20,7 +20,8 @@ import (
 	"github.com/sealtable/sealtable/internal/service"
 )
 
-// cloudTrail is a record as the CloudTrail user guide describes it ("CloudTrail record contents"); nothing else may be in one.
+// cloudTrail is a record as the CloudTrail user guide describes it ("CloudTrail record contents"); nothing
+// else may be in one.
 type cloudTrail struct {
 	EventVersion string `json:"eventVersion"`
 	UserIdentity struct {
@@ -52,7 +53,7 @@ type cloudTrail struct {
 func recorded(t *testing.T, r service.Record) (line string, parsed cloudTrail) {
 	t.Helper()
 	trail := opened(t, vfs.NewMem(), io.Discard)
-	line = string(trail.appendRecord(nil, r))
+	line = string(trail.appendRecord(nil, &r, classOf(&r)))
 	d := json.NewDecoder(strings.NewReader(line))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&parsed); err != nil {
@@ -70,8 +71,10 @@ func TestARecordIsCloudTrails(t *testing.T) {
 	c.UserID = "AIDACKCEVSQ6C2EXAMPLE"
 	c.UserAgent = "aws-cli/2"
 	c.SourceIP = "203.0.113.7"
-	r := service.Record{Service: "kms", Operation: "Decrypt", Caller: c.For("dynamodb.us-east-1.amazonaws.com"), Needs: new(auth.Needs)}
-	r.Needs.Note("encryptionContext", map[string]string{"aws:dynamodb:tableName": "Orders", "aws:dynamodb:subscriberId": "123456789012"})
+	r := service.Record{Service: "kms", Operation: "Decrypt",
+		Caller: c.For("dynamodb.us-east-1.amazonaws.com"), Needs: new(auth.Needs)}
+	r.Needs.Note("encryptionContext", map[string]string{"aws:dynamodb:tableName": "Orders",
+		"aws:dynamodb:subscriberId": "123456789012"})
 	r.Needs.Note("encryptionAlgorithm", "SYMMETRIC_DEFAULT")
 	r.Needs.Note("dryRun", false)
 	r.Needs.Note("numberOfBytes", 32)
@@ -79,10 +82,13 @@ func TestARecordIsCloudTrails(t *testing.T) {
 	r.Needs.Add(auth.Need{Action: "kms:Other", Resource: "arn:aws:kms:us-east-1:123456789012:key/1"})
 	r.Needs.Add(auth.Need{Action: "kms:ListKeys", Resource: "*"})
 	line, got := recorded(t, r)
-	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got.EventID) {
+	if !regexp.MustCompile(
+		`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`,
+	).MatchString(got.EventID) {
 		t.Errorf("event id %q is no UUID", got.EventID)
 	}
-	if age := time.Since(got.EventTime); age < 0 || age > time.Minute || got.EventTime.Location() != time.UTC {
+	if age := time.Since(got.EventTime); age < 0 || age > time.Minute ||
+		got.EventTime.Location() != time.UTC {
 		t.Errorf("event time %v", got.EventTime)
 	}
 	line = regexp.MustCompile(`"event(ID|Time)":"[^"]*"`).ReplaceAllString(line, `"event$1":"…"`)
@@ -105,31 +111,43 @@ func TestKindsOfEvents(t *testing.T) {
 		service, operation   string
 		readOnly, management bool
 	}{
-		{"dynamodb", "GetItem", true, false}, {"dynamodb", "PutItem", false, false}, {"dynamodb", "BatchWriteItem", false, false},
-		{"dynamodb", "TransactGetItems", true, false}, {"dynamodb", "Query", true, false}, {"dynamodb", "Scan", true, false},
-		{"dynamodb", "ExecuteStatement", false, false}, {"dynamodb", "CreateTable", false, true}, {"dynamodb", "DescribeTable", true, true},
-		{"kms", "Decrypt", true, true}, {"kms", "GenerateDataKey", true, true}, {"kms", "DisableKey", false, true},
+		{"dynamodb", "GetItem", true, false}, {"dynamodb", "PutItem", false, false},
+		{"dynamodb", "BatchWriteItem", false, false},
+		{"dynamodb", "TransactGetItems", true, false}, {"dynamodb", "Query", true, false},
+		{"dynamodb", "Scan", true, false},
+		{"dynamodb", "ExecuteStatement", false, false}, {"dynamodb", "CreateTable", false, true},
+		{"dynamodb", "DescribeTable", true, true},
+		{"kms", "Decrypt", true, true}, {"kms", "GenerateDataKey", true, true},
+		{"kms", "DisableKey", false, true},
 		{"kms", "CreateGrant", false, true},
-		{"lambda", "Invoke", false, false}, {"sts", "GetCallerIdentity", true, true}, {"iam", "SimulatePrincipalPolicy", true, true},
+		{"lambda", "Invoke", false, false}, {"sts", "GetCallerIdentity", true, true},
+		{"iam", "SimulatePrincipalPolicy", true, true},
 	} {
-		_, got := recorded(t, service.Record{Service: tt.service, Operation: tt.operation, Caller: caller("1"), Needs: new(auth.Needs)})
+		_, got := recorded(t, service.Record{Service: tt.service, Operation: tt.operation,
+			Caller: caller("1"), Needs: new(auth.Needs)})
 		category := map[bool]string{true: "Management", false: "Data"}[tt.management]
-		if got.ReadOnly != tt.readOnly || got.ManagementEvent != tt.management || got.EventCategory != category {
-			t.Errorf("%s:%s is recorded as readOnly=%t management=%t %s", tt.service, tt.operation, got.ReadOnly, got.ManagementEvent,
+		if got.ReadOnly != tt.readOnly || got.ManagementEvent != tt.management ||
+			got.EventCategory != category {
+			t.Errorf("%s:%s is recorded as readOnly=%t management=%t %s", tt.service, tt.operation,
+				got.ReadOnly, got.ManagementEvent,
 				got.EventCategory)
 		}
 	}
 }
 
-// TestMessagesOfErrorsStayOut: a message may quote the request, and with it item data (P9). Only a refused permission is told.
+// TestMessagesOfErrorsStayOut: a message may quote the request, and with it item data (P9). Only a refused
+// permission is told.
 func TestMessagesOfErrorsStayOut(t *testing.T) {
 	const canary = "card-4111111111111111"
 	for _, err := range []error{
 		&api.Error{Code: "ValidationException", Message: "One or more values: " + canary},
-		fmt.Errorf("around: %w", &api.Error{Code: "ValidationException", Message: canary, Cause: errors.New(canary)}),
+		fmt.Errorf("around: %w", &api.Error{Code: "ValidationException", Message: canary,
+			Cause: errors.New(canary)}),
 		errors.New(canary),
 		&service.PanicError{Operation: "dynamodb:PutItem", Value: canary, Stack: []byte(canary)},
-		&api.Error{Code: "ConditionalCheckFailedException", Detail: func(dst []byte) []byte { return append(dst, canary...) }},
+		&api.Error{Code: "ConditionalCheckFailedException", Detail: func(dst []byte) []byte {
+			return append(dst, canary...)
+		}},
 	} {
 		r := call("1")
 		r.Err = err
@@ -142,7 +160,8 @@ func TestMessagesOfErrorsStayOut(t *testing.T) {
 	r.Err = &auth.DeniedError{Caller: r.Caller, Need: auth.Need{Action: "kms:Decrypt", Resource: "arn:x"},
 		Decision: policy.Decision{Origin: policy.FromIdentity}}
 	_, got := recorded(t, r)
-	if got.ErrorCode != "AccessDenied" || !strings.Contains(got.ErrorMessage, "is not authorized to perform: kms:Decrypt") {
+	if got.ErrorCode != "AccessDenied" ||
+		!strings.Contains(got.ErrorMessage, "is not authorized to perform: kms:Decrypt") {
 		t.Errorf("a refused permission is recorded as %q %q", got.ErrorCode, got.ErrorMessage)
 	}
 }
@@ -151,7 +170,8 @@ func TestMessagesOfErrorsStayOut(t *testing.T) {
 func TestAnyTextMakesALine(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		text := func(label string) string {
-			return rapid.OneOf(rapid.String(), rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(rt,
+			return rapid.OneOf(rapid.String(),
+				rapid.Map(rapid.SliceOf(rapid.Byte()), func(b []byte) string { return string(b) })).Draw(rt,
 				label)
 		}
 		r := call(text("request"))
@@ -170,8 +190,8 @@ func TestAnyTextMakesALine(t *testing.T) {
 	})
 }
 
-// TestLongParametersAreLeftOut: whoever may not even use a key can name an encryption context of as many bytes as a body has. The
-// record says so, keeps the other parameters, and does not hide those that follow.
+// TestLongParametersAreLeftOut: whoever may not even use a key can name an encryption context of as many
+// bytes as a body has. The record says so, keeps the other parameters, and does not hide those that follow.
 func TestLongParametersAreLeftOut(t *testing.T) {
 	fs := vfs.NewMem()
 	trail := opened(t, fs, io.Discard)
@@ -218,9 +238,10 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 	trail := opened(t, vfs.NewMem(), io.Discard)
 	r := call("9d478fc1-4f10-490f-a26b-EXAMPLE0e932")
 	r.Needs.Note("tableName", "Orders")
-	r.Needs.Add(auth.Need{Action: "dynamodb:PutItem", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"})
-	for i := range trail.shards {
-		trail.shards[i].lines = make([]byte, 0, 1<<20)
+	r.Needs.Add(auth.Need{Action: "dynamodb:PutItem",
+		Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"})
+	for i := range trail.series[data].shards {
+		trail.series[data].shards[i].lines = make([]byte, 0, 1<<20)
 	}
 	if n := testing.AllocsPerRun(100, func() { trail.Record(r) }); n > 0 {
 		t.Errorf("%v allocations", n)
@@ -231,13 +252,14 @@ func BenchmarkRecord(b *testing.B) {
 	trail := opened(b, vfs.NewMem(), io.Discard)
 	r := call("9d478fc1-4f10-490f-a26b-EXAMPLE0e932")
 	r.Needs.Note("tableName", "Orders")
-	r.Needs.Add(auth.Need{Action: "dynamodb:PutItem", Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"})
+	r.Needs.Add(auth.Need{Action: "dynamodb:PutItem",
+		Resource: "arn:aws:dynamodb:us-east-1:123456789012:table/Orders"})
 	b.ReportAllocs()
 	for b.Loop() {
 		trail.Record(r)
-		if len(trail.shards[0].lines) > 1<<20 {
-			for i := range trail.shards {
-				trail.shards[i].lines = trail.shards[i].lines[:0]
+		if len(trail.series[data].shards[0].lines) > 1<<20 {
+			for i := range trail.series[data].shards {
+				trail.series[data].shards[i].lines = trail.series[data].shards[i].lines[:0]
 			}
 		}
 	}

@@ -8,22 +8,23 @@
 // order. After a write that failed, the records in question are written again in a new file: a record may
 // stand in two files, under one eventID. A torn end is cut off the file as soon as the disk works again, or
 // at the next start.
+//
+// Nobody without rights can push another's record out. Records lie in three series of files, each with room
+// of its own: changes, calls on data, and calls that showed no right. In the last one each principal has a
+// budget, and all strangers share one; beyond it calls are counted together, by who made them, what was asked
+// and the outcome. A principal that makes many changes has its further ones recorded among the calls on data,
+// and their count among the changes. Files that go to make room leave a record and a line in the log.
 package trail
 
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/klauspost/compress/zstd"
 
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/service"
@@ -31,22 +32,18 @@ import (
 
 const (
 	flushEvery   = 200 * time.Millisecond
-	shardCount   = 8
-	shardLimit   = 4 << 20   // bytes waiting in one shard before callers wait
-	blockSize    = 256 << 10 // bytes of records in one block
-	fileLimit    = 64 << 20  // bytes in one file before the next is begun
-	filePrefix   = "trail-"
-	fileSuffix   = ".zst"
+	fileLimit    = 64 << 20 // bytes in one file before the next is begun, at most
 	defaultFiles = 16
 )
 
 // Options are what a Trail works with.
 type Options struct {
-	FS       vfs.FS // seals what is written; see sealedfs
-	Dir      string
-	Clock    *clock.Clock
-	Log      *slog.Logger
-	MaxFiles int // how many files of 64 MiB the trail may take, the oldest are removed; 0 means 16
+	FS    vfs.FS // seals what is written; see sealedfs
+	Dir   string
+	Clock *clock.Clock
+	Log   *slog.Logger
+	// MaxFiles is how much the trail may take, in files of 64 MiB; 0 means 16. The oldest files are removed.
+	MaxFiles int
 	// Torn says whether a file ends with bytes that were never declared synced, as sealedfs finds out. Its
 	// error says that the file is damaged otherwise. Without it no torn end is looked for.
 	Torn func(path string) (bool, error)
@@ -54,38 +51,20 @@ type Options struct {
 
 // Trail records calls. It is safe for concurrent use.
 type Trail struct {
-	o         Options
-	limit     int // bytes in one shard
-	fileLimit int64
-	events    eventIDs
-	shards    [shardCount]shard
-	turn      atomic.Uint32
+	o       Options
+	events  eventIDs
+	series  [classes]*series
+	budgets [classes]*budget // nil for a class without
+	counted atomic.Bool      // there may be counts to record
 
 	stop, stopped chan struct{}
 	closing       sync.Once
 	closeErr      error
 
-	writing sync.Mutex // guards what follows
-	file    vfs.File
-	written int64
-	durable bool // something in file is durable
-	number  uint64
-	pending []byte   // taken from the shards and not durable yet
-	givenUp []uint64 // files in which a write failed: their ends may be torn
-	encoder *zstd.Encoder
-	scratch []byte // a block; the file may change it
+	writing sync.Mutex // held while files are written
 }
 
-// shard holds lines that wait to be written, so that callers on several cores do not wait for one lock.
-type shard struct {
-	mu      sync.Mutex
-	change  sync.Cond // there is room, or the trail is closing, or a waiting caller is done
-	lines   []byte
-	waiting int
-	closed  bool
-}
-
-// Open goes on with the trail in a directory, in a new file.
+// Open goes on with the trail in a directory, in new files.
 func Open(o Options) (*Trail, error) {
 	t, err := open(o)
 	if err != nil {
@@ -105,48 +84,59 @@ func open(o Options) (*Trail, error) {
 	if err := syncDir(o.FS, o.FS.PathDir(o.Dir)); err != nil {
 		return nil, fmt.Errorf("making the trail's directory: %w", err)
 	}
-	numbers, err := fileNumbers(o.FS, o.Dir)
-	if err != nil {
-		return nil, err
-	}
-	t := &Trail{o: o, limit: shardLimit, fileLimit: fileLimit, stop: make(chan struct{}),
-		stopped: make(chan struct{})}
-	if len(numbers) > 0 {
-		t.number = numbers[len(numbers)-1]
-	}
-	for i := range t.shards {
-		t.shards[i].change.L = &t.shards[i].mu
-	}
+	t := &Trail{o: o, stop: make(chan struct{}), stopped: make(chan struct{})}
 	if err := t.events.seed(); err != nil {
 		return nil, err
 	}
-	if t.encoder, err = newEncoder(); err != nil {
-		return nil, err
+	removeHealed(&t.o)
+	for c := range t.series {
+		s, err := openSeries(&t.o, class(c), t.dropped)
+		if err != nil {
+			return nil, err
+		}
+		t.series[c] = s
 	}
-	t.healTorn(numbers)
+	t.budgets = newBudgets(o.MaxFiles)
 	return t, nil
 }
 
-// Record takes a record in. It returns before the record is durable, and waits while too much is to be
-// written. After Close there is nobody left to write: such a record is reported to the log as lost.
+// Record takes a record in. It returns before the record is durable, and waits while too much of its class is
+// to be written. After Close there is nobody left to write: such a record is reported to the log as lost.
 func (t *Trail) Record(r service.Record) {
-	s := &t.shards[t.turn.Add(1)%shardCount]
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		t.o.Log.Error("a call came after the trail was closed; it is not recorded", "service", r.Service,
-			"operation", r.Operation)
+	c := classOf(&r)
+	b := t.budgets[c]
+	if b == nil {
+		t.append(c, &r)
 		return
 	}
-	if len(s.lines) > t.limit {
-		s.waiting++
-		for len(s.lines) > t.limit && !s.closed {
-			s.change.Wait()
-		}
-		s.waiting--
-		s.change.Broadcast()
+	now, who := t.o.Clock.Now(), sourceOf(r.Caller)
+	if b.admit(who, now) {
+		b.spend(who, t.append(c, &r))
+		return
 	}
-	s.lines = t.appendRecord(s.lines, r)
+	if b.count(who, &r, now) {
+		t.o.Log.Warn("a caller exceeds its share of the trail; further calls are counted", "class",
+			c.String(),
+			"principal", r.Caller.ARN, "account", r.Caller.Account)
+	}
+	t.counted.Store(true)
+	if c == changes {
+		t.append(data, &r)
+	}
+}
+
+// append adds the line of a record to a series, and returns its length in bytes.
+func (t *Trail) append(c class, r *service.Record) int {
+	h := t.series[c].enter()
+	if h == nil {
+		t.o.Log.Error("a call came after the trail was closed; it is not recorded", "service", r.Service,
+			"operation", r.Operation)
+		return 0
+	}
+	defer h.mu.Unlock()
+	before := len(h.lines)
+	h.lines = t.appendRecord(h.lines, r, c)
+	return len(h.lines) - before
 }
 
 func (t *Trail) flushLoop() {
@@ -171,137 +161,17 @@ func (t *Trail) flushLoop() {
 func (t *Trail) Flush() error {
 	t.writing.Lock()
 	defer t.writing.Unlock()
-	if len(t.pending) > 0 {
-		if err := t.writePending(); err != nil {
-			return err
-		}
-	}
-	for i := range t.shards {
-		t.shards[i].drain(&t.pending)
-	}
-	return t.writePending()
+	t.recordCounts(false)
+	return t.flushAll()
 }
 
-func (s *shard) drain(into *[]byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	*into = append(*into, s.lines...)
-	s.lines = s.lines[:0]
-	s.change.Broadcast()
-}
-
-// writePending writes what is pending and syncs it. After an error the file is given up: what reached the
-// disk is not known, and all that is pending goes to the next one.
-func (t *Trail) writePending() error {
-	if len(t.pending) == 0 {
-		return nil
+// flushAll writes the changes last: files of the other series that go leave their records there.
+func (t *Trail) flushAll() error {
+	var errs []error
+	for _, c := range []class{refused, data, changes} {
+		errs = append(errs, t.series[c].flush())
 	}
-	if err := t.tryPending(); err != nil {
-		return errors.Join(err, t.giveUp())
-	}
-	t.pending, t.durable = t.pending[:0], true
-	t.healGivenUp()
-	return nil
-}
-
-// giveUp ends a file in which a write failed. One of which nothing was durable is removed, and its number
-// used again: on a full disk each attempt would leave a file, and these would take the place of the files
-// that are kept.
-func (t *Trail) giveUp() error {
-	err := t.closeFile()
-	if !t.durable {
-		removed := t.o.FS.Remove(t.path(t.number))
-		if removed == nil || errors.Is(removed, fs.ErrNotExist) {
-			t.number--
-			return err
-		}
-		err = errors.Join(err, removed)
-	}
-	t.givenUp = append(t.givenUp, t.number)
-	return err
-}
-
-func (t *Trail) tryPending() error {
-	if t.file == nil || t.written >= t.fileLimit {
-		if err := t.nextFile(); err != nil {
-			return err
-		}
-	}
-	for lines, rest := cutLines(t.pending, blockSize); len(lines) > 0; lines, rest = cutLines(rest,
-		blockSize) {
-		t.scratch = appendBlock(t.scratch[:0], t.encoder, lines)
-		n, err := t.file.Write(t.scratch)
-		t.written += int64(n)
-		if err != nil {
-			return fmt.Errorf("writing the trail: %w", err)
-		}
-	}
-	if err := t.file.Sync(); err != nil {
-		return fmt.Errorf("making the trail durable: %w", err)
-	}
-	return nil
-}
-
-// nextFile begins a file whose name is durable. That old files cannot be removed keeps no call from being
-// recorded.
-func (t *Trail) nextFile() error {
-	if err := t.closeFile(); err != nil {
-		t.o.Log.Warn("a file of the trail was closed uncleanly; what is in it was durable before", "error",
-			err)
-	}
-	t.number++
-	t.durable = false
-	file, err := t.o.FS.Create(t.path(t.number), vfs.WriteCategoryUnspecified)
-	if err != nil {
-		return fmt.Errorf("beginning a file of the trail: %w", err)
-	}
-	t.file, t.written = file, 0
-	if err := syncDir(t.o.FS, t.o.Dir); err != nil {
-		return fmt.Errorf("beginning a file of the trail: %w", err)
-	}
-	if err := t.removeOldest(); err != nil {
-		t.o.Log.Warn("the oldest files of the trail could not be removed", "error", err)
-	}
-	return nil
-}
-
-// removeOldest keeps the trail within as much as MaxFiles full files hold, the newest among them. Files that
-// are not full, because a start or a failed write began the next one, make no other go.
-func (t *Trail) removeOldest() error {
-	numbers, err := fileNumbers(t.o.FS, t.o.Dir)
-	if err != nil {
-		return err
-	}
-	room := int64(t.o.MaxFiles-1) * t.fileLimit
-	for n := len(numbers) - 2; n >= 0; n-- {
-		info, err := t.o.FS.Stat(t.path(numbers[n]))
-		if err != nil {
-			return fmt.Errorf("looking at the trail: %w", err)
-		}
-		room -= min(info.Size(), t.fileLimit)
-		if room < 0 {
-			return t.removeFiles(numbers[:n+1])
-		}
-	}
-	return nil
-}
-
-func (t *Trail) removeFiles(numbers []uint64) error {
-	for _, number := range numbers {
-		if err := t.o.FS.Remove(t.path(number)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *Trail) closeFile() error {
-	if t.file == nil {
-		return nil
-	}
-	err := t.file.Close()
-	t.file = nil
-	return err
+	return errors.Join(errs...)
 }
 
 // Close makes everything recorded durable; callers that wait are let in first. When it cannot, its error says
@@ -316,72 +186,25 @@ func (t *Trail) Close() error {
 }
 
 func (t *Trail) finish() error {
-	for i := range t.shards {
-		t.shards[i].close()
+	for _, s := range t.series {
+		s.close()
 	}
-	err := t.Flush()
 	t.writing.Lock()
 	defer t.writing.Unlock()
+	t.recordCounts(true)
+	err := t.flushAll()
+	if err == nil { // a file that the first one began may have made an old one go, which leaves a record
+		err = t.flushAll()
+	}
+	lost := 0
+	for _, s := range t.series {
+		lost += s.left()
+	}
 	if err != nil {
-		lost := len(t.pending)
-		for i := range t.shards {
-			lost += len(t.shards[i].lines)
-		}
 		err = fmt.Errorf("%d bytes of the trail are lost: %w", lost, err)
 	}
-	return errors.Join(err, t.closeFile())
-}
-
-// close lets nobody in any more, and waits for those who were.
-func (s *shard) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	s.change.Broadcast()
-	for s.waiting > 0 {
-		s.change.Wait()
+	for _, s := range t.series {
+		err = errors.Join(err, s.closeFile())
 	}
-}
-
-func (t *Trail) path(number uint64) string {
-	return t.o.FS.PathJoin(t.o.Dir, fileName(number))
-}
-
-// Files lists the files of a trail, oldest first.
-func Files(fs vfs.FS, dir string) ([]string, error) {
-	numbers, err := fileNumbers(fs, dir)
-	names := make([]string, len(numbers))
-	for n, number := range numbers {
-		names[n] = fileName(number)
-	}
-	return names, err
-}
-
-func fileName(number uint64) string { return fmt.Sprintf("%s%010d%s", filePrefix, number, fileSuffix) }
-
-// fileNumbers lists the files of a trail, oldest first.
-func fileNumbers(fs vfs.FS, dir string) ([]uint64, error) {
-	names, err := fs.List(dir)
-	if err != nil {
-		return nil, fmt.Errorf("listing the trail: %w", err)
-	}
-	var numbers []uint64
-	for _, name := range names {
-		digits, isTrail := strings.CutPrefix(name, filePrefix)
-		digits, isFile := strings.CutSuffix(digits, fileSuffix)
-		if n, err := strconv.ParseUint(digits, 10, 64); isTrail && isFile && err == nil {
-			numbers = append(numbers, n)
-		}
-	}
-	slices.Sort(numbers)
-	return numbers, nil
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(fs vfs.FS, dir string) error {
-	d, err := fs.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return err
 }

@@ -93,18 +93,29 @@ func opened(t testing.TB, fs vfs.FS, log io.Writer) *Trail {
 }
 
 func caller(request string) *auth.Caller {
-	return &auth.Caller{Type: auth.IAMUser, Account: "123456789012", ARN: "arn:aws:iam::123456789012:user/alice", Region: "us-east-1",
+	return &auth.Caller{Type: auth.IAMUser, Account: "123456789012",
+		ARN: "arn:aws:iam::123456789012:user/alice", Region: "us-east-1",
 		RequestID: request}
 }
 
+// permitted makes a record one of a call that was.
+func permitted(r service.Record) service.Record {
+	r.Needs.Add(auth.Need{Action: r.Service + ":" + r.Operation, Resource: "*"})
+	r.Needs.Grant()
+	return r
+}
+
 func call(request string) service.Record {
-	return service.Record{Service: "dynamodb", Operation: "PutItem", Caller: caller(request), Needs: new(auth.Needs)}
+	return permitted(service.Record{Service: "dynamodb", Operation: "PutItem", Caller: caller(request),
+		Needs: new(auth.Needs)})
 }
 
 // lines reads a trail back. Half a block at the end of a file is left out.
-func lines(t *testing.T, fs vfs.FS) []string {
+func lines(t *testing.T, fs vfs.FS) []string { return seriesLines(t, fs, "trail") }
+
+func seriesLines(t *testing.T, fs vfs.FS, series string) []string {
 	t.Helper()
-	names, err := Files(fs, "trail")
+	names, err := Files(fs, "trail", series)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -222,7 +233,7 @@ func checkNoCanary(t *testing.T, base vfs.FS) {
 func TestFilesRotate(t *testing.T) {
 	fs := vfs.NewMem()
 	trail := opened(t, fs, io.Discard)
-	trail.fileLimit, trail.o.MaxFiles = 1, 3
+	trail.series[data].fileLimit, trail.series[data].files = 1, 3
 	for i := range 7 {
 		trail.Record(call(fmt.Sprint(i)))
 		if err := trail.Flush(); err != nil {
@@ -240,7 +251,7 @@ func TestFilesRotate(t *testing.T) {
 	if err := again.Close(); err != nil {
 		t.Fatal(err)
 	}
-	numbers, _ := fileNumbers(fs, "trail")
+	numbers, _ := fileNumbers(fs, "trail", "trail")
 	if fmt.Sprint(numbers) != "[5 6 7 8]" {
 		t.Errorf("files %v: a new trail must not touch old files but the oldest", numbers)
 	}
@@ -274,7 +285,7 @@ func TestBrokenDisks(t *testing.T) {
 					fs = sealed(weak)
 				}
 				trail := opened(t, fs, io.Discard)
-				trail.fileLimit = 1 // so that each flush begins a file
+				trail.series[data].fileLimit = 1 // so that each flush begins a file
 				trail.Record(call("1"))
 				if err := trail.Flush(); err != nil {
 					t.Fatal(err)
@@ -303,7 +314,7 @@ func TestCallsWaitWhileTheTrailIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		weak := &weakFS{FS: vfs.NewMem()}
 		trail := opened(t, weak, io.Discard)
-		trail.limit = 0 // one record in a shard is full
+		trail.series[data].limit = 0 // one record in a shard is full
 		weak.breakWrites.Store(true)
 		record := func(from, to int) *atomic.Int32 {
 			done := new(atomic.Int32)
@@ -332,7 +343,8 @@ func TestCallsWaitWhileTheTrailIsFull(t *testing.T) {
 			synctest.Wait()
 		}
 		if second.Load() != shardCount || third.Load() != 0 {
-			t.Fatalf("%d and %d records went into a trail that cannot be written", second.Load(), third.Load())
+			t.Fatalf("%d and %d records went into a trail that cannot be written", second.Load(),
+				third.Load())
 		}
 		weak.breakWrites.Store(false)
 		if err := trail.Flush(); err != nil {
@@ -356,7 +368,7 @@ func TestCloseLetsWaitingCallersIn(t *testing.T) {
 		fs := vfs.NewMem()
 		var log bytes.Buffer
 		trail := opened(t, fs, &log)
-		trail.limit = 0
+		trail.series[data].limit = 0
 		for i := range 3 * shardCount {
 			go trail.Record(call(fmt.Sprint(i)))
 		}
@@ -381,13 +393,15 @@ func TestCloseSaysWhatIsLost(t *testing.T) {
 	weak.breakSyncs.Store(true)
 	trail.Record(call("1"))
 	for range 2 {
-		if err := trail.Close(); !errors.Is(err, errWeak) || !strings.Contains(err.Error(), "bytes of the trail are lost") {
+		if err := trail.Close(); !errors.Is(err, errWeak) ||
+			!strings.Contains(err.Error(), "bytes of the trail are lost") {
 			t.Errorf("%v", err)
 		}
 	}
 }
 
-// TestStrayFiles checks that a directory with other files in it is no obstacle, and that none of them is removed.
+// TestStrayFiles checks that a directory with other files in it is no obstacle, and that none of them is
+// removed.
 func TestStrayFiles(t *testing.T) {
 	fs := vfs.NewMem()
 	if err := fs.MkdirAll("trail", 0o700); err != nil {
@@ -401,7 +415,7 @@ func TestStrayFiles(t *testing.T) {
 		file.Close()
 	}
 	trail := opened(t, fs, io.Discard)
-	trail.o.MaxFiles = 1
+	trail.series[data].files = 1
 	trail.Record(call("1"))
 	if err := trail.Close(); err != nil {
 		t.Fatal(err)

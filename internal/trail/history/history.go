@@ -95,6 +95,9 @@ func (h *History) Follow(ctx context.Context, visit func(line []byte) error, cau
 }
 
 func (h *History) run(ctx context.Context, f *follower) error {
+	for _, series := range trail.Series() {
+		f.readers = append(f.readers, &reader{history: h, series: series})
+	}
 	err := f.catchUp(ctx)
 	if err != nil || !f.stay {
 		f.close()
@@ -102,43 +105,120 @@ func (h *History) run(ctx context.Context, f *follower) error {
 	return err
 }
 
-// follower goes through the files of a trail, and keeps the newest open.
+// follower goes through the series of a trail at the same time.
 type follower struct {
 	history *History
 	visit   func(line []byte) error
-	stay    bool // with the newest file
+	stay    bool // with the newest files
+	readers []*reader
+}
+
+// catchUp visits all lines that are there and were not visited yet, one block after the other: of the next
+// ones of all series the one that begins first.
+func (f *follower) catchUp(ctx context.Context) error {
+	for _, r := range f.readers {
+		if err := r.list(); err != nil {
+			return err
+		}
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var first *reader
+		for _, r := range f.readers {
+			there, err := r.peek()
+			if err != nil {
+				return err
+			}
+			if there && (first == nil || r.begins.Before(first.begins)) {
+				first = r
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		for line := range lineSeq(first.take()) {
+			if err := f.visit(line); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (f *follower) close() {
+	for _, r := range f.readers {
+		r.close()
+	}
+}
+
+// reader goes through the files of one series, and keeps the newest open.
+type reader struct {
+	history *History
+	series  string
+	names   []string // of the files, as they were listed last
 
 	name    string // of the file that was opened last
 	tail    *sealedfs.Tail
 	scanner *trail.Scanner
+	block   []byte // read and not yet taken
+	begins  time.Time
 }
 
-// catchUp visits all lines that are there and were not visited yet. The list of files is made first: what is
-// in an older file then was there before the newer one was begun.
-func (f *follower) catchUp(ctx context.Context) error {
-	names, err := trail.Files(f.history.fs, f.history.dir)
+// list lists the files. It comes before the reading: what is in an older file then was there before the newer
+// one was begun.
+func (r *reader) list() (err error) {
+	r.names, err = trail.Files(r.history.fs, r.history.dir, r.series)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if err := f.drain(ctx); err != nil {
-		return err
-	}
-	at, _ := slices.BinarySearchFunc(names, f.name, func(a, b string) int { return compareNames(a, b) })
-	for _, name := range names[at:] {
-		if name == f.name {
+	return err
+}
+
+// peek reports whether there is a block to take.
+func (r *reader) peek() (bool, error) {
+	for r.block == nil {
+		if r.tail == nil {
+			if opened, err := r.next(); !opened || err != nil {
+				return false, err
+			}
 			continue
 		}
-		if err := f.next(name); err != nil {
-			return err
-		}
-		if err := f.drain(ctx); err != nil {
-			return err
+		lines, err := r.scanner.Next()
+		switch {
+		case errors.Is(err, io.EOF) && r.following() == "":
+			return false, nil
+		case errors.Is(err, io.EOF):
+			r.close()
+		case err != nil: // damage ends that file alone
+			r.close()
+			if err := r.damage(err); err != nil {
+				return false, err
+			}
+		default:
+			r.block, r.begins = lines, trail.TimeOf(lines)
 		}
 	}
-	return nil
+	return true, nil
+}
+
+// take gives the block that peek found, valid until the next peek.
+func (r *reader) take() []byte {
+	block := r.block
+	r.block = nil
+	return block
+}
+
+// following is the name of the file after the one that was opened last, empty where there is none.
+func (r *reader) following() string {
+	at, found := slices.BinarySearchFunc(r.names, r.name, compareNames)
+	if found {
+		at++
+	}
+	if at == len(r.names) {
+		return ""
+	}
+	return r.names[at]
 }
 
 // compareNames orders files by their numbers, which have leading zeros as long as there is room for them.
@@ -149,63 +229,45 @@ func compareNames(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-func (f *follower) next(name string) error {
-	f.close()
-	f.name = name
-	tail, err := f.history.fs.OpenTail(f.path())
-	if errors.Is(err, fs.ErrNotExist) { // removed in time
-		return nil
-	}
-	if err != nil {
-		return f.damage(err)
-	}
-	scanner, err := trail.NewScanner(tail)
-	if err != nil {
-		return errors.Join(err, tail.Close())
-	}
-	f.tail, f.scanner = tail, scanner
-	return nil
-}
-
-func (f *follower) path() string { return filepath.Join(f.history.dir, f.name) }
-
-// drain visits what is left of the open file. Damage ends that file alone.
-func (f *follower) drain(ctx context.Context) error {
-	for f.tail != nil {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		lines, err := f.scanner.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			f.close()
-			return f.damage(err)
-		}
-		for line := range lineSeq(lines) {
-			if err := f.visit(line); err != nil {
-				return err
+// next opens the next file. It reports false when there is none.
+func (r *reader) next() (bool, error) {
+	for name := r.following(); name != ""; name = r.following() {
+		r.name = name
+		tail, err := r.history.fs.OpenTail(r.path())
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // removed in time
+		case err != nil:
+			if err := r.damage(err); err != nil {
+				return false, err
 			}
+		default:
+			scanner, err := trail.NewScanner(tail)
+			if err != nil {
+				return false, errors.Join(err, tail.Close())
+			}
+			r.tail, r.scanner = tail, scanner
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
+
+func (r *reader) path() string { return filepath.Join(r.history.dir, r.name) }
 
 // damage tells of a file that is wrong; any other error ends the reading.
-func (f *follower) damage(err error) error {
+func (r *reader) damage(err error) error {
 	if !errors.Is(err, sealedfs.ErrNotAuthentic) && !errors.Is(err, trail.ErrNoBlock) {
-		return fmt.Errorf("reading %s: %w", f.path(), err)
+		return fmt.Errorf("reading %s: %w", r.path(), err)
 	}
-	f.history.damaged(f.path(), err)
+	r.history.damaged(r.path(), err)
 	return nil
 }
 
-func (f *follower) close() {
-	if f.tail != nil {
-		f.scanner.Close()
-		_ = f.tail.Close() // nothing was written
-		f.tail = nil
+func (r *reader) close() {
+	if r.tail != nil {
+		r.scanner.Close()
+		_ = r.tail.Close() // nothing was written
+		r.tail = nil
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,7 +57,7 @@ func (w *world) record(ids ...string) {
 		w.t.Fatal(err)
 	}
 	for _, id := range ids {
-		log.Record(service.Record{Service: "kms", Operation: id, Caller: &auth.Caller{Type: auth.Root}, Needs: new(auth.Needs)})
+		log.Record(call("lambda", "Get"+id, true))
 		if err := log.Flush(); err != nil {
 			w.t.Fatal(err)
 		}
@@ -66,12 +67,52 @@ func (w *world) record(ids ...string) {
 	}
 }
 
+// call is a call of an operation, of the root user or of somebody without rights.
+func call(name, operation string, allowed bool) service.Record {
+	needs := new(auth.Needs)
+	needs.Add(auth.Need{Action: name + ":" + operation, Resource: "*"})
+	if allowed {
+		needs.Grant()
+	}
+	return service.Record{Service: name, Operation: operation, Caller: &auth.Caller{Type: auth.Root}, Needs: needs}
+}
+
+// TestSeriesAreReadAsOne makes calls of all classes in turn, a second apart.
+func TestSeriesAreReadAsOne(t *testing.T) {
+	w := newWorld(t)
+	var want []string
+	for start := range 3 {
+		log, err := trail.Open(trail.Options{FS: w.history.fs, Dir: w.history.dir, Clock: w.clock, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 9 {
+			record := []service.Record{
+				call("dynamodb", fmt.Sprintf("Get%d%d", start, n), true), call("kms", fmt.Sprintf("Disable%d%d", start, n), true),
+				call("kms", fmt.Sprintf("Denied%d%d", start, n), false),
+			}[n%3]
+			want = append(want, strings.TrimPrefix(record.Operation, "Get"))
+			log.Record(record)
+			if err := log.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			w.clock.Advance(time.Second)
+		}
+		if err := log.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.read(); got != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 // names takes lines to the operations in them.
 func names(into *[]string) func([]byte) error {
 	return func(line []byte) error {
 		r, err := Parse(line)
 		if err == nil {
-			*into = append(*into, r.EventName)
+			*into = append(*into, strings.TrimPrefix(r.EventName, "Get"))
 		}
 		return err
 	}
