@@ -3,18 +3,20 @@ package dynamodb
 import (
 	"context"
 	"log/slog"
-	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
-	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/catalog"
 	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/storage/embedded"
 	"github.com/sealtable/sealtable/internal/storage/storagetest"
+	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
 // emptyService is a service without tables: access is asked for by names, whether or not there are tables.
@@ -31,68 +33,49 @@ func emptyService(t *testing.T) *Service {
 	}
 	time := clock.New()
 	t.Cleanup(time.Close)
-	e, err := engine.Open(t.Context(), engine.Options{Store: store, Records: records, Clock: time, Log: slog.New(slog.DiscardHandler)})
+	e, err := engine.Open(t.Context(), engine.Options{Store: store, Records: records, Clock: time, Log: slog.New(slog.DiscardHandler),
+		DestroyKeys: func(context.Context, storage.TableID) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return New(Options{Engine: e, Clock: time})
 }
 
-// TestAccess: which permissions requests to several tables need (P6).
+// asked is an authorizer that writes down which permissions are needed.
+type asked struct{ needs []string }
+
+func (a *asked) Authorize(_ context.Context, caller *auth.Caller, needs *auth.Needs) error {
+	for _, need := range needs.All() {
+		_, table, _ := strings.Cut(need.Resource, ":table/")
+		a.needs = append(a.needs, strings.TrimPrefix(need.Action, "dynamodb:")+" "+table)
+	}
+	return &auth.DeniedError{Caller: caller}
+}
+
+// TestAccess: which permissions requests to several tables and to indexes need (P6).
 func TestAccess(t *testing.T) {
-	s := emptyService(t)
+	s, a := emptyService(t), &asked{}
+	operations := s.Table(&service.Path{Authorizer: a, Recorder: forgetful{}})
 	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
-	const one, two = "arn:aws:dynamodb:eu-west-1:123456789012:table/one", "arn:aws:dynamodb:eu-west-1:123456789012:table/two"
-	name := func(table string) *string { return &table }
-	ctx := context.Background()
-	for _, c := range []struct {
-		name string
-		ask  func(*auth.Needs) error
-		want []auth.Need
-	}{
-		{"BatchGetItem", func(n *auth.Needs) error {
-			return s.batchGetItemAccess(ctx, caller,
-				&dynamodbapi.BatchGetItemInput{RequestItems: map[string]dynamodbapi.KeysAndAttributes{"one": {}, two: {}}}, n)
-		}, []auth.Need{{Action: "dynamodb:BatchGetItem", Resource: two}, {Action: "dynamodb:BatchGetItem", Resource: one}}},
-		{"BatchWriteItem", func(n *auth.Needs) error {
-			return s.batchWriteItemAccess(ctx, caller,
-				&dynamodbapi.BatchWriteItemInput{RequestItems: map[string][]dynamodbapi.WriteRequest{"one": {}, "two": {}}}, n)
-		}, []auth.Need{{Action: "dynamodb:BatchWriteItem", Resource: one}, {Action: "dynamodb:BatchWriteItem", Resource: two}}},
-		{"Query of an index", func(n *auth.Needs) error {
-			return s.queryAccess(ctx, caller, &dynamodbapi.QueryInput{TableName: name("one"), IndexName: name("idx")}, n)
-		}, []auth.Need{{Action: "dynamodb:Query", Resource: one + "/index/idx"}}},
-		{"Scan of an index", func(n *auth.Needs) error {
-			return s.scanAccess(ctx, caller, &dynamodbapi.ScanInput{TableName: name(two), IndexName: name("idx")}, n)
-		}, []auth.Need{{Action: "dynamodb:Scan", Resource: two + "/index/idx"}}},
-		{"TransactGetItems", func(n *auth.Needs) error {
-			return s.transactGetItemsAccess(ctx, caller, &dynamodbapi.TransactGetItemsInput{TransactItems: []dynamodbapi.TransactGetItem{
-				{Get: &dynamodbapi.Get{TableName: name("two")}}, {Get: &dynamodbapi.Get{TableName: name("one")}},
-				{Get: &dynamodbapi.Get{TableName: name("two")}},
-			}}, n)
-		}, []auth.Need{{Action: "dynamodb:GetItem", Resource: one}, {Action: "dynamodb:GetItem", Resource: two}}},
-		{"TransactWriteItems", func(n *auth.Needs) error {
-			return s.transactWriteItemsAccess(ctx, caller,
-				&dynamodbapi.TransactWriteItemsInput{TransactItems: []dynamodbapi.TransactWriteItem{
-					{Put: &dynamodbapi.Put{TableName: name("one")}}, {Put: &dynamodbapi.Put{TableName: name(one)}},
-					{Update: &dynamodbapi.Update{TableName: name("one")}},
-					{Delete: &dynamodbapi.Delete{TableName: name("two")}},
-					{ConditionCheck: &dynamodbapi.ConditionCheck{TableName: name("two")}},
-				}}, n)
-		}, []auth.Need{
-			{Action: "dynamodb:PutItem", Resource: one}, {Action: "dynamodb:UpdateItem", Resource: one},
-			{Action: "dynamodb:DeleteItem", Resource: two}, {Action: "dynamodb:ConditionCheckItem", Resource: two},
-		}},
+	const two = "arn:aws:dynamodb:eu-west-1:123456789012:table/two"
+	for _, c := range []struct{ operation, body, want string }{
+		{"BatchGetItem", `{"RequestItems":{"one":{"Keys":[{}]},"` + two + `":{"Keys":[{}]}}}`, "BatchGetItem two, BatchGetItem one"},
+		{"BatchWriteItem", `{"RequestItems":{"one":[{}],"two":[{}]}}`, "BatchWriteItem one, BatchWriteItem two"},
+		{"Query", `{"TableName":"one","IndexName":"idx"}`, "Query one/index/idx"},
+		{"Scan", `{"TableName":"` + two + `","IndexName":"idx"}`, "Scan two/index/idx"},
+		{"TransactGetItems", `{"TransactItems":[{"Get":{"TableName":"two","Key":{}}},{"Get":{"TableName":"one","Key":{}}},` +
+			`{"Get":{"TableName":"two","Key":{}}}]}`, "GetItem one, GetItem two"},
+		{"TransactWriteItems", `{"TransactItems":[{"Put":{"TableName":"one","Item":{}}},` +
+			`{"Put":{"TableName":"arn:aws:dynamodb:eu-west-1:123456789012:table/one","Item":{}}},` +
+			`{"Update":{"TableName":"one","Key":{},"UpdateExpression":"SET a = b"}},{"Delete":{"TableName":"two","Key":{}}},` +
+			`{"ConditionCheck":{"TableName":"two","Key":{},"ConditionExpression":"a = b"}}]}`,
+			"PutItem one, UpdateItem one, DeleteItem two, ConditionCheckItem two"},
 	} {
-		var needs auth.Needs
-		if err := c.ask(&needs); err != nil {
-			t.Errorf("%s: %v", c.name, err)
-		}
-		got := needs.All()
-		for i := range got {
-			got[i].Context = nil // which TestConditionKeys is about
-		}
-		if !reflect.DeepEqual(got, c.want) {
-			t.Errorf("%s needs %v, want %v", c.name, got, c.want)
+		a.needs = nil
+		op, _ := operations.Lookup(c.operation)
+		_, err := op.ServeJSON(context.Background(), caller, strictjson.NewReader([]byte(c.body)), nil)
+		if got := strings.Join(a.needs, ", "); got != c.want {
+			t.Errorf("%s needs %q, want %q (%v)", c.operation, got, c.want, err)
 		}
 	}
 }

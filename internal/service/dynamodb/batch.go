@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -22,10 +23,10 @@ const (
 
 // batchRead is what a BatchGetItem asks of one table.
 type batchRead struct {
-	name       string // as the request has it: a name or an ARN
+	target
+	called     string // as the request has it: a name or an ARN
 	request    dynamodbapi.KeysAndAttributes
 	projection *expression.Projection
-	table      *engine.Table
 	throttled  error // why keys were left, nil if it was not for lack of capacity
 }
 
@@ -33,62 +34,102 @@ type batchRead struct {
 func (r *batchRead) leave(from int, out *dynamodbapi.BatchGetItemOutput) {
 	left := r.request
 	left.Keys = r.request.Keys[from:]
-	out.UnprocessedKeys[r.name] = left
+	out.UnprocessedKeys[r.called] = left
+}
+
+// batchReads is the plan of a BatchGetItem, in the order of the tables' names.
+type batchReads struct {
+	in      *dynamodbapi.BatchGetItemInput
+	reads   []batchRead
+	refusal error
+}
+
+func (b *batchReads) capacity(*conditionKeys) *string { return b.in.ReturnConsumedCapacity }
+
+func (b *batchReads) touches(c *conditionKeys, visit func(*touch)) {
+	for i := range b.reads {
+		r := &b.reads[i].request
+		if b.reads[i].arn != c.arn {
+			continue
+		}
+		for _, key := range r.Keys {
+			visit(&touch{
+				key: key, projection: r.ProjectionExpression, names: r.ExpressionAttributeNames,
+				attributes: r.AttributesToGet,
+				selects:    selects(nil, r.ProjectionExpression, r.AttributesToGet, nil),
+			})
+		}
+	}
+}
+
+func (s *Service) planBatchGet(
+	caller *auth.Caller, in *dynamodbapi.BatchGetItemInput, ask asking,
+) (*batchReads, error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	plan := &batchReads{in: in, reads: make([]batchRead, len(names))}
+	for i, name := range names {
+		t, err := s.target(caller, &name)
+		if err != nil {
+			return nil, err
+		}
+		plan.reads[i] = batchRead{target: t, called: name, request: in.RequestItems[name]}
+		ask.need("dynamodb:BatchGetItem", &t, "", plan)
+	}
+	ask.note(names)
+	plan.refusal = plan.check()
+	return plan, nil
 }
 
 func (s *Service) batchGetItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchGetItemInput, plan *batchReads,
 ) (*dynamodbapi.BatchGetItemOutput, error) {
-	reads, err := checkBatchGet(in)
-	if err != nil {
-		return nil, err
+	if plan.refusal != nil {
+		return nil, plan.refusal
 	}
-	if err := s.useBatch(ctx, caller, reads); err != nil {
+	if err := s.useBatch(ctx, caller, plan.reads); err != nil {
 		return nil, err
 	}
 	out := &dynamodbapi.BatchGetItemOutput{
-		Responses:       make(map[string][]attribute.Item, len(reads)),
+		Responses:       make(map[string][]attribute.Item, len(plan.reads)),
 		UnprocessedKeys: map[string]dynamodbapi.KeysAndAttributes{},
 	}
 	cost, room := &tally{}, maxBatchReadBytes
-	for i := range reads {
-		if room, err = s.readBatch(ctx, &reads[i], out, cost, room); err != nil {
+	for i := range plan.reads {
+		var err error
+		if room, err = s.readBatch(ctx, &plan.reads[i], out, cost, room); err != nil {
 			return nil, err
 		}
 	}
 	if len(cost.names) == 0 { // nothing was read at all: there was no capacity for the first key either
-		return nil, reads[0].throttled
+		return nil, plan.reads[0].throttled
 	}
 	out.ConsumedCapacity = cost.consumed(in.ReturnConsumedCapacity)
 	return out, nil
 }
 
-// checkBatchGet checks what needs no table.
-func checkBatchGet(in *dynamodbapi.BatchGetItemInput) ([]batchRead, error) {
-	names := slices.Sorted(maps.Keys(in.RequestItems))
-	if err := checkBatchForms(in.RequestItems); err != nil {
-		return nil, err
+// check checks what needs no table, and compiles the projections.
+func (b *batchReads) check() error {
+	if err := checkBatchForms(b.in.RequestItems); err != nil {
+		return err
 	}
-	var reads []batchRead
 	keys := 0
-	for _, name := range names {
-		r := batchRead{name: name, request: in.RequestItems[name]}
+	for i := range b.reads {
+		r := &b.reads[i]
 		selected := projected{r.request.ProjectionExpression, r.request.ExpressionAttributeNames,
 			r.request.AttributesToGet}
 		var err error
 		if r.projection, err = selected.compile(); err != nil {
-			return nil, err
+			return err
 		}
 		if err := checkBatchKeys(r.request.Keys); err != nil {
-			return nil, err
+			return err
 		}
-		reads = append(reads, r)
 		keys += len(r.request.Keys)
 	}
 	if keys > maxBatchReads {
-		return nil, invalid("Too many items requested for the BatchGetItem call")
+		return invalid("Too many items requested for the BatchGetItem call")
 	}
-	return reads, nil
+	return nil
 }
 
 // checkBatchForms refuses projections in both forms, also for different tables.
@@ -115,12 +156,12 @@ func checkBatchKeys(keys []attribute.Item) error {
 
 func repeatedKeys() error { return invalid("Provided list of item keys contains duplicates") }
 
-// useBatch finds the tables and checks the keys against them.
-func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []batchRead) (err error) {
+// useBatch lets the caller through to the tables and checks the keys against them.
+func (s *Service) useBatch(ctx context.Context, caller *auth.Caller, reads []batchRead) error {
 	var places []engine.Place
 	for i := range reads {
 		r := &reads[i]
-		if r.table, err = s.use(ctx, caller, &r.name); err != nil {
+		if err := s.use(ctx, caller, &r.target); err != nil {
 			return err
 		}
 		for _, key := range r.request.Keys {
@@ -160,13 +201,13 @@ func (s *Service) readBatch(
 			break
 		}
 		room -= size
-		s.limits.chargeRead(r.table, item, isTrue(r.request.ConsistentRead), 1)
-		cost.add(r.name, readUnits(size, isTrue(r.request.ConsistentRead)))
+		s.limits.chargeRead(r.table, item, api.True(r.request.ConsistentRead), 1)
+		cost.add(r.called, readUnits(size, api.True(r.request.ConsistentRead)))
 		if item != nil {
 			found = append(found, selectFrom(r.projection, item))
 		}
 	}
-	out.Responses[r.name] = found
+	out.Responses[r.called] = found
 	return room, nil
 }
 
@@ -178,10 +219,64 @@ func selectFrom(p *expression.Projection, item attribute.Item) attribute.Item {
 	return p.Apply(item)
 }
 
+// batchWrites is the plan of a BatchWriteItem.
+type batchWrites struct {
+	in      *dynamodbapi.BatchWriteItemInput
+	tables  []batchedTable // in the order of their names, so that what is refused does not depend on chance
+	refusal error
+}
+
+// batchedTable is a table that a batch writes to, with what the request calls it.
+type batchedTable struct {
+	target
+	called string
+}
+
+func (b *batchWrites) capacity(*conditionKeys) *string { return b.in.ReturnConsumedCapacity }
+
+func (b *batchWrites) touches(c *conditionKeys, visit func(*touch)) {
+	for i := range b.tables {
+		if b.tables[i].arn != c.arn {
+			continue
+		}
+		for _, r := range b.in.RequestItems[b.tables[i].called] {
+			var t touch
+			if r.PutRequest != nil {
+				t.item = r.PutRequest.Item
+			}
+			if r.DeleteRequest != nil {
+				t.key = r.DeleteRequest.Key
+			}
+			visit(&t)
+		}
+	}
+}
+
+func (s *Service) planBatchWrite(
+	caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput, ask asking,
+) (*batchWrites, error) {
+	names := slices.Sorted(maps.Keys(in.RequestItems))
+	plan := &batchWrites{in: in, tables: make([]batchedTable, len(names))}
+	for i, name := range names {
+		t, err := s.target(caller, &name)
+		if err != nil {
+			return nil, err
+		}
+		plan.tables[i] = batchedTable{t, name}
+		ask.need("dynamodb:BatchWriteItem", &t, "", plan)
+	}
+	ask.note(names)
+	plan.refusal = checkBatchWrite(in, names)
+	return plan, nil
+}
+
 func (s *Service) batchWriteItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput, plan *batchWrites,
 ) (*dynamodbapi.BatchWriteItemOutput, error) {
-	b, err := s.gatherWrites(ctx, caller, in)
+	if plan.refusal != nil {
+		return nil, plan.refusal
+	}
+	b, err := s.gatherWrites(ctx, caller, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -223,22 +318,17 @@ type writeBatch struct {
 	left   leftWrites
 }
 
-// gatherWrites checks a batch, table by table in the order of their names, so that what is refused does not
-// depend on chance.
+// gatherWrites checks a batch table by table.
 func (s *Service) gatherWrites(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.BatchWriteItemInput,
+	ctx context.Context, caller *auth.Caller, plan *batchWrites,
 ) (b writeBatch, err error) {
-	names := slices.Sorted(maps.Keys(in.RequestItems))
-	if err := checkBatchWrite(in, names); err != nil {
-		return b, err
-	}
 	b.left.requests = map[string][]dynamodbapi.WriteRequest{}
-	for _, name := range names {
-		t, err := s.use(ctx, caller, &name)
-		if err != nil {
+	for i := range plan.tables {
+		t, name := plan.tables[i].table, plan.tables[i].called
+		if err := s.use(ctx, caller, &plan.tables[i].target); err != nil {
 			return b, err
 		}
-		for _, request := range in.RequestItems[name] {
+		for _, request := range plan.in.RequestItems[name] {
 			w, err := batchedWrite(t, request)
 			if err != nil {
 				return b, err
@@ -246,7 +336,7 @@ func (s *Service) gatherWrites(
 			if b.left.refused(s.limits, t, name, request) {
 				continue
 			}
-			if !wantsCapacity(in.ReturnConsumedCapacity) && s.limits == nil {
+			if !wantsCapacity(plan.in.ReturnConsumedCapacity) && s.limits == nil {
 				w = w.Blindly()
 			}
 			b.writes = append(b.writes, w)

@@ -60,9 +60,9 @@ func cancelMisfits(misfits []error) error {
 		var worded *api.Error
 		switch {
 		case misfit == nil:
-			reasons[i].Code = pointer(noReason)
+			reasons[i].Code = new(noReason)
 		case errors.As(misfit, &worded):
-			reasons[i] = dynamodbapi.CancellationReason{Code: pointer(validationReason),
+			reasons[i] = dynamodbapi.CancellationReason{Code: new(validationReason),
 				Message: &worded.Message}
 			cancelled = true
 		default:
@@ -104,17 +104,17 @@ func explainReason(reason error, returnItem *string) (code string, message *stri
 	case reason == nil:
 		return noReason, nil, nil
 	case errors.As(reason, &failed):
-		return conditionReason, pointer(conditionFailed), failedItem(failed, returnItem)
+		return conditionReason, new(conditionFailed), failedItem(failed, returnItem)
 	case errors.Is(reason, errDuplicateItem):
-		return duplicateReason, pointer(duplicateItem), nil
+		return duplicateReason, new(duplicateItem), nil
 	case errors.As(reason, &wrong):
 		return validationReason, &wrong.Message, nil
 	case errors.Is(reason, engine.ErrCollectionTooLarge):
-		return collectionReason, pointer(collectionTooLarge), nil
+		return collectionReason, new(collectionTooLarge), nil
 	case errors.As(reason, &key):
-		return validationReason, pointer(keyMessage(key)), nil
+		return validationReason, new(keyMessage(key)), nil
 	case errors.Is(reason, engine.ErrItemTooLarge):
-		return validationReason, pointer(updateTooLarge), nil
+		return validationReason, new(updateTooLarge), nil
 	}
 	return "", nil, nil
 }

@@ -131,7 +131,7 @@ func capacity(mode, table *string, units float64) *dynamodbapi.ConsumedCapacity 
 
 // consumed is the cost as answers give it. The table is called as the request called it: by name or by ARN.
 func (c *cost) consumed(mode, table *string) *dynamodbapi.ConsumedCapacity {
-	out := &dynamodbapi.ConsumedCapacity{TableName: table, CapacityUnits: pointer(c.total())}
+	out := &dynamodbapi.ConsumedCapacity{TableName: table, CapacityUnits: new(c.total())}
 	if *mode == "INDEXES" {
 		out.Table = &dynamodbapi.Capacity{CapacityUnits: &c.table}
 		out.LocalSecondaryIndexes, out.GlobalSecondaryIndexes = capacities(c.local), capacities(c.global)

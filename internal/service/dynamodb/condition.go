@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -103,11 +104,11 @@ func (c *conditioned) legacy() (engine.Condition, error) {
 	expected := make(map[string]expression.LegacyExpectation, len(c.expected))
 	for name, e := range c.expected {
 		expected[name] = expression.LegacyExpectation{
-			Operator: text(e.ComparisonOperator), Values: e.AttributeValueList, Value: e.Value,
+			Operator: api.Text(e.ComparisonOperator), Values: e.AttributeValueList, Value: e.Value,
 			Exists: e.Exists,
 		}
 	}
-	compiled, err := expression.Expected(expected, text(c.operator))
+	compiled, err := expression.Expected(expected, api.Text(c.operator))
 	if err != nil {
 		return nil, expressionRefusal(err)
 	}
@@ -118,18 +119,10 @@ func (c *conditioned) legacy() (engine.Condition, error) {
 func legacyConditions(given map[string]dynamodbapi.Condition) map[string]expression.LegacyCondition {
 	out := make(map[string]expression.LegacyCondition, len(given))
 	for name, c := range given {
-		out[name] = expression.LegacyCondition{Operator: text(c.ComparisonOperator),
+		out[name] = expression.LegacyCondition{Operator: api.Text(c.ComparisonOperator),
 			Values: c.AttributeValueList}
 	}
 	return out
-}
-
-// text is what s points to, empty for none.
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }
 
 func expressionRefusal(err error) error {

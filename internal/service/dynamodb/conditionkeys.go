@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -16,11 +17,12 @@ import (
 // access control", "Actions, resources, and condition keys for Amazon DynamoDB"). Nothing is worked out
 // before a policy asks for it.
 type conditionKeys struct {
-	service *Service
-	caller  *auth.Caller
-	action  string
-	table   string // the ARN of the table; an index of it has another
-	request any    // the input of the operation
+	action string
+	table  *engine.Table // nil if there is none
+	arn    string        // of the table; an index of it has another
+	index  string        // the name of the index that is read; empty for none
+	by     touching      // nil for an operation on no items
+	input  any           // of an operation on the items of one table
 	// tags are those in a request that makes or tags a table, tagKeys those in one that takes tags away.
 	tags    map[string]string
 	tagKeys []string
@@ -54,8 +56,17 @@ func keysIn(needs *auth.Needs) *conditionKeys {
 	return kept.list[kept.used-1]
 }
 
-// touch is what a request does with one item, or with what it searches. A kind of request that is not among
-// the inputs of touches.go gives its touches as a toucher.
+// touchedBy says which request the need belongs to.
+func (c *conditionKeys) touchedBy(by touching, input any) { c.by, c.input = by, input }
+
+// each visits what the request does with the table of the need.
+func (c *conditionKeys) each(visit func(*touch)) {
+	if c.by != nil {
+		c.by.touches(c, visit)
+	}
+}
+
+// touch is what a request does with one item, or with what it searches.
 type touch struct {
 	key         attribute.Item // what Key is; of a search nil
 	item        attribute.Item // what Item is
@@ -71,10 +82,6 @@ type touch struct {
 	enclosing string
 	// statement says that this is a statement of PartiQL, and scans that it reads the whole table.
 	statement, scans bool
-}
-
-type toucher interface {
-	touches(c *conditionKeys, visit func(*touch))
 }
 
 // Values implements policy.Context.
@@ -97,7 +104,7 @@ func (c *conditionKeys) Values(key string) ([]string, bool) {
 	case "enclosingoperation":
 		return some(c.widest(func(t *touch) string { return t.enclosing }))
 	case "returnconsumedcapacity":
-		return some(consumedCapacityOf(c.request))
+		return some(c.consumedCapacity())
 	case "fulltablescan":
 		return some(c.fullTableScan())
 	}
@@ -111,23 +118,10 @@ const (
 
 func some(values []string) ([]string, bool) { return values, len(values) > 0 }
 
-// schema is the table's description, nil if there is no such table.
-func (c *conditionKeys) schema() *engine.Table {
-	name, err := tableName(c.caller, &c.table)
-	if err != nil {
-		return nil
-	}
-	t, err := c.service.engine.Table(name)
-	if err != nil {
-		return nil
-	}
-	return t
-}
-
 // leadingKeys are the partition keys of all items, each once. Where the table is not there, so that nobody
 // knows which attribute it is, all scalar values count.
 func (c *conditionKeys) leadingKeys() []string {
-	t := c.schema()
+	t := c.table
 	var keys collected
 	add := func(v attribute.Value) {
 		if text, ok := keyText(v); ok {
@@ -186,16 +180,38 @@ func keyText(v attribute.Value) (text string, ok bool) {
 	return "", false
 }
 
-// attributes are the names of all top-level attributes that the request names, and of the table's key.
+// keys are the key attributes that an answer may hold: those of the table, and of the index that is read, for
+// whose sake LastEvaluatedKey shows them.
+func (c *conditionKeys) keys() []engine.KeyAttribute {
+	if c.table == nil {
+		return nil
+	}
+	keys := c.table.Key.Attributes()
+	if x := c.table.Index(c.index); x != nil {
+		keys = append(slices.Clip(keys), x.Keys()...)
+	}
+	return keys
+}
+
+// consumedCapacity is the effective ReturnConsumedCapacity; nil for an operation on no items.
+func (c *conditionKeys) consumedCapacity() []string {
+	if c.by == nil {
+		return nil
+	}
+	if given := c.by.capacity(c); given != nil {
+		return []string{*given}
+	}
+	return []string{"NONE"}
+}
+
+// attributes are the names of all top-level attributes that the request names, and of the keys.
 func (c *conditionKeys) attributes() []string {
-	if c.request == nil {
+	if c.by == nil {
 		return nil
 	}
 	var names collected
-	if t := c.schema(); t != nil {
-		for _, a := range t.Key.Attributes() {
-			names.add(a.Name)
-		}
+	for _, a := range c.keys() {
+		names.add(a.Name)
 	}
 	c.each(func(t *touch) {
 		for _, item := range []attribute.Item{t.key, t.item} {
@@ -204,9 +220,9 @@ func (c *conditionKeys) attributes() []string {
 			}
 		}
 		for _, e := range []*string{t.projection, t.expressions[0], t.expressions[1]} {
-			names.add(expression.AppendNames(nil, text(e), t.names)...)
+			names.add(expression.AppendNames(nil, api.Text(e), t.names)...)
 		}
-		names.add(expression.AppendUpdatedNames(nil, text(t.update), t.names)...)
+		names.add(expression.AppendUpdatedNames(nil, api.Text(t.update), t.names)...)
 		names.add(t.attributes...)
 	})
 	return names.texts
@@ -240,8 +256,8 @@ func (c *conditionKeys) fullTableScan() (values []string) {
 // tagValues gives aws:ResourceTag, aws:RequestTag and aws:TagKeys.
 func (c *conditionKeys) tagValues(key string) ([]string, bool) {
 	if name, ok := strings.CutPrefix(key, "aws:resourcetag/"); ok {
-		if t := c.schema(); t != nil {
-			return some(taggedAs(t.Tags, name))
+		if c.table != nil {
+			return some(taggedAs(c.table.Tags, name))
 		}
 		return nil, false
 	}

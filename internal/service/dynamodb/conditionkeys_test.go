@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/expression"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/strictjson"
@@ -66,6 +68,25 @@ func addTable(t testing.TB, s *Service, name string, id byte, hash, sort attribu
 	}
 }
 
+// addIndexedTable makes a table with a global index, whose key has two hash attributes, and a local one.
+func addIndexedTable(t testing.TB, s *Service) {
+	t.Helper()
+	key := func(name string) engine.KeyAttribute { return engine.KeyAttribute{Name: name, Kind: attribute.S} }
+	sort := key("sk")
+	table := &engine.Table{
+		ID: storage.TableID{0: 0xB0, 1: 9}, Name: engine.Name{Account: "123456789012", Region: "eu-west-1", Table: "people"},
+		Key: engine.KeySchema{Hash: key("pk"), Range: &sort},
+		Indexes: []engine.Index{
+			{Name: "towns", Hash: []engine.KeyAttribute{key("country"), key("town")}, Range: []engine.KeyAttribute{key("street")}},
+			{Name: "ages", Local: true, Hash: []engine.KeyAttribute{key("pk")}, Range: []engine.KeyAttribute{key("age")}},
+		},
+	}
+	table.ARN = tableARN(table.Name)
+	if err := s.engine.CreateTable(context.Background(), table); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestConditionKeys runs testdata/conditionkeys and, for PartiQL, testdata/statementkeys: a request, and the condition keys of each need
 // that it has.
 func TestConditionKeys(t *testing.T) {
@@ -73,6 +94,7 @@ func TestConditionKeys(t *testing.T) {
 	addTable(t, s, "orders", 1, attribute.S, attribute.N)
 	addTable(t, s, "blobs", 2, attribute.B, 0)
 	addTable(t, s, "numbers", 3, attribute.N, 0)
+	addIndexedTable(t, s)
 	a := &asker{}
 	table := s.Table(&service.Path{Authorizer: a, Recorder: forgetful{}})
 	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
@@ -98,16 +120,21 @@ func TestConditionKeysAreForFree(t *testing.T) {
 	s := emptyService(t)
 	addTable(t, s, "orders", 1, attribute.S, attribute.N)
 	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
-	get, put := &dynamodbapi.GetItemInput{TableName: pointer("orders")}, &dynamodbapi.PutItemInput{TableName: pointer("orders")}
+	get, put := &dynamodbapi.GetItemInput{TableName: new("orders")}, &dynamodbapi.PutItemInput{TableName: new("orders")}
+	gets := &itemTouching[dynamodbapi.GetItemInput, *expression.Projection, dynamodbapi.GetItemOutput]{getItem{s}}
+	puts := &itemTouching[dynamodbapi.PutItemInput, engine.Condition, dynamodbapi.PutItemOutput]{putItem{s}}
+	on, err := s.target(caller, get.TableName)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var needs auth.Needs
 	n := testing.AllocsPerRun(100, func() {
-		if err := errors.Join(s.getItemAccess(t.Context(), caller, get, &needs),
-			s.putItemAccess(t.Context(), caller, put, &needs)); err != nil {
-			t.Fatal(err)
-		}
+		s.needOn(caller, "dynamodb:GetItem", &on, "", &needs).touchedBy(gets, get)
+		s.needOn(caller, "dynamodb:PutItem", &on, "", &needs).touchedBy(puts, put)
+		needs.Note("tableName", "orders")
 		needs.Reset()
 	})
-	if n > 2 {
+	if n > 1 {
 		t.Errorf("%v allocations for two requests", n)
 	}
 }
@@ -115,24 +142,27 @@ func TestConditionKeysAreForFree(t *testing.T) {
 // TestConditionKeysForgetRequests: what is kept for later calls holds no item (P7).
 func TestConditionKeysForgetRequests(t *testing.T) {
 	s := emptyService(t)
+	addTable(t, s, "orders", 1, attribute.S, attribute.N)
 	var needs auth.Needs
-	in := &dynamodbapi.GetItemInput{TableName: pointer("orders")}
-	if err := s.getItemAccess(t.Context(), &auth.Caller{Account: "123456789012", Region: "eu-west-1"}, in, &needs); err != nil {
+	caller, in := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}, &dynamodbapi.GetItemInput{TableName: new("orders")}
+	on, err := s.target(caller, in.TableName)
+	if err != nil {
 		t.Fatal(err)
 	}
+	gets := &itemTouching[dynamodbapi.GetItemInput, *expression.Projection, dynamodbapi.GetItemOutput]{getItem{s}}
+	s.needOn(caller, "dynamodb:GetItem", &on, "", &needs).touchedBy(gets, in)
 	kept := needs.Kept().(*keptKeys)
-	if kept.list[0].request != in {
+	if kept.list[0].input != in {
 		t.Fatal("the request is not there")
 	}
 	needs.Reset()
-	if kept.list[0].request != nil || kept.list[0].caller != nil {
+	if !reflect.DeepEqual(*kept.list[0], conditionKeys{}) {
 		t.Error("the request is kept")
 	}
 }
 
 // TestManyAttributesTakeNoLong: what a policy asks of an item of very many attributes costs time by their number, not by its square.
 func TestManyAttributesTakeNoLong(t *testing.T) {
-	s := emptyService(t)
 	var body strings.Builder
 	const attributes = 50_000
 	body.WriteString(`{"TableName":"missing","Item":{"pk":{"S":"ann"}`)
@@ -143,11 +173,8 @@ func TestManyAttributesTakeNoLong(t *testing.T) {
 	if err := dynamodbapi.PutItem().Read(strictjson.NewReader([]byte(body.String()+"}}")), in); err != nil {
 		t.Fatal(err)
 	}
-	c := &conditionKeys{
-		service: s, caller: &auth.Caller{Account: "123456789012", Region: "eu-west-1"},
-		table:   "arn:aws:dynamodb:eu-west-1:123456789012:table/missing",
-		request: in,
-	}
+	puts := &itemTouching[dynamodbapi.PutItemInput, engine.Condition, dynamodbapi.PutItemOutput]{putItem{}}
+	c := &conditionKeys{arn: "arn:aws:dynamodb:eu-west-1:123456789012:table/missing", by: puts, input: in}
 	start := time.Now()
 	names, keys := c.attributes(), c.leadingKeys()
 	if took := time.Since(start); len(names) != attributes+1 || len(keys) != attributes+1 || took > 2*time.Second {

@@ -15,9 +15,9 @@ import (
 )
 
 func (s *Service) createTable(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.CreateTableInput, of target,
 ) (*dynamodbapi.CreateTableOutput, error) {
-	t, wanted, err := s.newTable(caller, in)
+	t, wanted, err := s.newTable(of.name, in)
 	if err != nil {
 		return nil, err
 	}
@@ -85,20 +85,17 @@ func (s *Service) nameTaken(name engine.Name) error {
 
 // newTable checks the request and describes the table that it asks for, all but its key.
 func (s *Service) newTable(
-	caller *auth.Caller, in *dynamodbapi.CreateTableInput,
+	name engine.Name, in *dynamodbapi.CreateTableInput,
 ) (*engine.Table, wantedKey, error) {
 	var wanted wantedKey
-	name, err := tableName(caller, in.TableName)
-	if err != nil {
-		return nil, wanted, err
-	}
 	now := s.clock.Now()
 	t := &engine.Table{Name: name, ARN: tableARN(name), Created: now, ActiveAt: now.Add(s.transition)}
 	if _, err := rand.Read(t.ID[:]); err != nil {
 		return nil, wanted, fmt.Errorf("making a table id: %w", err)
 	}
 	t.ID[6], t.ID[8] = t.ID[6]&0x0f|0x40, t.ID[8]&0x3f|0x80
-	if err := checkRequired(in); err != nil {
+	err := checkRequired(in)
+	if err != nil {
 		return nil, wanted, err
 	}
 	if err := readBilling(t, in.BillingMode, in.ProvisionedThroughput, now); err != nil {

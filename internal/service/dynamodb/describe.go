@@ -2,7 +2,6 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
 )
 
 // status is a table's TableStatus at a moment. A change of key leaves it as it is.
@@ -40,23 +40,13 @@ func (s *Service) takesItems(t *engine.Table) bool {
 }
 
 func (s *Service) describeTable(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTableInput,
+	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeTableInput, of target,
 ) (*dynamodbapi.DescribeTableOutput, error) {
-	t, err := s.findNamed(caller, in.TableName)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}
 	return &dynamodbapi.DescribeTableOutput{Table: describe(t, s.clock.Now())}, nil
-}
-
-// findNamed is find with the words of operations on tables: the name that is not there is said.
-func (s *Service) findNamed(caller *auth.Caller, given *string) (*engine.Table, error) {
-	t, err := s.find(caller, given)
-	if errors.Is(err, engine.ErrNoTable) {
-		name, _ := tableName(caller, given)
-		return nil, notFound("Requested resource not found: Table: %s not found", name.Table)
-	}
-	return t, err
 }
 
 // describe is the TableDescription at a moment.
@@ -64,8 +54,8 @@ func describe(t *engine.Table, now time.Time) *dynamodbapi.TableDescription {
 	d := &dynamodbapi.TableDescription{
 		TableName:                 &t.Name.Table,
 		TableArn:                  &t.ARN,
-		TableId:                   pointer(uuidText(t.ID)),
-		TableStatus:               pointer(status(t, now)),
+		TableId:                   new(uuidText(t.ID)),
+		TableStatus:               new(status(t, now)),
 		CreationDateTime:          &t.Created,
 		AttributeDefinitions:      describeDefinitions(t.Attributes),
 		KeySchema:                 describeKeySchema(&t.Key),
@@ -113,7 +103,7 @@ func describeArchival(e *engine.Encryption) *dynamodbapi.ArchivalSummary {
 		return nil
 	}
 	return &dynamodbapi.ArchivalSummary{ArchivalDateTime: &e.ArchivedAt,
-		ArchivalReason: pointer("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
+		ArchivalReason: new("INACCESSIBLE_ENCRYPTION_CREDENTIALS")}
 }
 
 // describeDefinitions gives the attributes in the order of their names, as DynamoDB does, whatever order they
@@ -124,16 +114,16 @@ func describeDefinitions(attributes []engine.KeyAttribute) []dynamodbapi.Attribu
 	out := make([]dynamodbapi.AttributeDefinition, len(attributes))
 	for i := range attributes {
 		out[i] = dynamodbapi.AttributeDefinition{AttributeName: &attributes[i].Name,
-			AttributeType: pointer(attributes[i].Kind.String())}
+			AttributeType: new(attributes[i].Kind.String())}
 	}
 	return out
 }
 
 func describeKeySchema(k *engine.KeySchema) []dynamodbapi.KeySchemaElement {
-	out := []dynamodbapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: pointer("HASH")}}
+	out := []dynamodbapi.KeySchemaElement{{AttributeName: &k.Hash.Name, KeyType: new("HASH")}}
 	if k.Range != nil {
 		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &k.Range.Name,
-			KeyType: pointer("RANGE")})
+			KeyType: new("RANGE")})
 	}
 	return out
 }
@@ -141,7 +131,7 @@ func describeKeySchema(k *engine.KeySchema) []dynamodbapi.KeySchemaElement {
 func describeThroughput(t *engine.Throughput, now time.Time) *dynamodbapi.ProvisionedThroughputDescription {
 	d := &dynamodbapi.ProvisionedThroughputDescription{
 		ReadCapacityUnits: &t.Read, WriteCapacityUnits: &t.Write,
-		NumberOfDecreasesToday: pointer(decreasesOn(t, now)),
+		NumberOfDecreasesToday: new(decreasesOn(t, now)),
 	}
 	if !t.LastIncrease.IsZero() {
 		d.LastIncreaseDateTime = &t.LastIncrease
@@ -164,7 +154,7 @@ func decreasesOn(t *engine.Throughput, now time.Time) int64 {
 const maxListed = 100
 
 func (s *Service) listTables(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTablesInput,
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTablesInput, _ service.None,
 ) (*dynamodbapi.ListTablesOutput, error) {
 	limit, after := maxListed, ""
 	if in.Limit != nil {
@@ -183,5 +173,3 @@ func (s *Service) listTables(
 	}
 	return out, nil
 }
-
-func pointer[T any](v T) *T { return &v }

@@ -2,35 +2,32 @@ package dynamodb
 
 import (
 	"context"
-	"errors"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
-	"github.com/sealtable/sealtable/internal/engine"
 )
 
 // disabled is the state of what a table has not.
 const disabled = "DISABLED"
 
-func (s *Service) describeContinuousBackupsAccess(
+func (s *Service) planDescribeContinuousBackups(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeContinuousBackupsInput, needs *auth.Needs,
-) error {
+) (target, error) {
 	return s.need(caller, "dynamodb:DescribeContinuousBackups", in.TableName, needs)
 }
 
 // describeContinuousBackups says what is so: there are none. This operation has an error of its own for a
 // table that is not there.
-func (s *Service) describeContinuousBackups(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeContinuousBackupsInput,
+func describeContinuousBackups(
+	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeContinuousBackupsInput, of target,
 ) (*dynamodbapi.DescribeContinuousBackupsOutput, error) {
-	if _, err := s.find(caller, in.TableName); errors.Is(err, engine.ErrNoTable) {
-		name, _ := tableName(caller, in.TableName)
-		return nil, dynamodbapi.TableNotFoundException("Table not found: " + name.Table)
+	if of.table == nil {
+		return nil, dynamodbapi.TableNotFoundException("Table not found: " + of.name.Table)
 	}
 	description := &dynamodbapi.ContinuousBackupsDescription{
-		ContinuousBackupsStatus: pointer(disabled),
+		ContinuousBackupsStatus: new(disabled),
 		PointInTimeRecoveryDescription: &dynamodbapi.PointInTimeRecoveryDescription{
-			PointInTimeRecoveryStatus: pointer(disabled),
+			PointInTimeRecoveryStatus: new(disabled),
 		},
 	}
 	return &dynamodbapi.DescribeContinuousBackupsOutput{ContinuousBackupsDescription: description}, nil

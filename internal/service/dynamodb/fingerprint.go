@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -59,10 +60,10 @@ func (f fingerprint) parts(
 	values attribute.Item,
 ) {
 	f.part([]byte(kind))
-	f.part([]byte(text(table)))
+	f.part([]byte(api.Text(table)))
 	f.part(item)
-	f.part([]byte(text(update)))
-	f.part([]byte(text(condition)))
+	f.part([]byte(api.Text(update)))
+	f.part([]byte(api.Text(condition)))
 	f.count(len(names))
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		f.part([]byte(name))

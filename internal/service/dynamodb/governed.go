@@ -1,7 +1,6 @@
 package dynamodb
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/auth"
@@ -99,31 +98,20 @@ func actionsOn(given *string) map[string]policyAction {
 	return policyActions
 }
 
-// governing finds a table, or with a label one of its streams that can be read.
-func (s *Service) governing(name engine.Name, label string) (governed, error) {
+// governedStream finds a stream that can be read.
+func (s *Service) governedStream(name engine.Name, label string) (governed, error) {
 	t, err := s.engine.Table(name)
-	if err != nil || label == "" {
-		return governed{table: t}, err
-	}
-	if t.Deleting {
+	if err != nil || t.Deleting {
 		return governed{}, engine.ErrNoStream
 	}
 	stream, err := t.Stream(label, s.clock.Now())
 	return governed{t, stream}, err
 }
 
-// governed finds the table or stream whose policy a request is about.
-func (s *Service) governed(caller *auth.Caller, given *string) (governed, error) {
-	name, label, err := policyTarget(caller, given)
-	if err != nil {
-		return governed{}, err
+// governable refuses a table that has no policy to show or to change: one that is not there, or not yet.
+func (s *Service) governable(t *target) error {
+	if t.table == nil || status(t.table, s.clock.Now()) == "CREATING" {
+		return notFound("Requested resource not found: Table: %s not found", t.name.Table)
 	}
-	g, err := s.governing(name, label)
-	switch {
-	case label != "" && errors.Is(err, engine.ErrNoStream), label != "" && errors.Is(err, engine.ErrNoTable):
-		return g, streamNotFound(*given)
-	case err != nil, label == "" && status(g.table, s.clock.Now()) == "CREATING":
-		return g, notFound("Requested resource not found: Table: %s not found", name.Table)
-	}
-	return g, nil
+	return nil
 }

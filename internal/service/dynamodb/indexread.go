@@ -32,7 +32,7 @@ func (s *Service) readIndex(
 	case "CREATING":
 		return nil, invalid("Cannot read from backfilling global secondary index: %s", x.Name)
 	}
-	if isTrue(consistent) {
+	if api.True(consistent) {
 		return nil, invalid("Consistent reads are not supported on global secondary indexes")
 	}
 	return x, shape.checkProjected(x)

@@ -291,7 +291,7 @@ func describeIndexes(d *dynamodbapi.TableDescription, t *engine.Table, now time.
 		if x := &t.Indexes[i]; x.Local {
 			d.LocalSecondaryIndexes = append(d.LocalSecondaryIndexes,
 				dynamodbapi.LocalSecondaryIndexDescription{
-					IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)),
+					IndexName: &x.Name, IndexArn: new(indexARN(t.ARN, x.Name)),
 					KeySchema:  describeIndexKeys(x),
 					Projection: describeProjection(x), ItemCount: &x.Items, IndexSizeBytes: &x.Bytes,
 				})
@@ -305,8 +305,8 @@ func describeGlobalIndex(
 	t *engine.Table, x *engine.Index, now time.Time,
 ) dynamodbapi.GlobalSecondaryIndexDescription {
 	d := dynamodbapi.GlobalSecondaryIndexDescription{
-		IndexName: &x.Name, IndexArn: pointer(indexARN(t.ARN, x.Name)),
-		IndexStatus: pointer(indexStatus(t, x, now)),
+		IndexName: &x.Name, IndexArn: new(indexARN(t.ARN, x.Name)),
+		IndexStatus: new(indexStatus(t, x, now)),
 		KeySchema:   describeIndexKeys(x), Projection: describeProjection(x), ItemCount: &x.Items,
 		IndexSizeBytes:        &x.Bytes,
 		ProvisionedThroughput: describeThroughput(&x.Throughput, now),
@@ -315,7 +315,7 @@ func describeGlobalIndex(
 	}
 	// the answer of UpdateTable comes before the index is being filled
 	if x.Online && *d.IndexStatus == "CREATING" {
-		d.Backfilling = pointer(now.After(x.ActiveAt))
+		d.Backfilling = new(now.After(x.ActiveAt))
 	}
 	return d
 }
@@ -326,16 +326,16 @@ func describeIndexKeys(x *engine.Index) []dynamodbapi.KeySchemaElement {
 	var out []dynamodbapi.KeySchemaElement
 	for i := range x.Hash {
 		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Hash[i].Name,
-			KeyType: pointer("HASH")})
+			KeyType: new("HASH")})
 	}
 	for i := range x.Range {
 		out = append(out, dynamodbapi.KeySchemaElement{AttributeName: &x.Range[i].Name,
-			KeyType: pointer("RANGE")})
+			KeyType: new("RANGE")})
 	}
 	return out
 }
 
 func describeProjection(x *engine.Index) *dynamodbapi.Projection {
-	return &dynamodbapi.Projection{ProjectionType: pointer(string(x.Projection)),
+	return &dynamodbapi.Projection{ProjectionType: new(string(x.Projection)),
 		NonKeyAttributes: x.Included}
 }

@@ -4,35 +4,43 @@ import (
 	"context"
 	"errors"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
-	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) putItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutItemInput,
+type putItem struct{ *Service }
+
+func (putItem) names(in *dynamodbapi.PutItemInput) (table, index *string) { return in.TableName, nil }
+
+func (putItem) capacity(in *dynamodbapi.PutItemInput) *string { return in.ReturnConsumedCapacity }
+
+func (putItem) touches(in *dynamodbapi.PutItemInput, _ *engine.Table) *touch {
+	return &touch{
+		item: in.Item, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames,
+		attributes: named(in.Expected),
+		returns:    returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
+	}
+}
+
+func (o putItem) run(
+	ctx context.Context, in *dynamodbapi.PutItemInput, p itemPlan[engine.Condition],
 ) (*dynamodbapi.PutItemOutput, error) {
-	condition, err := checkPut(in)
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.limits.admit(t, nil, writing); err != nil {
+	t := p.table
+	if err := o.limits.admit(t, nil, writing); err != nil {
 		return nil, err
 	}
 	wantsOld := wantsOld(in.ReturnValues)
-	change, err := s.put(ctx, t, in, condition, wantsOld)
-	s.limits.chargeWrite(t, change, err, 1)
+	change, err := o.put(ctx, t, in, p.request, wantsOld)
+	o.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, refusal)
 	}
 	out := &dynamodbapi.PutItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, in.TableName,
 		t, change)}
-	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
+	if out.ItemCollectionMetrics, err = o.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
 		in.Item); err != nil {
 		return nil, err
 	}
@@ -42,8 +50,8 @@ func (s *Service) putItem(
 	return out, nil
 }
 
-// checkPut checks what needs no table, in DynamoDB's order, and compiles the condition.
-func checkPut(in *dynamodbapi.PutItemInput) (engine.Condition, error) {
+// read checks the request and compiles the condition.
+func (putItem) read(in *dynamodbapi.PutItemInput) (engine.Condition, error) {
 	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
 		in.Expected, in.ConditionalOperator}
 	if err := c.checkForms(); err != nil {
@@ -77,28 +85,37 @@ func (s *Service) put(
 	return s.engine.Put(ctx, t, in.Item, condition)
 }
 
-func (s *Service) deleteItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteItemInput,
+type deleteItem struct{ *Service }
+
+func (deleteItem) names(in *dynamodbapi.DeleteItemInput) (table, index *string) {
+	return in.TableName, nil
+}
+
+func (deleteItem) capacity(in *dynamodbapi.DeleteItemInput) *string { return in.ReturnConsumedCapacity }
+
+func (deleteItem) touches(in *dynamodbapi.DeleteItemInput, _ *engine.Table) *touch {
+	return &touch{
+		key: in.Key, expressions: [2]*string{in.ConditionExpression}, names: in.ExpressionAttributeNames,
+		attributes: named(in.Expected),
+		returns:    returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
+	}
+}
+
+func (o deleteItem) run(
+	ctx context.Context, in *dynamodbapi.DeleteItemInput, p itemPlan[engine.Condition],
 ) (*dynamodbapi.DeleteItemOutput, error) {
-	condition, err := checkDelete(in)
-	if err != nil {
+	t := p.table
+	if err := o.limits.admit(t, nil, writing); err != nil {
 		return nil, err
 	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.limits.admit(t, nil, writing); err != nil {
-		return nil, err
-	}
-	change, err := s.engine.Delete(ctx, t, in.Key, condition)
-	s.limits.chargeWrite(t, change, err, 1)
+	change, err := o.engine.Delete(ctx, t, in.Key, p.request)
+	o.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, lookupRefusal)
 	}
 	out := &dynamodbapi.DeleteItemOutput{ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity,
 		in.TableName, t, change)}
-	if out.ItemCollectionMetrics, err = s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
+	if out.ItemCollectionMetrics, err = o.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t,
 		in.Key); err != nil {
 		return nil, err
 	}
@@ -108,7 +125,7 @@ func (s *Service) deleteItem(
 	return out, nil
 }
 
-func checkDelete(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
+func (deleteItem) read(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
 	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
 		in.Expected, in.ConditionalOperator}
 	if err := c.checkForms(); err != nil {
@@ -120,38 +137,46 @@ func checkDelete(in *dynamodbapi.DeleteItemInput) (engine.Condition, error) {
 	return c.compile()
 }
 
-func (s *Service) getItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.GetItemInput,
-) (*dynamodbapi.GetItemOutput, error) {
+type getItem struct{ *Service }
+
+func (getItem) names(in *dynamodbapi.GetItemInput) (table, index *string) { return in.TableName, nil }
+
+func (getItem) capacity(in *dynamodbapi.GetItemInput) *string { return in.ReturnConsumedCapacity }
+
+func (getItem) touches(in *dynamodbapi.GetItemInput, _ *engine.Table) *touch {
+	return &touch{
+		key: in.Key, projection: in.ProjectionExpression, names: in.ExpressionAttributeNames,
+		attributes: in.AttributesToGet,
+		selects:    selects(nil, in.ProjectionExpression, in.AttributesToGet, nil),
+	}
+}
+
+func (getItem) read(in *dynamodbapi.GetItemInput) (*expression.Projection, error) {
 	selected := projected{in.ProjectionExpression, in.ExpressionAttributeNames, in.AttributesToGet}
-	projection, err := selected.compile()
-	if err != nil {
+	return selected.compile()
+}
+
+func (o getItem) run(
+	ctx context.Context, in *dynamodbapi.GetItemInput, p itemPlan[*expression.Projection],
+) (*dynamodbapi.GetItemOutput, error) {
+	if err := o.limits.admit(p.table, nil, reading); err != nil {
 		return nil, err
 	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.limits.admit(t, nil, reading); err != nil {
-		return nil, err
-	}
-	item, err := s.engine.Get(ctx, t, in.Key, nil)
+	item, err := o.engine.Get(ctx, p.table, in.Key, nil)
 	if err != nil {
 		return nil, lookupRefusal(err)
 	}
-	s.limits.chargeRead(t, item, isTrue(in.ConsistentRead), 1)
+	o.limits.chargeRead(p.table, item, api.True(in.ConsistentRead), 1)
 	out := &dynamodbapi.GetItemOutput{Item: item}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
 		out.ConsumedCapacity = capacity(in.ReturnConsumedCapacity, in.TableName,
-			readUnits(item.Size(), isTrue(in.ConsistentRead)))
+			readUnits(item.Size(), api.True(in.ConsistentRead)))
 	}
-	if projection != nil && item != nil {
-		out.Item = projection.Apply(item)
+	if p.request != nil && item != nil {
+		out.Item = p.request.Apply(item)
 	}
 	return out, nil
 }
-
-func isTrue(b *bool) bool { return b != nil && *b }
 
 // checkReturnValues is for operations that can give back only what was there before.
 func checkReturnValues(given *string) error {

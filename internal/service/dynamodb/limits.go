@@ -7,6 +7,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/service"
 )
 
 // Quotas of provisioned throughput, reading and writing alike: DynamoDB's initial ones ("Quotas in Amazon
@@ -77,15 +78,15 @@ func unitsOf(t *engine.Table) engine.Units {
 	return units
 }
 
-func describeLimitsAccess(
+func planDescribeLimits(
 	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeLimitsInput, needs *auth.Needs,
-) error {
+) (service.None, error) {
 	needs.Add(auth.Need{Action: "dynamodb:DescribeLimits", Resource: "*"})
-	return nil
+	return service.None{}, nil
 }
 
 func (s *Service) describeLimits(
-	context.Context, *auth.Caller, *dynamodbapi.DescribeLimitsInput,
+	context.Context, *auth.Caller, *dynamodbapi.DescribeLimitsInput, service.None,
 ) (*dynamodbapi.DescribeLimitsOutput, error) {
 	account, table := int64(maxAccountUnits), int64(maxTableUnits)
 	return &dynamodbapi.DescribeLimitsOutput{

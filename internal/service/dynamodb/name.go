@@ -99,27 +99,6 @@ func nameCharacter(c byte) bool {
 		c == '.'
 }
 
-// find is the table that a request names.
-func (s *Service) find(caller *auth.Caller, given *string) (*engine.Table, error) {
-	name, err := tableName(caller, given)
-	if err != nil {
-		return nil, err
-	}
-	return s.engine.Table(name)
-}
-
-// resource is the ARN of the table that a request names, whether or not it exists.
-func (s *Service) resource(caller *auth.Caller, given *string) (string, error) {
-	name, err := tableName(caller, given)
-	if err != nil {
-		return "", err
-	}
-	if t, err := s.engine.Table(name); err == nil {
-		return t.ARN, nil
-	}
-	return tableARN(name), nil
-}
-
 func tableARN(n engine.Name) string {
 	return arn.New("dynamodb", n.Region, n.Account, "table/"+n.Table).String()
 }

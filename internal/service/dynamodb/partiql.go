@@ -37,30 +37,26 @@ func statementRefusal(err error) error {
 const existsOutside = "EXISTS can only be used in ExecuteTransaction write requests."
 
 func (s *Service) executeStatement(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput, p plannedStatement,
 ) (*dynamodbapi.ExecuteStatementOutput, error) {
-	statement, err := readStatement(in.Statement, in.Parameters)
 	switch {
-	case err != nil:
-		return nil, err
-	case statement.Kind == partiql.Exists:
+	case p.Kind == partiql.Exists:
 		return nil, invalid(existsOutside)
-	case statement.Kind != partiql.Select && in.NextToken != nil:
+	case p.Kind != partiql.Select && in.NextToken != nil:
 		return nil, invalid(invalidToken)
 	}
-	t, err := s.use(ctx, caller, &statement.Table)
-	if err != nil {
+	if err := s.use(ctx, caller, &p.target); err != nil {
 		return nil, err
 	}
-	if statement.Kind == partiql.Select {
-		return s.executeSelect(ctx, t, statement, in)
+	if p.Kind == partiql.Select {
+		return s.executeSelect(ctx, p.table, p.Checked, in)
 	}
-	item, change, err := s.executeWrite(ctx, t, statement)
+	item, change, err := s.executeWrite(ctx, p.table, p.Checked)
 	if err != nil {
-		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, statementRefusal)
+		return nil, writeRefusal(err, p.onFailure, statementRefusal)
 	}
 	out := &dynamodbapi.ExecuteStatementOutput{
-		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &statement.Table, t, change),
+		ConsumedCapacity: writeCapacity(in.ReturnConsumedCapacity, &p.Table, p.table, change),
 		Items:            []attribute.Item{},
 	}
 	if item != nil {

@@ -2,6 +2,7 @@ package dynamodb
 
 import (
 	"context"
+	"slices"
 
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/auth"
@@ -9,41 +10,42 @@ import (
 	"github.com/sealtable/sealtable/internal/partiql"
 )
 
-// statementRequest is what policies see of the statements of a request that share an action and a table or
-// index ("IAM security policies with PartiQL for DynamoDB").
-type statementRequest struct {
-	action, table, index string // the table's ARN, and the name of the index if there is one
-	statements           []requestedStatement
-	enclosing            string // the operation around the statements, empty where they stand for themselves
-	capacity             *string
-}
-
-type requestedStatement struct {
+// plannedStatement is a statement that was read from a request, with the table that it names.
+type plannedStatement struct {
 	*partiql.Checked
+	target
 	onFailure *string // ReturnValuesOnConditionCheckFailure
 }
 
-// consumedCapacity is ReturnConsumedCapacity, as condition keys ask for it.
-func (r *statementRequest) consumedCapacity() *string { return r.capacity }
+// statementRequest is what policies see of the statements of a request that share an action and a table or
+// index ("IAM security policies with PartiQL for DynamoDB").
+type statementRequest struct {
+	action, arn, index string // the table's ARN, and the name of the index if there is one
+	statements         []plannedStatement
+	enclosing          string // the operation around the statements, empty where they stand for themselves
+	returnsCapacity    *string
+}
 
-// touches implements toucher. Where nobody knows which attribute is the partition key, the request comes to
+func (r *statementRequest) capacity(*conditionKeys) *string { return r.returnsCapacity }
+
+// touches implements touching. Where nobody knows which attribute is the partition key, the request comes to
 // nothing.
 func (r *statementRequest) touches(c *conditionKeys, visit func(*touch)) {
 	var hash []engine.KeyAttribute
-	if t := c.schema(); t != nil && r.index == "" {
-		hash = t.Key.Attributes()[:1]
-	} else if t != nil {
-		if x := t.Index(r.index); x != nil {
+	if c.table != nil && r.index == "" {
+		hash = c.table.Key.Attributes()[:1]
+	} else if c.table != nil {
+		if x := c.table.Index(r.index); x != nil {
 			hash = x.Hash
 		}
 	}
-	for _, statement := range r.statements {
-		visit(statement.touch(hash, r.index, r.enclosing))
+	for i := range r.statements {
+		visit(r.statements[i].touch(hash, r.index, r.enclosing))
 	}
 }
 
 // touch is what a statement does with the hash attributes of its table or index.
-func (s requestedStatement) touch(hash []engine.KeyAttribute, index, enclosing string) *touch {
+func (s *plannedStatement) touch(hash []engine.KeyAttribute, index, enclosing string) *touch {
 	t := &touch{item: s.Item, attributes: s.Attributes(), enclosing: enclosing, scans: len(hash) == 0}
 	for _, key := range hash {
 		values, bounded := s.Partitions(key.Name)
@@ -72,13 +74,13 @@ func (s requestedStatement) touch(hash []engine.KeyAttribute, index, enclosing s
 func returningName(r partiql.Returning) *string {
 	switch r {
 	case partiql.AllOld:
-		return pointer("ALL_OLD")
+		return new("ALL_OLD")
 	case partiql.AllNew:
-		return pointer("ALL_NEW")
+		return new("ALL_NEW")
 	case partiql.ModifiedOld:
-		return pointer("UPDATED_OLD")
+		return new("UPDATED_OLD")
 	case partiql.ModifiedNew:
-		return pointer("UPDATED_NEW")
+		return new("UPDATED_NEW")
 	}
 	return nil
 }
@@ -95,82 +97,68 @@ func statementAction(kind partiql.Kind) string {
 	return "dynamodb:PartiQLSelect"
 }
 
-// statementNeeds collects the permissions that the statements of one request need.
-type statementNeeds struct {
-	service   *Service
-	caller    *auth.Caller
-	enclosing string
-	capacity  *string
-	requests  []*statementRequest
-	tables    []string
-}
-
-// add adds what one statement needs.
-func (n *statementNeeds) add(statement *partiql.Checked, onFailure *string) error {
-	table, err := n.service.resource(n.caller, &statement.Table)
-	if err != nil {
-		return err
-	}
-	n.tables = append(n.tables, statement.Table)
-	action, requested := statementAction(statement.Kind), requestedStatement{statement, onFailure}
-	for _, r := range n.requests {
-		if r.action == action && r.table == table && r.index == statement.Index {
-			r.statements = append(r.statements, requested)
-			return nil
+// needStatements adds the permissions that the statements of a request need.
+func (a asking) needStatements(statements []plannedStatement, enclosing string, capacity *string) {
+	var requests []*statementRequest
+	tables := make([]string, len(statements))
+	for i, p := range statements {
+		tables[i] = p.Table
+		action := statementAction(p.Kind)
+		at := slices.IndexFunc(requests, func(r *statementRequest) bool {
+			return r.action == action && r.arn == p.arn && r.index == p.Index
+		})
+		if at < 0 {
+			at = len(requests)
+			requests = append(requests, &statementRequest{action: action, arn: p.arn, index: p.Index,
+				enclosing: enclosing, returnsCapacity: capacity})
 		}
+		requests[at].statements = append(requests[at].statements, p)
 	}
-	n.requests = append(n.requests, &statementRequest{action, table, statement.Index,
-		[]requestedStatement{requested}, n.enclosing, n.capacity})
-	return nil
+	for _, r := range requests {
+		a.need(r.action, &r.statements[0].target, r.index, r)
+	}
+	a.note(tables)
 }
 
-// ask adds the permissions to the needs of the call.
-func (n *statementNeeds) ask(needs *auth.Needs) {
-	for _, r := range n.requests {
-		resource := r.table
-		if r.index != "" {
-			resource = indexARN(r.table, r.index)
-		}
-		n.service.add(n.caller, r.action, resource, r, needs).table = r.table
+func (s *Service) planExecuteStatement(
+	caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput, ask asking,
+) (p plannedStatement, err error) {
+	if p.Checked, err = readStatement(in.Statement, in.Parameters); err != nil {
+		return p, err
 	}
-	needs.Note("tableNames", distinct(n.tables))
-}
-
-func (s *Service) executeStatementAccess(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteStatementInput, needs *auth.Needs,
-) error {
-	statement, err := readStatement(in.Statement, in.Parameters)
-	if err != nil {
-		return err
+	p.onFailure = in.ReturnValuesOnConditionCheckFailure
+	if p.target, err = s.target(caller, &p.Table); err != nil {
+		return p, err
 	}
-	n := &statementNeeds{service: s, caller: caller, capacity: in.ReturnConsumedCapacity}
-	if err := n.add(statement, in.ReturnValuesOnConditionCheckFailure); err != nil {
-		return err
-	}
-	n.ask(needs)
-	return nil
+	ask.needStatements([]plannedStatement{p}, "", in.ReturnConsumedCapacity)
+	return p, nil
 }
 
 // batchedStatement is one statement of a batch: what it means, or why it means nothing.
 type batchedStatement struct {
-	given   *dynamodbapi.BatchStatementRequest
-	checked *partiql.Checked // nil if it means nothing
-	refusal error
+	plannedStatement // whose Checked is nil if it means nothing
+	given            *dynamodbapi.BatchStatementRequest
+	refusal          error
 }
 
 // planStatements reads the statements. The batch as a whole needs nothing: the statements are permitted one
 // by one. It notes the tables of those that mean something.
-func planStatements(
-	_ context.Context, _ *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs,
+func (s *Service) planStatements(
+	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput, needs *auth.Needs,
 ) ([]batchedStatement, error) {
 	var tables []string
 	parts := make([]batchedStatement, len(in.Statements))
 	for i := range in.Statements {
-		given := &in.Statements[i]
-		parts[i].given = given
-		parts[i].checked, parts[i].refusal = readStatement(given.Statement, given.Parameters)
-		if parts[i].refusal == nil {
-			tables = append(tables, parts[i].checked.Table)
+		part := &parts[i]
+		part.given = &in.Statements[i]
+		part.Checked, part.refusal = readStatement(part.given.Statement, part.given.Parameters)
+		if part.refusal != nil {
+			continue
+		}
+		part.onFailure = part.given.ReturnValuesOnConditionCheckFailure
+		tables = append(tables, part.Table)
+		if t, err := s.target(caller, &part.Table); err == nil {
+			part.target = t
 		}
 	}
 	needs.Note("tableNames", distinct(tables))
@@ -178,39 +166,33 @@ func planStatements(
 }
 
 // needStatement needs the permissions of one statement, if it means something. A statement whose table cannot
-// be named reaches none, and is refused when it is run.
+// be named has no target, reaches none, and is refused when it is run.
 func (s *Service) needStatement(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.BatchExecuteStatementInput,
 	part batchedStatement, needs *auth.Needs,
 ) error {
-	if part.refusal != nil {
-		return nil
+	if part.refusal == nil && part.arn != "" {
+		asking{s, caller, needs}.needStatements([]plannedStatement{part.plannedStatement}, "",
+			in.ReturnConsumedCapacity)
 	}
-	if _, err := tableName(caller, &part.checked.Table); err != nil {
-		return nil
-	}
-	n := &statementNeeds{service: s, caller: caller, capacity: in.ReturnConsumedCapacity}
-	if err := n.add(part.checked, part.given.ReturnValuesOnConditionCheckFailure); err != nil {
-		return err
-	}
-	n.ask(needs)
 	return nil
 }
 
-func (s *Service) executeTransactionAccess(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, needs *auth.Needs,
-) error {
+func (s *Service) planExecuteTransaction(
+	caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput, ask asking,
+) ([]plannedStatement, error) {
 	statements, err := readTransaction(in)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	n := &statementNeeds{service: s, caller: caller, enclosing: "ExecuteTransaction",
-		capacity: in.ReturnConsumedCapacity}
+	plan := make([]plannedStatement, len(statements))
 	for i, statement := range statements {
-		if err := n.add(statement, in.TransactStatements[i].ReturnValuesOnConditionCheckFailure); err != nil {
-			return inTransaction(i, err)
+		plan[i] = plannedStatement{Checked: statement,
+			onFailure: in.TransactStatements[i].ReturnValuesOnConditionCheckFailure}
+		if plan[i].target, err = s.target(caller, &statement.Table); err != nil {
+			return nil, inTransaction(i, err)
 		}
 	}
-	n.ask(needs)
-	return nil
+	ask.needStatements(plan, "ExecuteTransaction", in.ReturnConsumedCapacity)
+	return plan, nil
 }

@@ -28,20 +28,20 @@ func (s *Service) batchExecuteStatement(
 		response := &out.Responses[i]
 		err := part.refusal
 		if err == nil {
-			response.TableName = &part.checked.Table
+			response.TableName = &part.Table
 		}
 		if refused[i] != nil {
-			response.Error = &dynamodbapi.BatchStatementError{Code: pointer(accessReason),
-				Message: pointer(refused[i].Error())}
+			response.Error = &dynamodbapi.BatchStatementError{Code: new(accessReason),
+				Message: new(refused[i].Error())}
 			continue
 		}
 		if err == nil {
-			response.Item, err = s.executeInBatch(ctx, caller, part, cost)
+			response.Item, err = s.executeInBatch(ctx, caller, &part, cost)
 		}
 		if err == nil {
 			continue
 		}
-		if response.Error, err = batchError(err, part.given.ReturnValuesOnConditionCheckFailure); err != nil {
+		if response.Error, err = batchError(err, part.onFailure); err != nil {
 			return nil, err
 		}
 	}
@@ -53,7 +53,7 @@ func (s *Service) batchExecuteStatement(
 func statementsOf(parts []batchedStatement) []*partiql.Checked {
 	statements := make([]*partiql.Checked, len(parts))
 	for i := range parts {
-		statements[i] = parts[i].checked
+		statements[i] = parts[i].Checked
 	}
 	return statements
 }
@@ -78,22 +78,20 @@ func checkMix(operation string, statements []*partiql.Checked) error {
 
 // executeInBatch runs one statement on its own.
 func (s *Service) executeInBatch(
-	ctx context.Context, caller *auth.Caller, part batchedStatement, cost *tally,
+	ctx context.Context, caller *auth.Caller, part *batchedStatement, cost *tally,
 ) (attribute.Item, error) {
-	statement := part.checked
-	if statement.Kind == partiql.Exists {
+	if part.Kind == partiql.Exists {
 		return nil, invalid(existsOutside)
 	}
-	t, err := s.use(ctx, caller, &statement.Table)
-	if err != nil {
+	if err := s.use(ctx, caller, &part.target); err != nil {
 		return nil, err
 	}
-	if statement.Kind == partiql.Select {
-		return s.selectInBatch(ctx, t, statement, isTrue(part.given.ConsistentRead), cost)
+	if part.Kind == partiql.Select {
+		return s.selectInBatch(ctx, part.table, part.Checked, api.True(part.given.ConsistentRead), cost)
 	}
-	item, change, err := s.executeWrite(ctx, t, statement)
+	item, change, err := s.executeWrite(ctx, part.table, part.Checked)
 	if err == nil {
-		cost.addCost(statement.Table, costOfWrite(t, change, 1))
+		cost.addCost(part.Table, costOfWrite(part.table, change, 1))
 	}
 	return item, err
 }
@@ -126,8 +124,8 @@ func batchError(err error, returnItem *string) (*dynamodbapi.BatchStatementError
 	var failed *engine.ConditionError
 	if errors.As(err, &failed) {
 		return &dynamodbapi.BatchStatementError{
-			Code: pointer(conditionReason), Item: failedItem(failed, returnItem),
-			Message: pointer(conditionFailed),
+			Code: new(conditionReason), Item: failedItem(failed, returnItem),
+			Message: new(conditionFailed),
 		}, nil
 	}
 	var known *api.Error

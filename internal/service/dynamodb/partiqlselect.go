@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"context"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -12,7 +13,7 @@ import (
 func (s *Service) executeSelect(
 	ctx context.Context, t *engine.Table, statement *partiql.Checked, in *dynamodbapi.ExecuteStatementInput,
 ) (*dynamodbapi.ExecuteStatementOutput, error) {
-	x, err := s.selectedIndex(t, statement, isTrue(in.ConsistentRead))
+	x, err := s.selectedIndex(t, statement, api.True(in.ConsistentRead))
 	if err != nil {
 		return nil, err
 	}
@@ -25,13 +26,13 @@ func (s *Service) executeSelect(
 	if err != nil {
 		return nil, err
 	}
-	page, err := s.readSelection(ctx, selected, start, in.Limit, isTrue(in.ConsistentRead))
+	page, err := s.readSelection(ctx, selected, start, in.Limit, api.True(in.ConsistentRead))
 	if err != nil {
 		return nil, err
 	}
 	out := &dynamodbapi.ExecuteStatementOutput{Items: page.items, LastEvaluatedKey: page.lastKey}
 	if page.next != nil {
-		out.NextToken = pointer(page.next.token(binding))
+		out.NextToken = new(page.next.token(binding))
 	}
 	if wantsCapacity(in.ReturnConsumedCapacity) {
 		out.ConsumedCapacity = page.cost.consumed(in.ReturnConsumedCapacity, &statement.Table)

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/engine"
 )
@@ -45,7 +46,7 @@ func bindToken(t *engine.Table, statement *string, parameters []attribute.Value)
 }
 
 func (f fingerprint) statement(statement *string, parameters []attribute.Value) {
-	f.part([]byte(text(statement)))
+	f.part([]byte(api.Text(statement)))
 	f.count(len(parameters))
 	for _, v := range parameters {
 		f.part(v)

@@ -40,31 +40,29 @@ func inTransaction(i int, err error) error {
 
 func (s *Service) executeTransaction(
 	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput,
+	plan []plannedStatement,
 ) (*dynamodbapi.ExecuteTransactionOutput, error) {
-	statements, err := readTransaction(in)
-	if err != nil {
-		return nil, err
-	}
-	tables := make([]*engine.Table, len(statements))
-	for i, statement := range statements {
-		if tables[i], err = s.use(ctx, caller, &statement.Table); err != nil {
+	tables := make([]*engine.Table, len(plan))
+	for i := range plan {
+		tables[i] = plan[i].table
+		if err := s.use(ctx, caller, &plan[i].target); err != nil {
 			return nil, err
 		}
 	}
-	if statements[0].Kind.Reads() {
-		return s.readTogether(ctx, in, statements, tables)
+	if plan[0].Kind.Reads() {
+		return s.readTogether(ctx, in, plan, tables)
 	}
-	return s.writeTogether(ctx, caller, in, statements, tables)
+	return s.writeTogether(ctx, caller, in, plan, tables)
 }
 
 // readTogether reads one item for each statement, as they were at one moment.
 func (s *Service) readTogether(
-	ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []*partiql.Checked,
+	ctx context.Context, in *dynamodbapi.ExecuteTransactionInput, statements []plannedStatement,
 	tables []*engine.Table,
 ) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	places := make([]engine.Place, len(statements))
 	for i, statement := range statements {
-		key, err := transactedKey(tables[i], statement)
+		key, err := transactedKey(tables[i], statement.Checked)
 		if err == nil {
 			places[i], err = engine.PlaceOf(tables[i], key)
 		}
@@ -108,19 +106,18 @@ func keyNames(t *engine.Table) []string { return definedNames(t.Key.Attributes()
 // writeTogether does all writes or none.
 func (s *Service) writeTogether(
 	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ExecuteTransactionInput,
-	statements []*partiql.Checked, tables []*engine.Table,
+	statements []plannedStatement, tables []*engine.Table,
 ) (*dynamodbapi.ExecuteTransactionOutput, error) {
 	plan := make([]plannedWrite, len(statements))
 	writes := make([]engine.Write,
 		len(statements))
 	misfits := make([]error, len(statements))
 	for i, statement := range statements {
-		w, err := planTransacted(tables[i], statement)
+		w, err := planTransacted(tables[i], statement.Checked)
 		if err != nil {
 			return nil, inTransaction(i, err)
 		}
-		plan[i] = plannedWrite{table: &statement.Table,
-			returnItem: in.TransactStatements[i].ReturnValuesOnConditionCheckFailure}
+		plan[i] = plannedWrite{called: statement.Table, returnItem: statement.onFailure}
 		if writes[i], err = w.build(tables[i]); err != nil {
 			misfits[i] = w.word(err)
 			if isFault(err) {

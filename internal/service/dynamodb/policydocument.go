@@ -79,7 +79,7 @@ func (s *Service) shownPolicy(p *engine.ResourcePolicy) *string {
 	if s.principals == nil {
 		return &p.Text
 	}
-	return pointer(s.principals.ShowPolicy(p.Text))
+	return new(s.principals.ShowPolicy(p.Text))
 }
 
 // policyStatement is what the checks of a policy look at besides what compiling looks at.

@@ -162,18 +162,6 @@ func newRequestID() string {
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
-// use finds a table that takes item operations, and lets the caller through to its rows.
-func (s *Service) use(ctx context.Context, caller *auth.Caller, name *string) (*engine.Table, error) {
-	t, err := s.find(caller, name)
-	if err != nil || !s.takesItems(t) {
-		return nil, notFound("Requested resource not found")
-	}
-	if err := s.LetThrough(ctx, caller, t); err != nil {
-		return nil, err
-	}
-	return t, nil
-}
-
 // LetThrough lets the caller through to a table's rows, or says why not, in DynamoDB's words.
 func (s *Service) LetThrough(ctx context.Context, caller *auth.Caller, t *engine.Table) error {
 	return keyServiceRefusal(s.keys.Use(ctx, caller, t))

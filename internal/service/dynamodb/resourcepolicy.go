@@ -5,13 +5,11 @@ import (
 	"errors"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
-	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/policy"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -82,23 +80,6 @@ func denyEverybody() *policy.Policy {
 	return denied
 }
 
-// PolicyOn is the policy that counts when a caller does something to a table, to an index of it or to one of
-// its streams; nil when none does.
-func (s *Service) PolicyOn(caller *auth.Caller, action, resource string) *policy.Policy {
-	a, _ := arn.Parse(resource)
-	child, _ := a.Child("table")
-	table, below, _ := strings.Cut(child, "/")
-	label, _ := strings.CutPrefix(below, "stream/")
-	if label == below {
-		label = "" // it is an index
-	}
-	g, err := s.governing(engine.Name{Account: a.Account, Region: a.Region, Table: table}, label)
-	if err != nil {
-		return nil
-	}
-	return s.PolicyOf(caller, action, g.table, g.stream)
-}
-
 // PolicyOf is the policy that counts when a caller does something to a table and its indexes or, if stream is
 // not nil, to that stream of it; nil when none does.
 func (s *Service) PolicyOf(
@@ -111,51 +92,67 @@ func (s *Service) PolicyOf(
 	return s.policies.of(&g)
 }
 
-func (s *Service) putResourcePolicyAccess(
+// policyPlan is the plan of an operation on a policy: what has it, or why there is no such thing.
+type policyPlan struct {
+	governed
+	missing error
+}
+
+func (s *Service) planPutResourcePolicy(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput, needs *auth.Needs,
-) error {
+) (policyPlan, error) {
 	needs.Note("policy", *in.Policy)
 	return s.needOwn(caller, "dynamodb:PutResourcePolicy", in.ResourceArn, needs)
 }
 
-func (s *Service) getResourcePolicyAccess(
+func (s *Service) planGetResourcePolicy(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput, needs *auth.Needs,
-) error {
+) (policyPlan, error) {
 	return s.needOwn(caller, "dynamodb:GetResourcePolicy", in.ResourceArn, needs)
 }
 
-func (s *Service) deleteResourcePolicyAccess(
+func (s *Service) planDeleteResourcePolicy(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput, needs *auth.Needs,
-) error {
+) (policyPlan, error) {
 	return s.needOwn(caller, "dynamodb:DeleteResourcePolicy", in.ResourceArn, needs)
 }
 
 // needOwn is needTagged for requests that only callers of the resource's own account can make.
-func (s *Service) needOwn(caller *auth.Caller, action string, given *string, needs *auth.Needs) error {
+func (s *Service) needOwn(
+	caller *auth.Caller, action string, given *string, needs *auth.Needs,
+) (plan policyPlan, err error) {
 	name, label, err := policyTarget(caller, given)
 	if err != nil {
-		return err
+		return plan, err
 	}
 	if name.Account != caller.Account {
-		return invalid("This action is only supported by accounts that match the resource owner’s account.")
+		return plan, invalid("This action is only supported by accounts that match the resource owner’s " +
+			"account.")
 	}
 	if label == "" {
-		_, err = s.needTagged(caller, action, given, needs)
-		return err
+		of, _, err := s.needTagged(caller, action, given, needs)
+		plan.table, plan.missing = of.table, s.governable(&of.target)
+		return plan, err
 	}
-	stream := streamARN(name, label)
-	needs.Add(auth.Need{Action: action, Resource: stream, Policy: s.PolicyOn(caller, action, stream)})
+	n := auth.Need{Action: action, Resource: streamARN(name, label)}
+	if plan.governed, err = s.governedStream(name, label); err == nil {
+		n.Policy = s.PolicyOf(caller, action, plan.table, plan.stream)
+	} else {
+		plan.missing = streamNotFound(*given)
+	}
+	needs.Add(n)
 	needs.Note("resourceArn", *given)
-	return nil
+	return plan, nil
 }
 
 func (s *Service) getResourcePolicy(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.GetResourcePolicyInput,
+	_ context.Context, _ *auth.Caller, in *dynamodbapi.GetResourcePolicyInput,
+	plan policyPlan,
 ) (*dynamodbapi.GetResourcePolicyOutput, error) {
-	g, err := s.governed(caller, in.ResourceArn)
-	if err != nil {
-		return nil, err
+	if plan.missing != nil {
+		return nil, plan.missing
 	}
+	g := &plan.governed
 	kept := g.policy()
 	if kept.Text == "" {
 		return nil, policyNotFound(*in.ResourceArn)
@@ -170,21 +167,22 @@ func policyNotFound(what string) error {
 
 func (s *Service) putResourcePolicy(
 	ctx context.Context, caller *auth.Caller, in *dynamodbapi.PutResourcePolicyInput,
+	plan policyPlan,
 ) (*dynamodbapi.PutResourcePolicyOutput, error) {
 	document, err := s.readPolicy(*in.Policy, actionsOn(in.ResourceArn))
 	if err != nil {
 		return nil, err
 	}
-	g, err := s.governed(caller, in.ResourceArn)
-	if err != nil {
-		return nil, err
+	if plan.missing != nil {
+		return nil, plan.missing
 	}
-	if !isTrue(in.ConfirmRemoveSelfResourceAccess) {
+	g := &plan.governed
+	if !api.True(in.ConfirmRemoveSelfResourceAccess) {
 		if err := s.checkLockout(ctx, caller, document.compiled, g.arn()); err != nil {
 			return nil, err
 		}
 	}
-	updated, err := s.changePolicy(ctx, &g, in.ExpectedRevisionId, document.text)
+	updated, err := s.changePolicy(ctx, g, in.ExpectedRevisionId, document.text)
 	if err != nil {
 		return nil, err
 	}
@@ -207,16 +205,17 @@ func (s *Service) checkLockout(
 }
 
 func (s *Service) deleteResourcePolicy(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput,
+	ctx context.Context, _ *auth.Caller, in *dynamodbapi.DeleteResourcePolicyInput,
+	plan policyPlan,
 ) (*dynamodbapi.DeleteResourcePolicyOutput, error) {
-	g, err := s.governed(caller, in.ResourceArn)
-	if err != nil {
-		return nil, err
+	if plan.missing != nil {
+		return nil, plan.missing
 	}
+	g := &plan.governed
 	if g.policy().Text == "" && in.ExpectedRevisionId == nil {
 		return &dynamodbapi.DeleteResourcePolicyOutput{}, nil
 	}
-	updated, err := s.changePolicy(ctx, &g, in.ExpectedRevisionId, "")
+	updated, err := s.changePolicy(ctx, g, in.ExpectedRevisionId, "")
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package dynamodb
 import (
 	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
 	"github.com/sealtable/sealtable/internal/engine"
@@ -38,7 +39,7 @@ func readShape(scope *expression.Scope, given *shaped) (*resultShape, error) {
 	if given.legacyFilter != nil || given.operator != nil {
 		shape.filterName = given.legacyName
 		if shape.filter, err = expression.LegacyFilter(legacyConditions(given.legacyFilter),
-			text(given.operator)); err != nil {
+			api.Text(given.operator)); err != nil {
 			return nil, expressionRefusal(err)
 		}
 	}

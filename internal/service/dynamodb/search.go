@@ -2,43 +2,80 @@ package dynamodb
 
 import (
 	"context"
+	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
-	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) query(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.QueryInput,
+type query struct{ *Service }
+
+// queryRequest is a query that was read from a request.
+type queryRequest struct {
+	shape     *resultShape
+	condition *expression.KeyCondition
+}
+
+func (query) names(in *dynamodbapi.QueryInput) (table, index *string) {
+	return in.TableName, in.IndexName
+}
+
+func (query) capacity(in *dynamodbapi.QueryInput) *string { return in.ReturnConsumedCapacity }
+
+func (query) touches(in *dynamodbapi.QueryInput, t *engine.Table) *touch {
+	return &touch{
+		leading: queriedPartition(in, t), projection: in.ProjectionExpression,
+		names:       in.ExpressionAttributeNames,
+		expressions: [2]*string{in.KeyConditionExpression, in.FilterExpression},
+		attributes:  slices.Concat(in.AttributesToGet, named(in.QueryFilter), named(in.KeyConditions)),
+		selects:     selects(in.Select, in.ProjectionExpression, in.AttributesToGet, in.IndexName),
+	}
+}
+
+// queriedPartition is the partition key that a query asks for. Where nobody knows which attribute that is, as
+// for a table that is not there, all values that the key condition wants equal count: the query is refused
+// then, or its partition is among them.
+func queriedPartition(in *dynamodbapi.QueryInput, t *engine.Table) (values []attribute.Value) {
+	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
+		"FilterExpression", "KeyConditionExpression")
+	condition, err := readKeyCondition(scope, in)
+	if err != nil || condition == nil {
+		return nil
+	}
+	hash := partitionOf(t, in.IndexName)
+	for _, clause := range condition.Clauses() {
+		if clause.Comparison == expression.Equal && (hash == "" || clause.Attribute == hash) {
+			values = append(values, clause.Low)
+		}
+	}
+	return values
+}
+
+func (o query) run(
+	ctx context.Context, in *dynamodbapi.QueryInput, p itemPlan[*queryRequest],
 ) (*dynamodbapi.QueryOutput, error) {
-	shape, condition, err := checkQuery(in)
+	t, shape := p.table, p.request.shape
+	x, err := o.readIndex(t, in.IndexName, in.ConsistentRead, shape)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
+	if err := o.limits.admit(t, x, reading); err != nil {
 		return nil, err
 	}
-	x, err := s.readIndex(t, in.IndexName, in.ConsistentRead, shape)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.limits.admit(t, x, reading); err != nil {
-		return nil, err
-	}
-	page, err := s.queryPage(ctx, t, x, in, shape, condition)
+	page, err := o.queryPage(ctx, t, x, in, shape, p.request.condition)
 	if err != nil {
 		return nil, lookupRefusal(expressionRefusal(err))
 	}
-	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
+	o.limits.chargePage(t, x, page, api.True(in.ConsistentRead))
 	return &dynamodbapi.QueryOutput{
-		Items: shape.items(page), Count: pointer(int64(len(page.Items))),
-		ScannedCount:     pointer(int64(page.Scanned)),
+		Items: shape.items(page), Count: new(int64(len(page.Items))),
+		ScannedCount:     new(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
 		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page,
-			isTrue(in.ConsistentRead)),
+			api.True(in.ConsistentRead)),
 	}, nil
 }
 
@@ -73,8 +110,8 @@ func (s *Service) queryPage(
 	return s.engine.Query(ctx, t, q)
 }
 
-// checkQuery checks what needs no table, in DynamoDB's order.
-func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondition, error) {
+// read checks the request and compiles its expressions.
+func (query) read(in *dynamodbapi.QueryInput) (*queryRequest, error) {
 	err := checkForms([]parameter{
 		{"ProjectionExpression", in.ProjectionExpression != nil},
 		{"FilterExpression", in.FilterExpression != nil},
@@ -86,7 +123,7 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 		{"KeyConditions", in.KeyConditions != nil && in.KeyConditionExpression != nil},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	scope := expression.NewScope(in.ExpressionAttributeNames, in.ExpressionAttributeValues,
 		"FilterExpression", "KeyConditionExpression")
@@ -98,20 +135,20 @@ func checkQuery(in *dynamodbapi.QueryInput) (*resultShape, *expression.KeyCondit
 		indexed:  in.IndexName != nil,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	condition, err := readKeyCondition(scope, in)
 	if err != nil {
-		return nil, nil, expressionRefusal(err)
+		return nil, expressionRefusal(err)
 	}
 	if err := scope.Finish(); err != nil {
-		return nil, nil, expressionRefusal(err)
+		return nil, expressionRefusal(err)
 	}
 	if condition == nil {
-		return nil, nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be " +
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be " +
 			"specified in the request.")
 	}
-	return shape, condition, nil
+	return &queryRequest{shape, condition}, nil
 }
 
 // readKeyCondition compiles the key condition in either form; nil when there is none.
@@ -127,40 +164,62 @@ func readKeyCondition(scope *expression.Scope, in *dynamodbapi.QueryInput) (*exp
 	return nil, nil
 }
 
-func (s *Service) scan(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.ScanInput,
-) (*dynamodbapi.ScanOutput, error) {
+type scan struct{ *Service }
+
+// scanRequest is a scan that was read from a request.
+type scanRequest struct {
+	shape *resultShape
+	share engine.Scan
+}
+
+func (scan) names(in *dynamodbapi.ScanInput) (table, index *string) {
+	return in.TableName, in.IndexName
+}
+
+func (scan) capacity(in *dynamodbapi.ScanInput) *string { return in.ReturnConsumedCapacity }
+
+func (scan) touches(in *dynamodbapi.ScanInput, _ *engine.Table) *touch {
+	return &touch{
+		projection: in.ProjectionExpression, expressions: [2]*string{in.FilterExpression},
+		names:      in.ExpressionAttributeNames,
+		attributes: slices.Concat(in.AttributesToGet, named(in.ScanFilter)),
+		selects:    selects(in.Select, in.ProjectionExpression, in.AttributesToGet, in.IndexName),
+	}
+}
+
+// read checks the request and compiles its expressions.
+func (scan) read(in *dynamodbapi.ScanInput) (*scanRequest, error) {
 	shape, err := checkScan(in)
 	if err != nil {
 		return nil, err
 	}
-	request, err := readSegment(in.Segment, in.TotalSegments)
+	share, err := readSegment(in.Segment, in.TotalSegments)
+	return &scanRequest{shape, share}, err
+}
+
+func (o scan) run(
+	ctx context.Context, in *dynamodbapi.ScanInput, p itemPlan[*scanRequest],
+) (*dynamodbapi.ScanOutput, error) {
+	t, shape, share := p.table, p.request.shape, p.request.share
+	x, err := o.readIndex(t, in.IndexName, in.ConsistentRead, shape)
 	if err != nil {
 		return nil, err
 	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
+	share.Page = shape.page(in.Limit, in.ExclusiveStartKey)
+	if err := o.limits.admit(t, x, reading); err != nil {
 		return nil, err
 	}
-	x, err := s.readIndex(t, in.IndexName, in.ConsistentRead, shape)
+	page, err := o.scanPage(ctx, t, x, share, shape)
 	if err != nil {
-		return nil, err
+		return nil, scanRefusal(expressionRefusal(err), &share)
 	}
-	request.Page = shape.page(in.Limit, in.ExclusiveStartKey)
-	if err := s.limits.admit(t, x, reading); err != nil {
-		return nil, err
-	}
-	page, err := s.scanPage(ctx, t, x, request, shape)
-	if err != nil {
-		return nil, scanRefusal(expressionRefusal(err), &request)
-	}
-	s.limits.chargePage(t, x, page, isTrue(in.ConsistentRead))
+	o.limits.chargePage(t, x, page, api.True(in.ConsistentRead))
 	return &dynamodbapi.ScanOutput{
-		Items: shape.items(page), Count: pointer(int64(len(page.Items))),
-		ScannedCount:     pointer(int64(page.Scanned)),
+		Items: shape.items(page), Count: new(int64(len(page.Items))),
+		ScannedCount:     new(int64(page.Scanned)),
 		LastEvaluatedKey: page.LastKey,
 		ConsumedCapacity: pageCapacity(in.ReturnConsumedCapacity, in.TableName, x, page,
-			isTrue(in.ConsistentRead)),
+			api.True(in.ConsistentRead)),
 	}, nil
 }
 

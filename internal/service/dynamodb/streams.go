@@ -66,9 +66,9 @@ func describeStream(d *dynamodbapi.TableDescription, t *engine.Table, now time.T
 	if s == nil {
 		return
 	}
-	d.LatestStreamLabel, d.LatestStreamArn = &s.Label, pointer(t.ARN+"/stream/"+s.Label)
+	d.LatestStreamLabel, d.LatestStreamArn = &s.Label, new(t.ARN+"/stream/"+s.Label)
 	if s.Disabled.IsZero() {
-		d.StreamSpecification = &dynamodbapi.StreamSpecification{StreamEnabled: pointer(true),
-			StreamViewType: pointer(string(s.View))}
+		d.StreamSpecification = &dynamodbapi.StreamSpecification{StreamEnabled: new(true),
+			StreamViewType: new(string(s.View))}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 )
 
@@ -49,7 +50,7 @@ func tooManyTags() error {
 func checkTags(tags []dynamodbapi.Tag) error {
 	seen := map[string]bool{}
 	for _, tag := range tags {
-		key := text(tag.Key)
+		key := api.Text(tag.Key)
 		switch {
 		case tag.Key == nil:
 			return invalid("The Tag Key provided is invalid, Key: null")

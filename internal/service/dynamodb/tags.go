@@ -30,19 +30,6 @@ func addTags(current map[string]string, more []dynamodbapi.Tag) (map[string]stri
 	return tags, nil
 }
 
-// tagged finds the table whose ARN a request for tags names.
-func (s *Service) tagged(caller *auth.Caller, given *string) (*engine.Table, error) {
-	name, err := taggedName(caller, given)
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.engine.Table(name)
-	if err != nil {
-		return nil, notFound("Requested resource not found: ResourcArn: %s not found", *given)
-	}
-	return t, nil
-}
-
 // taggedName is resourceName with the words of requests for tags for an ARN of another region.
 func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
 	if a, ok := arn.Parse(*given); ok && a.Service == "dynamodb" && a.Region != caller.Region {
@@ -51,43 +38,58 @@ func taggedName(caller *auth.Caller, given *string) (engine.Name, error) {
 	return resourceName(caller, given)
 }
 
-// needTagged is need for requests that name a table by ResourceArn.
-func (s *Service) needTagged(
-	caller *auth.Caller, action string, given *string, needs *auth.Needs,
-) (*conditionKeys, error) {
-	name, err := taggedName(caller, given)
-	if err != nil {
-		return nil, err
-	}
-	needs.Note("resourceArn", *given)
-	return s.add(caller, action, tableARN(name), nil, needs), nil
+// tagged is the plan of a request that names a table by ResourceArn.
+type tagged struct {
+	target
+	given string
 }
 
-func (s *Service) tagResourceAccess(
+// needTagged is need for requests that name a table by ResourceArn. It gives the condition keys back.
+func (s *Service) needTagged(
+	caller *auth.Caller, action string, given *string, needs *auth.Needs,
+) (tagged, *conditionKeys, error) {
+	name, err := taggedName(caller, given)
+	if err != nil {
+		return tagged{}, nil, err
+	}
+	needs.Note("resourceArn", *given)
+	of := tagged{s.targetOf(name), *given}
+	return of, s.needOn(caller, action, &of.target, "", needs), nil
+}
+
+// there is the table, or the refusal of requests for tags.
+func (of *tagged) there() (*engine.Table, error) {
+	if of.table == nil {
+		return nil, notFound("Requested resource not found: ResourcArn: %s not found", of.given)
+	}
+	return of.table, nil
+}
+
+func (s *Service) planTagResource(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput, needs *auth.Needs,
-) error {
-	c, err := s.needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
+) (tagged, error) {
+	of, c, err := s.needTagged(caller, "dynamodb:TagResource", in.ResourceArn, needs)
 	if err == nil {
 		c.tags = tagMap(in.Tags)
 	}
-	return err
+	return of, err
 }
 
-func (s *Service) untagResourceAccess(
+func (s *Service) planUntagResource(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput, needs *auth.Needs,
-) error {
-	c, err := s.needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
+) (tagged, error) {
+	of, c, err := s.needTagged(caller, "dynamodb:UntagResource", in.ResourceArn, needs)
 	if err == nil {
 		c.tagKeys = in.TagKeys
 	}
-	return err
+	return of, err
 }
 
-func (s *Service) listTagsAccess(
+func (s *Service) planListTags(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, needs *auth.Needs,
-) error {
-	_, err := s.needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
-	return err
+) (tagged, error) {
+	of, _, err := s.needTagged(caller, "dynamodb:ListTagsOfResource", in.ResourceArn, needs)
+	return of, err
 }
 
 // tagMap is the tags of a request by their keys. A key that comes twice is refused later, whoever asks.
@@ -100,9 +102,9 @@ func tagMap(tags []dynamodbapi.Tag) map[string]string {
 }
 
 func (s *Service) tagResource(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TagResourceInput,
+	ctx context.Context, _ *auth.Caller, in *dynamodbapi.TagResourceInput, of tagged,
 ) (*dynamodbapi.TagResourceOutput, error) {
-	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) (err error) {
+	err := s.changeTags(ctx, of, func(t *engine.Table) (err error) {
 		t.Tags, err = addTags(t.Tags, in.Tags)
 		return err
 	})
@@ -110,9 +112,9 @@ func (s *Service) tagResource(
 }
 
 func (s *Service) untagResource(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UntagResourceInput,
+	ctx context.Context, _ *auth.Caller, in *dynamodbapi.UntagResourceInput, of tagged,
 ) (*dynamodbapi.UntagResourceOutput, error) {
-	err := s.changeTags(ctx, caller, in.ResourceArn, func(t *engine.Table) error {
+	err := s.changeTags(ctx, of, func(t *engine.Table) error {
 		for _, key := range in.TagKeys {
 			delete(t.Tags, key)
 		}
@@ -123,9 +125,9 @@ func (s *Service) untagResource(
 
 // changeTags changes the tags of a table that is neither on its way in nor out.
 func (s *Service) changeTags(
-	ctx context.Context, caller *auth.Caller, given *string, change func(*engine.Table) error,
+	ctx context.Context, of tagged, change func(*engine.Table) error,
 ) error {
-	t, err := s.tagged(caller, given)
+	t, err := of.there()
 	if err != nil {
 		return err
 	}
@@ -145,18 +147,18 @@ func (s *Service) changeTags(
 
 // listTags gives all tags at once, so it gives out no NextToken and knows none.
 func (s *Service) listTags(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput,
+	_ context.Context, _ *auth.Caller, in *dynamodbapi.ListTagsOfResourceInput, of tagged,
 ) (*dynamodbapi.ListTagsOfResourceOutput, error) {
 	if in.NextToken != nil {
 		return nil, invalid("Invalid NextToken")
 	}
-	t, err := s.tagged(caller, in.ResourceArn)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}
 	out := &dynamodbapi.ListTagsOfResourceOutput{Tags: []dynamodbapi.Tag{}}
 	for _, key := range slices.Sorted(maps.Keys(t.Tags)) {
-		out.Tags = append(out.Tags, dynamodbapi.Tag{Key: &key, Value: pointer(t.Tags[key])})
+		out.Tags = append(out.Tags, dynamodbapi.Tag{Key: &key, Value: new(t.Tags[key])})
 	}
 	return out, nil
 }

@@ -229,7 +229,7 @@ func throttled(t *engine.Table, x *engine.Index, p purpose) *api.Error {
 		message = indexThrottled
 	}
 	because := func(limit string) []dynamodbapi.ThrottlingReason {
-		return []dynamodbapi.ThrottlingReason{{Reason: pointer(kind + p.String() + limit),
+		return []dynamodbapi.ThrottlingReason{{Reason: new(kind + p.String() + limit),
 			Resource: &resource}}
 	}
 	if t.PayPerRequest {
@@ -252,7 +252,7 @@ func (l *limiter) admitTogether(tables []*engine.Table, p purpose) error {
 	}
 	reasons, cancelled := make([]dynamodbapi.CancellationReason, len(tables)), false
 	for i, t := range tables {
-		reasons[i].Code = pointer(noReason)
+		reasons[i].Code = new(noReason)
 		if err := l.refuse(t, nil, p); err != nil {
 			code, message := capacityReason, err.Message
 			if t.PayPerRequest {

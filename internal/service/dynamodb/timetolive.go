@@ -15,20 +15,20 @@ import (
 // this hour is a ValidationException).
 const expiryPause = time.Hour
 
-func (s *Service) describeTimeToLiveAccess(
+func (s *Service) planDescribeTimeToLive(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput, needs *auth.Needs,
-) error {
+) (target, error) {
 	return s.need(caller, "dynamodb:DescribeTimeToLive", in.TableName, needs)
 }
 
 func (s *Service) describeTimeToLive(
-	_ context.Context, caller *auth.Caller, in *dynamodbapi.DescribeTimeToLiveInput,
+	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeTimeToLiveInput, of target,
 ) (*dynamodbapi.DescribeTimeToLiveOutput, error) {
-	t, err := s.findNamed(caller, in.TableName)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}
-	d := &dynamodbapi.TimeToLiveDescription{TimeToLiveStatus: pointer(expiryStatus(&t.Expiry, s.clock.Now()))}
+	d := &dynamodbapi.TimeToLiveDescription{TimeToLiveStatus: new(expiryStatus(&t.Expiry, s.clock.Now()))}
 	if *d.TimeToLiveStatus != disabled {
 		d.AttributeName = &t.Expiry.Attribute
 	}
@@ -49,9 +49,9 @@ func expiryStatus(x *engine.Expiry, now time.Time) string {
 	return "DISABLING"
 }
 
-func (s *Service) updateTimeToLiveAccess(
+func (s *Service) planUpdateTimeToLive(
 	_ context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput, needs *auth.Needs,
-) error {
+) (target, error) {
 	needs.Note("timeToLiveSpecification", map[string]any{
 		"attributeName": *in.TimeToLiveSpecification.AttributeName,
 		"enabled":       *in.TimeToLiveSpecification.Enabled,
@@ -60,9 +60,9 @@ func (s *Service) updateTimeToLiveAccess(
 }
 
 func (s *Service) updateTimeToLive(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput,
+	ctx context.Context, _ *auth.Caller, in *dynamodbapi.UpdateTimeToLiveInput, of target,
 ) (*dynamodbapi.UpdateTimeToLiveOutput, error) {
-	t, err := s.findNamed(caller, in.TableName)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}

@@ -10,14 +10,67 @@ import (
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) transactGetItems(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput,
-) (*dynamodbapi.TransactGetItemsOutput, error) {
-	projections, err := compileGets(in.TransactItems)
-	if err != nil {
-		return nil, err
+// transactedReads is the plan of a TransactGetItems.
+type transactedReads struct {
+	in      *dynamodbapi.TransactGetItemsInput
+	reads   []transactedRead
+	refusal error
+}
+
+// transactedRead is one item that is read: its table, and the projection of it; nil is the whole item.
+type transactedRead struct {
+	target
+	projection *expression.Projection
+}
+
+func (r *transactedReads) capacity(*conditionKeys) *string { return r.in.ReturnConsumedCapacity }
+
+func (r *transactedReads) touches(c *conditionKeys, visit func(*touch)) {
+	for i := range r.reads {
+		if g := r.in.TransactItems[i].Get; r.reads[i].arn == c.arn {
+			visit(&touch{
+				key: g.Key, projection: g.ProjectionExpression, names: g.ExpressionAttributeNames,
+				enclosing: "TransactGetItems",
+				selects:   selects(nil, g.ProjectionExpression, nil, nil),
+			})
+		}
 	}
-	tables, places, err := s.places(ctx, caller, in.TransactItems)
+}
+
+// planTransactGet needs the permissions in the order of the tables' names.
+func (s *Service) planTransactGet(
+	caller *auth.Caller, in *dynamodbapi.TransactGetItemsInput, ask asking,
+) (*transactedReads, error) {
+	plan := &transactedReads{in: in, reads: make([]transactedRead, len(in.TransactItems))}
+	names := make([]string, len(in.TransactItems))
+	for i := range in.TransactItems {
+		names[i] = *in.TransactItems[i].Get.TableName
+	}
+	names = distinct(names)
+	for _, name := range names {
+		t, err := s.target(caller, &name)
+		if err != nil {
+			return nil, err
+		}
+		ask.need("dynamodb:GetItem", &t, "", plan)
+		for i := range in.TransactItems {
+			if *in.TransactItems[i].Get.TableName == name {
+				plan.reads[i].target = t
+			}
+		}
+	}
+	ask.note(names)
+	plan.refusal = plan.compile()
+	return plan, nil
+}
+
+func (s *Service) transactGetItems(
+	ctx context.Context, caller *auth.Caller, _ *dynamodbapi.TransactGetItemsInput, plan *transactedReads,
+) (*dynamodbapi.TransactGetItemsOutput, error) {
+	if plan.refusal != nil {
+		return nil, plan.refusal
+	}
+	tables, places, err := s.places(ctx, caller, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -25,7 +78,7 @@ func (s *Service) transactGetItems(
 	if err != nil {
 		return nil, err
 	}
-	return transactionAnswer(in, items, projections), nil
+	return transactionAnswer(plan, items), nil
 }
 
 // getTogether reads the items of a transaction at one moment, and charges their tables.
@@ -48,18 +101,20 @@ func (s *Service) getTogether(
 	return items, nil
 }
 
-// places finds the tables and the places of the items. A key that does not fit its table cancels the
-// transaction.
+// places lets the caller through to the tables and finds the places of the items. A key that does not fit its
+// table cancels the transaction.
 func (s *Service) places(
-	ctx context.Context, caller *auth.Caller, gets []dynamodbapi.TransactGetItem,
+	ctx context.Context, caller *auth.Caller, plan *transactedReads,
 ) ([]*engine.Table, []engine.Place, error) {
+	gets := plan.in.TransactItems
 	tables := make([]*engine.Table, len(gets))
 	places := make([]engine.Place,
 		len(gets))
 	misfits := make([]error, len(gets))
 	for i := range gets {
-		var err error
-		if tables[i], err = s.use(ctx, caller, gets[i].Get.TableName); err != nil {
+		tables[i] = plan.reads[i].table
+		err := s.use(ctx, caller, &plan.reads[i].target)
+		if err != nil {
 			return nil, nil, err
 		}
 		if places[i], err = engine.PlaceOf(tables[i], gets[i].Get.Key); err != nil {
@@ -72,34 +127,36 @@ func (s *Service) places(
 	return tables, places, cancelMisfits(misfits)
 }
 
-// compileGets compiles the projections; nil is the whole item. Names without a projection are let pass.
-func compileGets(gets []dynamodbapi.TransactGetItem) ([]*expression.Projection, error) {
-	projections := make([]*expression.Projection, len(gets))
-	for i := range gets {
-		if gets[i].Get.ProjectionExpression == nil {
+// compile compiles the projections. Names without a projection are let pass.
+func (r *transactedReads) compile() error {
+	for i := range r.reads {
+		get := r.in.TransactItems[i].Get
+		if get.ProjectionExpression == nil {
 			continue
 		}
-		selected := projected{expression: gets[i].Get.ProjectionExpression,
-			names: gets[i].Get.ExpressionAttributeNames}
+		selected := projected{expression: get.ProjectionExpression, names: get.ExpressionAttributeNames}
 		var err error
-		if projections[i], err = selected.compile(); err != nil {
-			return nil, err
+		if r.reads[i].projection, err = selected.compile(); err != nil {
+			return err
 		}
 	}
-	return projections, nil
+	return nil
 }
 
 func transactionAnswer(
-	in *dynamodbapi.TransactGetItemsInput, items []attribute.Item, projections []*expression.Projection,
+	plan *transactedReads, items []attribute.Item,
 ) *dynamodbapi.TransactGetItemsOutput {
+	mode := plan.in.ReturnConsumedCapacity
 	cost, responses := &tally{}, make([]dynamodbapi.ItemResponse, len(items))
 	for i, item := range items {
-		cost.add(*in.TransactItems[i].Get.TableName, transactionFactor*readUnits(item.Size(), true))
+		if wantsCapacity(mode) {
+			cost.add(*plan.in.TransactItems[i].Get.TableName, transactionFactor*readUnits(item.Size(), true))
+		}
 		if item != nil {
-			responses[i].Item = selectFrom(projections[i], item)
+			responses[i].Item = selectFrom(plan.reads[i].projection, item)
 		}
 	}
 	return &dynamodbapi.TransactGetItemsOutput{
-		ConsumedCapacity: cost.consumedReads(in.ReturnConsumedCapacity), Responses: responses,
+		ConsumedCapacity: cost.consumedReads(mode), Responses: responses,
 	}
 }

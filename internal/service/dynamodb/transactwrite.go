@@ -14,20 +14,87 @@ const transactionFactor = 2
 
 // plannedWrite is one write of a transaction that was read from the request, but not yet tied to its table.
 type plannedWrite struct {
-	table      *string
+	target
+	action     string
+	called     string                // what the request calls the table
 	returnItem *string               // ReturnValuesOnConditionCheckFailure
 	word       func(err error) error // words an error of build
 	build      func(t *engine.Table) (engine.Write, error)
 }
 
-func (s *Service) transactWriteItems(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput,
-) (*dynamodbapi.TransactWriteItemsOutput, error) {
-	plan, err := planWrites(in.TransactItems)
-	if err != nil {
-		return nil, err
+// transactedWrites is the plan of a TransactWriteItems.
+type transactedWrites struct {
+	in      *dynamodbapi.TransactWriteItemsInput
+	writes  []plannedWrite
+	refusal error
+}
+
+func (w *transactedWrites) capacity(*conditionKeys) *string { return w.in.ReturnConsumedCapacity }
+
+func (w *transactedWrites) touches(c *conditionKeys, visit func(*touch)) {
+	for i := range w.writes {
+		if w.writes[i].action == c.action && w.writes[i].arn == c.arn {
+			visit(ofWrite(&w.in.TransactItems[i]))
+		}
 	}
-	tables, writes, err := s.buildWrites(ctx, caller, plan)
+}
+
+// planTransactWrite needs the permissions of the writes that the transaction is made of.
+func (s *Service) planTransactWrite(
+	caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput, ask asking,
+) (*transactedWrites, error) {
+	items := in.TransactItems
+	plan := &transactedWrites{in: in, writes: make([]plannedWrite, len(items))}
+	names := make([]string, len(items))
+	for i := range items {
+		action, table, err := writeAction(&items[i])
+		if err != nil {
+			return nil, err
+		}
+		w := &plan.writes[i]
+		if w.target, err = s.target(caller, table); err != nil {
+			return nil, err
+		}
+		names[i] = *table
+		w.called = *table
+		w.action = action
+		ask.need(action, &w.target, "", plan)
+	}
+	ask.note(names)
+	plan.refusal = plan.read()
+	return plan, nil
+}
+
+// writeAction is the permission that one write of a transaction needs, and its table. A write is exactly one
+// of four things.
+func writeAction(item *dynamodbapi.TransactWriteItem) (action string, table *string, err error) {
+	actions := 0
+	if item.Put != nil {
+		action, table, actions = "dynamodb:PutItem", item.Put.TableName, actions+1
+	}
+	if item.Update != nil {
+		action, table, actions = "dynamodb:UpdateItem", item.Update.TableName, actions+1
+	}
+	if item.Delete != nil {
+		action, table, actions = "dynamodb:DeleteItem", item.Delete.TableName, actions+1
+	}
+	if item.ConditionCheck != nil {
+		action, table, actions = "dynamodb:ConditionCheckItem", item.ConditionCheck.TableName, actions+1
+	}
+	if actions != 1 {
+		return "", nil, invalid("TransactItems can only contain one of Check, Put, Update or Delete")
+	}
+	return action, table, nil
+}
+
+func (s *Service) transactWriteItems(
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.TransactWriteItemsInput, p *transactedWrites,
+) (*dynamodbapi.TransactWriteItemsOutput, error) {
+	if p.refusal != nil {
+		return nil, p.refusal
+	}
+	plan := p.writes
+	tables, writes, err := s.buildWrites(ctx, caller, p)
 	if err != nil {
 		return nil, err
 	}
@@ -39,11 +106,7 @@ func (s *Service) transactWriteItems(
 		return nil, cancellation(err, plan)
 	}
 	s.limits.chargeTogether(tables, changes, repeated)
-	called := make([]string, len(plan))
-	for i := range plan {
-		called[i] = *plan[i].table
-	}
-	metrics, err := s.batchMetrics(ctx, in.ReturnItemCollectionMetrics, tables, called, writes)
+	metrics, err := s.transactionMetrics(ctx, in.ReturnItemCollectionMetrics, plan, tables, writes)
 	if err != nil {
 		return nil, err
 	}
@@ -53,21 +116,38 @@ func (s *Service) transactWriteItems(
 	}, nil
 }
 
+func (s *Service) transactionMetrics(
+	ctx context.Context, mode *string, plan []plannedWrite, tables []*engine.Table, writes []engine.Write,
+) (map[string][]dynamodbapi.ItemCollectionMetrics, error) {
+	if !wantsCapacity(mode) {
+		return nil, nil
+	}
+	called := make([]string, len(plan))
+	for i := range plan {
+		called[i] = plan[i].called
+	}
+	return s.batchMetrics(ctx, mode, tables, called, writes)
+}
+
 // buildWrites ties the writes to their tables. A write that does not fit its table cancels the transaction.
 func (s *Service) buildWrites(
-	ctx context.Context, caller *auth.Caller, plan []plannedWrite,
+	ctx context.Context, caller *auth.Caller, p *transactedWrites,
 ) ([]*engine.Table, []engine.Write, error) {
-	tables := make([]*engine.Table, len(plan))
-	for i, p := range plan {
-		var err error
-		if tables[i], err = s.use(ctx, caller, p.table); err != nil {
+	plan, tables := p.writes, make([]*engine.Table, len(p.writes))
+	for i := range plan {
+		tables[i] = plan[i].table
+		if err := s.use(ctx, caller, &plan[i].target); err != nil {
 			return nil, nil, err
 		}
 	}
-	writes, misfits := make([]engine.Write, len(plan)), make([]error, len(plan))
+	writes := make([]engine.Write, len(plan))
+	var misfits []error
 	for i, p := range plan {
 		var err error
 		if writes[i], err = p.build(tables[i]); err != nil {
+			if misfits == nil {
+				misfits = make([]error, len(plan))
+			}
 			misfits[i] = p.word(err)
 			if isFault(err) {
 				return nil, nil, misfits[i]
@@ -87,9 +167,9 @@ func transactionCost(
 	cost := &tally{}
 	for i, change := range changes {
 		if repeated {
-			cost.add(*plan[i].table, transactionFactor*readUnits(change.New.Size(), true))
+			cost.add(plan[i].called, transactionFactor*readUnits(change.New.Size(), true))
 		} else {
-			cost.addCost(*plan[i].table, costOfWrite(tables[i], change, transactionFactor))
+			cost.addCost(plan[i].called, costOfWrite(tables[i], change, transactionFactor))
 		}
 	}
 	if repeated {
@@ -98,28 +178,26 @@ func transactionCost(
 	return cost.consumedWrites(mode)
 }
 
-// planWrites checks what needs no table, and compiles the expressions.
-func planWrites(items []dynamodbapi.TransactWriteItem) ([]plannedWrite, error) {
-	plan := make([]plannedWrite, len(items))
-	for i := range items {
-		var err error
-		if plan[i], err = planWrite(&items[i]); err != nil {
-			return nil, err
+// read checks what needs no table, and compiles the expressions.
+func (w *transactedWrites) read() error {
+	for i := range w.writes {
+		if err := w.writes[i].read(&w.in.TransactItems[i]); err != nil {
+			return err
 		}
 	}
-	return plan, nil
+	return nil
 }
 
-func planWrite(item *dynamodbapi.TransactWriteItem) (plannedWrite, error) {
+func (w *plannedWrite) read(item *dynamodbapi.TransactWriteItem) error {
 	switch {
 	case item.Put != nil:
-		return planPut(item.Put)
+		return w.readPut(item.Put)
 	case item.Update != nil:
-		return planUpdate(item.Update)
+		return w.readUpdate(item.Update)
 	case item.Delete != nil:
-		return planDelete(item.Delete)
+		return w.readDelete(item.Delete)
 	}
-	return planCheck(item.ConditionCheck)
+	return w.readCheck(item.ConditionCheck)
 }
 
 // transactedCondition compiles the condition of a write. Unlike elsewhere, placeholders without an expression
@@ -134,46 +212,44 @@ func transactedCondition(
 	return c.compile()
 }
 
-func planPut(in *dynamodbapi.Put) (plannedWrite, error) {
+func (w *plannedWrite) readPut(in *dynamodbapi.Put) error {
 	if err := checkItemSize(in.Item); err != nil {
-		return plannedWrite{}, err
+		return err
 	}
 	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
 		in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, refusal,
-		func(t *engine.Table) (engine.Write, error) {
-			return engine.PutOf(t, in.Item, condition)
-		}}, err
+	w.returnItem, w.word = in.ReturnValuesOnConditionCheckFailure, refusal
+	w.build = func(t *engine.Table) (engine.Write, error) { return engine.PutOf(t, in.Item, condition) }
+	return err
 }
 
-func planUpdate(in *dynamodbapi.Update) (plannedWrite, error) {
+func (w *plannedWrite) readUpdate(in *dynamodbapi.Update) error {
 	c := conditioned{expression: in.ConditionExpression, names: in.ExpressionAttributeNames,
 		values: in.ExpressionAttributeValues}
 	u, err := compileUpdate(in.UpdateExpression, &c)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
-		func(t *engine.Table) (engine.Write, error) {
-			w, err := engine.UpdateOf(t, in.Key, u.condition, u.decide)
-			if err == nil {
-				err = u.keepKey(in.Key)
-			}
-			return w, err
-		}}, err
+	w.returnItem, w.word = in.ReturnValuesOnConditionCheckFailure, lookupRefusal
+	w.build = func(t *engine.Table) (engine.Write, error) {
+		write, err := engine.UpdateOf(t, in.Key, u.condition, u.decide)
+		if err == nil {
+			err = u.keepKey(in.Key)
+		}
+		return write, err
+	}
+	return err
 }
 
-func planDelete(in *dynamodbapi.Delete) (plannedWrite, error) {
+func (w *plannedWrite) readDelete(in *dynamodbapi.Delete) error {
 	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
 		in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
-		func(t *engine.Table) (engine.Write, error) {
-			return engine.DeleteOf(t, in.Key, condition)
-		}}, err
+	w.returnItem, w.word = in.ReturnValuesOnConditionCheckFailure, lookupRefusal
+	w.build = func(t *engine.Table) (engine.Write, error) { return engine.DeleteOf(t, in.Key, condition) }
+	return err
 }
 
-func planCheck(in *dynamodbapi.ConditionCheck) (plannedWrite, error) {
+func (w *plannedWrite) readCheck(in *dynamodbapi.ConditionCheck) error {
 	condition, err := transactedCondition(in.ConditionExpression, in.ExpressionAttributeNames,
 		in.ExpressionAttributeValues)
-	return plannedWrite{in.TableName, in.ReturnValuesOnConditionCheckFailure, lookupRefusal,
-		func(t *engine.Table) (engine.Write, error) {
-			return engine.CheckOf(t, in.Key, condition)
-		}}, err
+	w.returnItem, w.word = in.ReturnValuesOnConditionCheckFailure, lookupRefusal
+	w.build = func(t *engine.Table) (engine.Write, error) { return engine.CheckOf(t, in.Key, condition) }
+	return err
 }

@@ -3,40 +3,51 @@ package dynamodb
 import (
 	"context"
 	"errors"
+	"slices"
 
+	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/attribute"
-	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/expression"
 )
 
-func (s *Service) updateItem(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateItemInput,
+type updateItem struct{ *Service }
+
+func (updateItem) names(in *dynamodbapi.UpdateItemInput) (table, index *string) {
+	return in.TableName, nil
+}
+
+func (updateItem) capacity(in *dynamodbapi.UpdateItemInput) *string { return in.ReturnConsumedCapacity }
+
+func (updateItem) touches(in *dynamodbapi.UpdateItemInput, _ *engine.Table) *touch {
+	return &touch{
+		key: in.Key, update: in.UpdateExpression, expressions: [2]*string{in.ConditionExpression},
+		names:      in.ExpressionAttributeNames,
+		attributes: slices.Concat(named(in.AttributeUpdates), named(in.Expected)),
+		returns:    returns(in.ReturnValues, in.ReturnValuesOnConditionCheckFailure),
+	}
+}
+
+func (o updateItem) run(
+	ctx context.Context, in *dynamodbapi.UpdateItemInput, p itemPlan[*itemUpdate],
 ) (*dynamodbapi.UpdateItemOutput, error) {
-	u, err := checkUpdate(in)
-	if err != nil {
-		return nil, err
-	}
-	t, err := s.use(ctx, caller, in.TableName)
-	if err != nil {
-		return nil, err
-	}
+	t, u := p.table, p.request
 	if err := t.CheckKey(in.Key); err != nil {
 		return nil, lookupRefusal(err)
 	}
 	if err := u.keepKey(in.Key); err != nil {
 		return nil, err
 	}
-	if err := s.limits.admit(t, nil, writing); err != nil {
+	if err := o.limits.admit(t, nil, writing); err != nil {
 		return nil, err
 	}
-	change, err := s.engine.Update(ctx, t, in.Key, u.condition, u.decide)
-	s.limits.chargeWrite(t, change, err, 1)
+	change, err := o.engine.Update(ctx, t, in.Key, u.condition, u.decide)
+	o.limits.chargeWrite(t, change, err, 1)
 	if err != nil {
 		return nil, writeRefusal(err, in.ReturnValuesOnConditionCheckFailure, u.refusal)
 	}
-	metrics, err := s.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key)
+	metrics, err := o.collectionMetrics(ctx, in.ReturnItemCollectionMetrics, t, in.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +69,8 @@ type itemUpdate struct {
 	touched     *expression.Projection
 }
 
-// checkUpdate checks what needs no table, in DynamoDB's order, and compiles update and condition.
-func checkUpdate(in *dynamodbapi.UpdateItemInput) (*itemUpdate, error) {
+// read checks the request and compiles update and condition.
+func (updateItem) read(in *dynamodbapi.UpdateItemInput) (*itemUpdate, error) {
 	c := conditioned{in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues,
 		in.Expected, in.ConditionalOperator}
 	err := checkForms(
@@ -98,8 +109,8 @@ func legacyUpdate(
 	u = &itemUpdate{onlyDeletes: len(given) > 0, legacy: given != nil}
 	updates := make(map[string]expression.LegacyUpdate, len(given))
 	for name, update := range given {
-		updates[name] = expression.LegacyUpdate{Action: text(update.Action), Value: update.Value}
-		u.onlyDeletes = u.onlyDeletes && text(update.Action) == "DELETE"
+		updates[name] = expression.LegacyUpdate{Action: api.Text(update.Action), Value: update.Value}
+		u.onlyDeletes = u.onlyDeletes && api.Text(update.Action) == "DELETE"
 	}
 	if given != nil {
 		if u.update, err = expression.AttributeUpdates(updates); err != nil {
@@ -142,7 +153,7 @@ func (u *itemUpdate) decide(current attribute.Item) (next attribute.Item, err er
 // returned is what ReturnValues asks for; nil where nothing is selected.
 func (u *itemUpdate) returned(given *string, change engine.Change) attribute.Item {
 	var item attribute.Item
-	switch text(given) {
+	switch api.Text(given) {
 	case "ALL_OLD":
 		item = change.Old
 	case "ALL_NEW":

@@ -14,12 +14,12 @@ import (
 )
 
 func (s *Service) updateTable(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput,
+	ctx context.Context, caller *auth.Caller, in *dynamodbapi.UpdateTableInput, of target,
 ) (*dynamodbapi.UpdateTableOutput, error) {
 	if err := checkTableUpdate(in); err != nil {
 		return nil, err
 	}
-	t, err := s.findNamed(caller, in.TableName)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}
@@ -313,9 +313,9 @@ func changeUnits(p *engine.Throughput, what string, read, write int64, now time.
 }
 
 func (s *Service) deleteTable(
-	ctx context.Context, caller *auth.Caller, in *dynamodbapi.DeleteTableInput,
+	ctx context.Context, _ *auth.Caller, _ *dynamodbapi.DeleteTableInput, of target,
 ) (*dynamodbapi.DeleteTableOutput, error) {
-	t, err := s.findNamed(caller, in.TableName)
+	t, err := of.there()
 	if err != nil {
 		return nil, err
 	}
