@@ -265,6 +265,15 @@ func (e *Engine) leave(s *Stack) {
 	delete(e.names, name{s.Scope, s.Name})
 }
 
+// free lets another stack have the name of one that is deleted, which its ARN finds from then on.
+func (e *Engine) free(s *Stack) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.names[name{s.Scope, s.Name}] == s.UUID {
+		delete(e.names, name{s.Scope, s.Name})
+	}
+}
+
 func checkCapabilities(t *target, given []string) error {
 	needed, _ := t.template.Capabilities()
 	for _, transform := range t.transforms {

@@ -120,6 +120,17 @@ s DELETE_COMPLETE stack
 	if w.left() != "" {
 		t.Errorf("there is %s", w.left())
 	}
+	w.checkNameIsFree()
+}
+
+func (w *world) checkNameIsFree() {
+	w.t.Helper()
+	if _, ok := w.e.Describe(here, "s"); ok {
+		w.t.Error("the name finds a stack that was deleted")
+	}
+	if s, err := w.create(things("A"), Settings{}); err != nil || s.Status != CreateComplete {
+		w.t.Error("the name is not free", s.Status, err)
+	}
 }
 
 func (w *world) check(what, stack, want string) {

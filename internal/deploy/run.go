@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -92,6 +93,9 @@ func (r *run) deploy(ctx context.Context, s *Stack) error {
 	if err != nil {
 		return r.fail(ctx, err.Error()+" ", nil)
 	}
+	if err := r.permitRemovals(plan, s); err != nil {
+		return r.fail(ctx, err.Error()+" ", nil)
+	}
 	failed := r.takeSteps(plan, func(id string) error {
 		return r.settle(ctx, t.template.Resource(id), plan.Needs[id], values, s)
 	})
@@ -106,6 +110,23 @@ func (r *run) deploy(ctx context.Context, s *Stack) error {
 		return r.fail(ctx, err.Error()+". ", nil)
 	}
 	return r.succeed(ctx, t, plan, outputs)
+}
+
+// permitRemovals asks the stack's policy about what an update no longer wants.
+func (r *run) permitRemovals(plan *template.Plan, s *Stack) error {
+	all := r.h.all()
+	for _, wanted := range plan.Order {
+		delete(all, wanted.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		if all[id].Made {
+			continue
+		}
+		if err := r.permitAction("Update:Delete", all[id], s); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeSteps settles all resources of a plan, each after what it needs, and returns those that failed. Steps
@@ -166,6 +187,7 @@ func (r *run) succeed(ctx context.Context, t *target, plan *template.Plan, outpu
 			}
 		}
 		c.Generation = r.op.Target
+		r.endExecution(c, ExecutionComplete)
 		if r.op.Kind == Create {
 			for id, made := range r.h.resources {
 				kept := *made
@@ -184,6 +206,24 @@ func (r *run) succeed(ctx context.Context, t *target, plan *template.Plan, outpu
 	})
 }
 
+// endExecution gives the change set that is being executed its last status. After success the others are
+// gone.
+func (r *run) endExecution(c *change, status string) {
+	executing := slices.ContainsFunc(slices.Collect(maps.Values(r.h.changeSets)), func(s *ChangeSet) bool {
+		return s.Execution == ExecutionInProgress
+	})
+	for id, set := range r.h.changeSets {
+		switch {
+		case set.Execution == ExecutionInProgress:
+			ended := *set
+			ended.Execution = status
+			c.changeSets[id] = &ended
+		case executing && status == ExecutionComplete:
+			c.changeSets[id] = nil
+		}
+	}
+}
+
 // fail ends a creation or an update whose steps can't all be taken, and begins its rollback where there is to
 // be one. why is a reason of the stack's own, with what separates it from the rest; failed are resources.
 func (r *run) fail(ctx context.Context, why string, failed []string) error {
@@ -196,6 +236,7 @@ func (r *run) fail(ctx context.Context, why string, failed []string) error {
 	return r.e.commit(ctx, r.h, func(c *change) error {
 		op := r.op
 		c.Operation = &op
+		r.endExecution(c, ExecutionFailed)
 		switch {
 		case r.op.Settings.DisableRollback || r.op.Settings.OnFailure == "DO_NOTHING":
 			c.Operation = nil

@@ -48,6 +48,7 @@ func (r *run) deleteStack(ctx context.Context) error {
 		}
 		c.Deleted = c.now
 		c.note(DeleteComplete, "")
+		r.e.free(&c.Stack)
 		return nil
 	})
 }
