@@ -30,6 +30,7 @@ check:                    ## quick checks that need no build of the tests
 gen:                      ## write the generated files anew
 	$(GO) run ./internal/api/gen
 	$(GO) test ./internal/server -run TestCompatibilityPage -update
+	$(GO) test ./internal/audit/rule -run TestRulePages -update
 	scripts/changelog.sh
 
 transcript: build setup   ## write docs/transcript.md anew: what `make run` shows

@@ -112,10 +112,10 @@ func Markdown(w io.Writer, r *audit.Report) error {
 // cell is text that stays in its cell, and is no markup.
 func cell(s string) string {
 	s = printable(s)
-	for _, c := range []string{`\`, "|", "<", ">", "*", "_", "\x60", "[", "]"} {
+	for _, c := range []string{`\`, "|", "*", "_", "\x60", "[", "]"} {
 		s = strings.ReplaceAll(s, c, `\`+c)
 	}
-	return s
+	return strings.NewReplacer("<", "&lt;", ">", "&gt;").Replace(s)
 }
 
 func scopeLine(r *audit.Report) string {
