@@ -31,6 +31,7 @@ gen:                      ## write the generated files anew
 	$(GO) run ./internal/api/gen
 	$(GO) test ./internal/server -run TestCompatibilityPage -update
 	$(GO) test ./internal/audit/rule -run TestRulePages -update
+	$(GO) test ./internal/audit -run TestReportSchema -update
 	scripts/changelog.sh
 
 transcript: build setup   ## write docs/transcript.md anew: what `make run` shows
