@@ -27,7 +27,7 @@ var connectorData = sync.OnceValue(func() *node {
 
 func connectorProperties() []property {
 	return []property{
-		{name: "Source", check: mapping, required: true},
+		{name: "Source", check: mappingByType, required: true},
 		{name: "Destination", check: maps, required: true},
 		{name: "Permissions", check: texts, required: true},
 	}
@@ -75,7 +75,9 @@ func (t *translation) embedded(s source, e entry) (source, error) {
 		if more.Has("Id") {
 			return source{}, invalid(e.Key, "'Id' shouldn't be defined in 'SourceReference'.")
 		}
-		from = merge(from, more)
+		for _, m := range more.Entries {
+			from = from.With(m.Key, m.Value)
+		}
 		properties = properties.Without("SourceReference")
 	}
 	if _, taken := t.source(id); taken {
@@ -86,6 +88,9 @@ func (t *translation) embedded(s source, e entry) (source, error) {
 			"different id for that resource."}
 	}
 	n := e.Value.With("Properties", properties.With("Source", from))
+	if err := checkProperties(id, connectorType, n.Get("Properties"), connectorProperties()); err != nil {
+		return source{}, err
+	}
 	return source{id: id, typ: connectorType, node: n, pos: e.Pos, isSAM: true}, nil
 }
 
@@ -99,6 +104,9 @@ type endpoint struct {
 // connector lets the role at one end use the other.
 func (t *translation) connector(s source) ([]made, error) {
 	properties := given(s.node, "Properties")
+	if properties != nil && !properties.Is(document.Map) {
+		return nil, invalid(s.id, "Properties of a resource must be an object.")
+	}
 	if err := checkProperties(s.id, s.typ, properties, connectorProperties()); err != nil {
 		return nil, err
 	}
@@ -143,6 +151,11 @@ func (t *translation) connect(s source, from, to, permissions *node, suffix stri
 			origin.typ, destination.typ)
 	}
 	wanted, _ := permissions.Strings()
+	if permissions.Is(document.Map) { // a function, which the translator takes for a list of its names
+		for _, e := range permissions.Entries {
+			wanted = append(wanted, e.Key)
+		}
+	}
 	if err := checkPermissions(s.id, profile, origin.typ, destination.typ, wanted); err != nil {
 		return nil, err
 	}
@@ -217,10 +230,13 @@ func (t *translation) endpoint(connector string, n, other *node) (endpoint, erro
 		return endpoint{}, invalid(connector, "'Id' is missing or not a string.")
 	}
 	resource := t.get(id.Text)
-	if resource == nil {
+	if !truthy(resource) {
 		return endpoint{}, invalid(connector, "Unable to find resource with logical ID '%s'.", id.Text)
 	}
-	typ := scalarText(resource.Get("Type"))
+	if typ := resource.Get("Type"); !typ.Is(document.String) || strings.TrimSpace(typ.Text) == "" {
+		return endpoint{}, invalid(connector, "'Type' is missing or not a string.")
+	}
+	typ := resource.Get("Type").Text
 	names := connectorData().Get("types").Get(typ)
 	e := endpoint{id: id.Text, typ: typ, values: map[string]*node{}}
 	for from, to := range map[string]string{"Arn": "Arn", "Name": "Name", "Id": "ResourceId",

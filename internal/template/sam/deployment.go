@@ -39,7 +39,11 @@ func (f *lambda) deploy() error {
 	}
 	for _, name := range []string{"Enabled", "Type"} {
 		if value := preference.Get(name); value != nil {
-			preference = preference.With(name, f.resolveInMappings(f.resolve(value)))
+			found, err := f.resolveInMappings(f.resolve(value))
+			if err != nil {
+				return err
+			}
+			preference = preference.With(name, found)
 		}
 	}
 	passes, err := f.passesCondition(preference)
@@ -58,12 +62,15 @@ func (f *lambda) deploy() error {
 		if err := f.checkDeployment(preference); err != nil {
 			return err
 		}
-		if d.alarmConfig, err = d.alarms(given(preference, "Alarms")); err != nil {
+		f.deployments = append(f.deployments, d)
+		if f.alias == nil {
+			return invalid(f.id, "'DeploymentPreference' requires AutoPublishAlias property to be specified.")
+		}
+		if _, err := d.alarms(given(preference, "Alarms")); err != nil {
 			return err
 		}
 		f.alias.attributes = with(f.alias.attributes, "UpdatePolicy", updatePolicy(f.id, preference))
 	}
-	f.deployments = append(f.deployments, d)
 	return nil
 }
 
@@ -79,8 +86,10 @@ func (f *lambda) passesCondition(preference *node) (bool, error) {
 	if value == nil {
 		return false, nil
 	}
-	value = f.resolveInMappings(f.resolve(value))
+	value, err := f.resolveInMappings(f.resolve(value))
 	switch {
+	case err != nil:
+		return false, err
 	case value.IsScalar() && (value.Text == "true" || value.Text == "True"):
 		return true, nil
 	case value.IsScalar() && (value.Text == "false" || value.Text == "False"):
@@ -99,8 +108,6 @@ func (f *lambda) checkDeployment(preference *node) error {
 		return invalid(f.id, "'DeploymentPreference' is missing required Property 'Type'")
 	case preference.Has("Hooks") && !preference.Get("Hooks").Is(document.Map):
 		return invalid(f.id, "'Hooks' property of 'DeploymentPreference' must be a dictionary")
-	case f.alias == nil:
-		return invalid(f.id, "'DeploymentPreference' requires AutoPublishAlias property to be specified.")
 	}
 	return nil
 }
@@ -133,9 +140,15 @@ func (t *translation) finishDeployments() {
 			tags)}.node())
 	}
 	for _, d := range t.deployments {
-		if d.enabled {
-			t.put(d.function+"DeploymentGroup", d.group().node())
+		if !d.enabled {
+			continue
 		}
+		var err error
+		if d.alarmConfig, err = d.alarms(given(d.preference, "Alarms")); err != nil {
+			t.fail(err, d.pos)
+			continue
+		}
+		t.put(d.function+"DeploymentGroup", d.group().node())
 	}
 }
 
@@ -206,9 +219,12 @@ func (d deployment) alarms(given *node) (*node, error) {
 	if !truthy(given) || isNoValue(given) {
 		return nil, nil
 	}
+	if !isIf(given) {
+		return d.alarmList(given)
+	}
 	condition, yes, no, ok := ifBranches(given)
 	if !ok {
-		return d.alarmList(given)
+		return nil, invalid(d.function, "Fn::If requires 3 arguments")
 	}
 	first, err := d.alarmList(yes)
 	if err != nil {

@@ -96,7 +96,7 @@ func (f *lambda) checkEvents() error {
 		if !ok || !typ.Is(document.String) {
 			words := "None"
 			if typ != nil {
-				words = scalarText(typ)
+				words = printed(typ)
 			}
 			return invalidEvent(f.id, e.Key, "Resource dict has missing or invalid value for key Type. "+
 				"Event Type is: %s.", words)
@@ -110,6 +110,11 @@ func (f *lambda) checkEvents() error {
 		}
 		if err := checkProperties(f.id+e.Key, typ.Text, properties, known.properties); err != nil {
 			return err
+		}
+		if typ.Text == "S3" {
+			if err := f.checkBucket(e.Key, given(properties, "Bucket")); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

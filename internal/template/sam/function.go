@@ -32,7 +32,7 @@ func functionProperties() []property {
 		optional(listOfTextOrMap, "Layers"),
 		optional(mapping, "EventInvokeConfig"),
 		optional(anything, "EphemeralStorage"),
-		optional(text, "AutoPublishAlias", "AutoPublishCodeSha256"),
+		optional(textByType, "AutoPublishAlias", "AutoPublishCodeSha256"),
 		[]property{{name: "AutoPublishAliasAllProperties", check: boolean, strict: true}},
 		optional(anything, "VersionDescription", "ProvisionedConcurrencyConfig", "FileSystemConfigs",
 			"ImageConfig",
@@ -207,7 +207,7 @@ func (f *lambda) makeFunction() error {
 	}
 	p = p.With("Tags", f.tags)
 	if f.traces() {
-		p = p.With("TracingConfig", document.NewMap("Mode", f.get("Tracing")))
+		p = p.With("TracingConfig", document.NewMap("Mode", f.resolveInside(f.get("Tracing"))))
 	}
 	if queue := f.get("DeadLetterQueue"); truthy(queue) {
 		p = p.With("DeadLetterConfig", document.NewMap("TargetArn", queue.Get("TargetArn")))
@@ -262,7 +262,7 @@ func (f *lambda) code() (*node, error) {
 	if n := f.get("PackageType"); truthy(n) {
 		kind = n.Text
 		if kind != "Zip" && kind != "Image" {
-			return nil, invalid(f.id, "invalid 'PackageType' : %s", kind)
+			return nil, invalid(f.id, "invalid 'PackageType' : %s", printed(n))
 		}
 	}
 	if kind == "Image" {
@@ -304,8 +304,11 @@ func location(id, name string, given *node) (*node, error) {
 		return document.NewMap("S3Bucket", given.Get("Bucket"), "S3Key", given.Get("Key"), "S3ObjectVersion",
 			given.Get("Version")), nil
 	}
+	if !given.Is(document.String) {
+		return nil, invalid(id, "'%s' must be of type dict or string.", name)
+	}
 	address, err := url.Parse(given.Text)
-	if !given.Is(document.String) || err != nil || address.Scheme != "s3" || address.Host == "" ||
+	if err != nil || address.Scheme != "s3" || address.Host == "" ||
 		address.Path == "" {
 		return nil, invalid(id, "'%s' is not a valid S3 Uri of the form 's3://bucket/key' with optional "+
 			"versionId query "+

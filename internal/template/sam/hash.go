@@ -93,3 +93,41 @@ func pythonNumber(n *node) string {
 	}
 	return strconv.FormatFloat(f, 'e', -1, 64)
 }
+
+// repr returns a value as Python prints it.
+func repr(n *node) string {
+	switch {
+	case n.Is(document.String):
+		if strings.Contains(n.Text, "'") && !strings.Contains(n.Text, `"`) {
+			return `"` + n.Text + `"`
+		}
+		return "'" + strings.ReplaceAll(n.Text, "'", `\'`) + "'"
+	case n.Is(document.Bool) && n.Text == "true":
+		return "True"
+	case n.Is(document.Bool):
+		return "False"
+	case n.Is(document.Number):
+		return pythonNumber(n)
+	case n.Is(document.List):
+		var items []string
+		for _, item := range n.Items {
+			items = append(items, repr(item))
+		}
+		return "[" + strings.Join(items, ", ") + "]"
+	case n.Is(document.Map):
+		var members []string
+		for _, e := range n.Entries {
+			members = append(members, repr(document.NewString(e.Key))+": "+repr(e.Value))
+		}
+		return "{" + strings.Join(members, ", ") + "}"
+	}
+	return "None"
+}
+
+// printed returns a value as Python's str prints it: text without quotes.
+func printed(n *node) string {
+	if n.Is(document.String) {
+		return n.Text
+	}
+	return repr(n)
+}

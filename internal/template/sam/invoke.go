@@ -76,7 +76,7 @@ func (f *lambda) destination(config *node, id, event string) (*node, error) {
 	if !kind.Is(document.String) || !slices.Contains(destinationTypes, kind.Text) {
 		words := "None"
 		if kind != nil {
-			words = kind.Text
+			words = printed(kind)
 		}
 		return nil, invalid(f.id, "'Type: %s' must be one of %s", words, python(destinationTypes))
 	}
@@ -111,9 +111,9 @@ func (f *lambda) missingUnder(target *node, id string) (condition string, other 
 	case isNoValue(yes) == isNoValue(no):
 		return "", nil, nil
 	case isNoValue(yes):
-		return name.Text, no, nil
+		return printed(name), no, nil
 	}
-	negated := "NOT" + name.Text + digestText(id)
+	negated := "NOT" + printed(name) + digestText(id)
 	f.addCondition(negated, document.NewMap("Fn::Not", document.NewList(document.NewMap("Condition", name))))
 	return negated, yes, nil
 }

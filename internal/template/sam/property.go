@@ -27,6 +27,9 @@ const (
 	maps // a map or a list of maps
 	texts
 	retention // Delete or Retain
+	// these are refused as types
+	textByType
+	mappingByType
 )
 
 // A property is what a resource or an event may have.
@@ -144,9 +147,9 @@ func wrongType(id, name string, c check) error {
 
 func (c check) accepts(n *node) bool {
 	switch c {
-	case text:
+	case text, textByType:
 		return n.Is(document.String)
-	case mapping:
+	case mapping, mappingByType:
 		return n.Is(document.Map)
 	case list:
 		return n.Is(document.List)

@@ -105,20 +105,22 @@ func s3Properties() []property {
 			"Filter"))
 }
 
-// s3 adds the notification to the bucket, which must be in the template.
-func (f *lambda) s3(e event) error {
-	named := e.get("Bucket")
-	if !named.Has("Ref") {
-		return invalidEvent(f.id, e.name, "S3 events must reference an S3 bucket in the same template.")
-	}
+// checkBucket refuses buckets that are not in the template.
+func (f *lambda) checkBucket(event string, named *node) error {
 	id := named.Get("Ref")
-	if !id.Is(document.String) {
-		return invalidEvent(f.id, e.name, "'Ref' value in S3 events is not a valid string.")
+	if id != nil && !id.Is(document.String) {
+		return invalidEvent(f.id, event, "'Ref' value in S3 events is not a valid string.")
 	}
+	if id == nil || f.translation.get(id.Text) == nil {
+		return invalidEvent(f.id, event, "S3 events must reference an S3 bucket in the same template.")
+	}
+	return nil
+}
+
+// s3 adds the notification to the bucket.
+func (f *lambda) s3(e event) error {
+	id := e.get("Bucket").Get("Ref")
 	bucket := f.translation.get(id.Text)
-	if bucket == nil {
-		return invalidEvent(f.id, e.name, "S3 events must reference an S3 bucket in the same template.")
-	}
 	permission := f.permit(e, "s3.amazonaws.com", "SourceAccount", ref("AWS::AccountId")).id
 	properties := given(bucket, "Properties")
 	if properties == nil {

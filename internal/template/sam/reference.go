@@ -47,6 +47,15 @@ func (t *translation) resolve(n *node) *node {
 	})
 }
 
+// resolveInside resolves what stands inside of a value, but leaves it alone if it is itself a Ref: so the
+// translator does where it only meant to look.
+func (t *translation) resolveInside(n *node) *node {
+	if name, _, ok := n.Single(); ok && name == "Ref" {
+		return n
+	}
+	return t.resolve(n)
+}
+
 func (t *translation) subValue(variable string) string {
 	if value := t.parameters[variable]; value.IsScalar() {
 		return value.Text
@@ -55,10 +64,19 @@ func (t *translation) subValue(variable string) string {
 }
 
 // resolveInMappings replaces Fn::FindInMap, where all keys are known, by its value.
-func (t *translation) resolveInMappings(n *node) *node {
-	return n.Rewrite(func(n *node) *node {
+func (t *translation) resolveInMappings(n *node) (*node, error) {
+	if !truthy(t.root.Get("Mappings")) {
+		return n, nil
+	}
+	var err error
+	n = n.Rewrite(func(n *node) *node {
 		name, arg, ok := n.Single()
-		if !ok || name != "Fn::FindInMap" || !arg.Is(document.List) || len(arg.Items) != 3 {
+		if !ok || name != "Fn::FindInMap" {
+			return n
+		}
+		if !arg.Is(document.List) || len(arg.Items) != 3 {
+			err = failure{message: structure + "Invalid FindInMap value " + repr(arg) +
+				". FindInMap expects an array with 3 values.", alone: true}
 			return n
 		}
 		found := t.root.Get("Mappings")
@@ -73,6 +91,7 @@ func (t *translation) resolveInMappings(n *node) *node {
 		}
 		return found
 	})
+	return n, err
 }
 
 // rewriteSub replaces the variables in the text of Fn::Sub.

@@ -85,7 +85,9 @@ func (f *lambda) useRole(role *made, value *node) {
 // chooseRole serves a role that is given under a condition only: the made one takes the place of
 // AWS::NoValue.
 func (f *lambda) chooseRole(role *made, own *node) error {
-	condition, yes, no, ok := ifBranches(f.resolve(own))
+	own = f.resolve(own)
+	f.function.properties = f.function.properties.With("Role", own)
+	condition, yes, no, ok := ifBranches(own)
 	if !ok {
 		return invalid(f.id, "Malformed 'Role' property: Fn::If requires 3 arguments.")
 	}
@@ -101,7 +103,7 @@ func (f *lambda) chooseRole(role *made, own *node) error {
 		role.attributes = with(role.attributes, "Condition", condition)
 		f.useRole(role, choose(arn, no))
 	case isNoValue(no):
-		negated := "NOT" + condition.Text
+		negated := "NOT" + printed(condition)
 		role.attributes = with(role.attributes, "Condition", document.NewString(negated))
 		f.addCondition(negated, document.NewMap("Fn::Not", document.NewList(document.NewMap("Condition",
 			condition))))

@@ -84,6 +84,7 @@ type source struct {
 type failure struct {
 	message string
 	pos     document.Position
+	alone   bool // the translator stops here, and says nothing of the others
 }
 
 func (f failure) Error() string { return f.message }
@@ -104,6 +105,12 @@ func (t *translation) fail(err error, pos document.Position) {
 		f = failure{message: err.Error()}
 	}
 	f.pos = pos
+	if len(t.failures) > 0 && t.failures[0].alone {
+		return
+	}
+	if f.alone {
+		t.failures = nil
+	}
 	for _, other := range t.failures {
 		if other.message == f.message {
 			return
@@ -162,8 +169,12 @@ func (t *translation) readResource(e entry, globals map[string]*node) error {
 		s.typ = typ.Text
 	}
 	s.isSAM = strings.HasPrefix(s.typ, "AWS::Serverless::")
+	if c := e.Value.Get("Condition"); truthy(c) && !c.Is(document.String) {
+		return failure{message: structure + "Every Condition member must be a string."}
+	}
 	properties := e.Value.Get("Properties")
-	if properties != nil && !properties.Is(document.Map) && !properties.Is(document.Null) {
+	if s.isSAM && s.typ != connectorType && properties != nil && !properties.Is(document.Map) &&
+		!properties.Is(document.Null) {
 		return invalid(s.id, "Attribute 'Properties' should be a map.")
 	}
 	merged, err := mergeGlobals(s, globals[s.typ])
@@ -180,7 +191,11 @@ func (t *translation) readResource(e entry, globals map[string]*node) error {
 func (t *translation) translate() {
 	connectors := t.embeddedConnectors()
 	for _, s := range t.sources {
-		t.put(s.id, s.node.Without("Connectors", "IgnoreGlobals"))
+		n := s.node.Without("Connectors")
+		if s.isSAM {
+			n = n.Without("IgnoreGlobals")
+		}
+		t.put(s.id, n)
 	}
 	steps := []func(source) bool{
 		func(s source) bool { return s.typ == functionType },
@@ -305,7 +320,10 @@ type made struct {
 }
 
 func (m made) node() *node {
-	n := document.NewMap("Type", m.typ, "DependsOn", m.dependsOn)
+	n := document.NewMap("Type", m.typ)
+	if truthy(m.dependsOn) {
+		n = n.With("DependsOn", m.dependsOn)
+	}
 	n.Entries = append(n.Entries, m.attributes...)
 	n.Entries = append(n.Entries, entry{Key: "Properties", Value: m.properties})
 	n.Pos = m.pos

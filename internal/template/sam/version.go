@@ -160,7 +160,8 @@ func idOf(n *node) string {
 	case !ok:
 	case name == "Ref" && arg.Is(document.String):
 		return arg.Text
-	case name == "Fn::GetAtt" && arg.Is(document.List) && len(arg.Items) == 2:
+	case name == "Fn::GetAtt" && arg.Is(document.List) && len(arg.Items) == 2 &&
+		arg.Items[0].Is(document.String):
 		return arg.Items[0].Text
 	case name == "Fn::GetAtt" && arg.Is(document.String):
 		id, attribute, _ := strings.Cut(arg.Text, ".")
