@@ -38,7 +38,7 @@ type Directory struct {
 	accounts sync.Map // account id → *account
 	held     sync.Map // access key id → *held
 	uses     sync.Map // access key id, or a role's unique id → *lastUse
-	sessions atomic.Int64
+	sessions sessionBook
 }
 
 // account is one account. Changes in it happen one at a time; reads do not wait for them.

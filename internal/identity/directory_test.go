@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -84,7 +85,7 @@ func TestNothingIsVisibleThatIsNotDurable(t *testing.T) {
 	if users := w.List(testAccount, User, "/"); len(users) != 1 || users[0].Name != "alice" || len(users[0].Inline) != 0 {
 		t.Errorf("the users are %v", users)
 	}
-	if len(w.List(testAccount, Role, "/")) != 1 || len(w.Policies(testAccount, true, false)) != 0 || w.sessions.Load() != 0 {
+	if len(w.List(testAccount, Role, "/")) != 1 || len(w.Policies(testAccount, true, false)) != 0 || w.sessions.kept() != 0 {
 		t.Error("something else changed")
 	}
 }
@@ -136,11 +137,11 @@ func TestSessionsAreForgotten(t *testing.T) {
 	must(t, err)
 	w.Identity(w.callerOf(t, session.AccessKeyID))
 	w.clock.Advance(2 * time.Hour)
-	if _, kept := w.disk.copy()[sessionRecord(session)]; !kept || w.sessions.Load() != 1 {
+	if _, kept := w.disk.copy()[sessionRecord(session)]; !kept || w.sessions.kept() != 1 {
 		t.Error("the session is forgotten when it ends")
 	}
 	w.clock.Advance(remembered)
-	if _, kept := w.disk.copy()[sessionRecord(session)]; kept || w.sessions.Load() != 0 {
+	if _, kept := w.disk.copy()[sessionRecord(session)]; kept || w.sessions.kept() != 0 {
 		t.Error("the session is never forgotten")
 	}
 	if !w.refused(session.AccessKeyID) {
@@ -361,5 +362,56 @@ func TestIdentifyingTakesNoMemory(t *testing.T) {
 	})
 	if n > 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestSessionsOfOnePrincipalAreBounded has one principal make sessions without end, under many names: its oldest give way, before and
+// after a restart, and others keep theirs. Before, one replayed request of a powerless user took all that the installation keeps.
+func TestSessionsOfOnePrincipalAreBounded(t *testing.T) {
+	w := newWorld(t)
+	role := w.make(t, Role, "worker", trustsAccount)
+	start := func(by string) *Session {
+		n := hour()
+		n.By = by
+		session, _, err := w.StartRoleSession(t.Context(), role, n)
+		must(t, err)
+		w.clock.Advance(time.Second)
+		return session
+	}
+	other, first := start("other"), start("greedy")
+	for range sessionsOfPrincipal - 1 {
+		start("greedy")
+	}
+	w.callerOf(t, first.AccessKeyID)
+	w.restart(t)
+	last := start("greedy")
+	if !w.refused(first.AccessKeyID) || w.sessions.kept() != sessionsOfPrincipal+1 {
+		t.Errorf("the oldest is there yet, or the count is wrong: %d", w.sessions.kept())
+	}
+	if _, kept := w.disk.copy()[sessionRecord(first)]; kept {
+		t.Error("the oldest is on disk yet")
+	}
+	w.callerOf(t, other.AccessKeyID)
+	w.callerOf(t, last.AccessKeyID)
+}
+
+// TestSessionsAreCountedForWhoAsks: a role's sessions share a budget whatever they are called.
+func TestSessionsAreCountedForWhoAsks(t *testing.T) {
+	a := &auth.Caller{Account: testAccount, UserID: "AROAEXAMPLE:one"}
+	b := &auth.Caller{Account: testAccount, UserID: "AROAEXAMPLE:two"}
+	if Maker(a) != Maker(b) {
+		t.Errorf("%s, %s", Maker(a), Maker(b))
+	}
+	var book sessionBook
+	for i := range sessionsOfAccount {
+		if _, ok := book.add(&Session{Account: testAccount, By: strconv.Itoa(i)}); !ok {
+			t.Fatalf("refused after %d", i)
+		}
+	}
+	if _, ok := book.add(&Session{Account: testAccount, By: "one more"}); ok {
+		t.Error("an account has more than its share")
+	}
+	if _, ok := book.add(&Session{Account: "another", By: "7"}); !ok {
+		t.Error("one account takes what others have")
 	}
 }

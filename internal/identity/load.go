@@ -154,7 +154,7 @@ func (d *Directory) loadSession(name string, data []byte) error {
 		return err
 	}
 	d.hold(s, secret, token)
-	d.sessions.Add(1)
+	d.sessions.restore(s)
 	return nil
 }
 

@@ -17,9 +17,7 @@ import (
 const (
 	// remembered is how long a session that ended is still told from a key that never was: its requests are
 	// answered as expired.
-	remembered = 12 * time.Hour
-	// maxSessions bounds what callers can make the installation keep.
-	maxSessions = 100_000
+	remembered  = 12 * time.Hour
 	sweepPeriod = time.Hour
 )
 
@@ -38,7 +36,9 @@ type Session struct {
 	// keys of tags that go on to sessions which this one makes
 	Transitive []string `json:"transitive,omitempty"`
 	Provider   string   `json:"provider,omitempty"` // the ARN of the identity provider that it goes back to
-	Sealed     []byte   `json:"sealed"`
+	// By is who asked for the session, where that is not the principal: see Maker
+	By     string `json:"by,omitempty"`
+	Sealed []byte `json:"sealed"`
 
 	caller *auth.Caller // of sessions of roles and root users
 }
@@ -86,6 +86,15 @@ type RoleSession struct {
 	Tags       []Tag
 	Transitive []string
 	Provider   string
+	// By is who asks for the session, by Maker or in another lasting form. The sessions that one asker can
+	// make the installation keep are bounded.
+	By string
+}
+
+// Maker is a caller as sessions that it makes are counted for it: the principal with all its sessions,
+// whatever their names.
+func Maker(caller *auth.Caller) string {
+	return caller.Account + "/" + roleID(caller.UserID)
 }
 
 // TransitiveTags are the tags of a caller's session that go on to the sessions which it makes.
@@ -110,7 +119,8 @@ func (d *Directory) StartRoleSession(
 	ctx context.Context, role *Principal, n RoleSession,
 ) (*Session, Credentials, error) {
 	s := &Session{Account: role.Account, Principal: role.ID, Name: n.Name, RoleARN: role.ARN(),
-		PolicyARNs: n.PolicyARNs, Transitive: n.Transitive, Provider: n.Provider}
+		PolicyARNs: n.PolicyARNs, Transitive: n.Transitive, Provider: n.Provider,
+		By: n.By}
 	if n.Policy != "" {
 		var err error
 		if s.Policy, err = parseDocument(n.Policy, policy.Identity); err != nil {
@@ -134,24 +144,23 @@ func (d *Directory) StartUserSession(
 func (d *Directory) startSession(
 	ctx context.Context, s *Session, duration time.Duration,
 ) (*Session, Credentials, error) {
-	if d.sessions.Add(1) > maxSessions {
-		d.sessions.Add(-1)
+	s.Issued = d.now()
+	s.Expires = s.Issued.Add(duration)
+	oldest, ok := d.sessions.add(s)
+	if !ok {
 		return nil, Credentials{}, refuse(LimitExceeded, "There are too many sessions. Try again when some "+
 			"have expired.")
 	}
-	c, err := d.writeSession(ctx, s, duration)
+	c, err := d.writeSession(ctx, s, oldest)
 	if err != nil {
-		d.sessions.Add(-1)
+		d.sessions.drop(s)
 		return nil, Credentials{}, err
 	}
 	return s, c, nil
 }
 
-func (d *Directory) writeSession(
-	ctx context.Context, s *Session, duration time.Duration,
-) (c Credentials, err error) {
-	s.Issued = d.now()
-	s.Expires = s.Issued.Add(duration)
+// writeSession makes a session durable, in the place of the oldest one if that must go.
+func (d *Directory) writeSession(ctx context.Context, s, oldest *Session) (c Credentials, err error) {
 	if c.AccessKeyID, err = d.newKeyID(sessionPrefix); err != nil {
 		return c, err
 	}
@@ -169,10 +178,20 @@ func (d *Directory) writeSession(
 	if err != nil {
 		return c, err
 	}
-	if err := d.config.Records.Write(ctx, map[string][]byte{sessionRecord(s): data}); err != nil {
+	changes := map[string][]byte{sessionRecord(s): data}
+	if oldest != nil {
+		changes[sessionRecord(oldest)] = nil
+	}
+	if err := d.config.Records.Write(ctx, changes); err != nil {
 		return c, fmt.Errorf("write the record of a session: %w", err)
 	}
 	d.hold(s, c.Secret, c.Token)
+	if oldest != nil {
+		d.forget(oldest.AccessKeyID)
+		d.config.Log.Warn("a principal has as many sessions as one may have; its oldest has ended",
+			"principal",
+			oldest.maker(), "session", oldest.AccessKeyID)
+	}
 	return c, nil
 }
 
@@ -204,9 +223,14 @@ func (d *Directory) sweepSessions(ctx context.Context, now time.Time) {
 		return
 	}
 	for _, id := range ids {
-		if v, ok := d.held.LoadAndDelete(id); ok {
-			d.view(v.(*held).account).identities.Delete(id)
-			d.sessions.Add(-1)
-		}
+		d.forget(id)
+	}
+}
+
+// forget lets go of a session whose record is gone.
+func (d *Directory) forget(id string) {
+	if v, ok := d.held.LoadAndDelete(id); ok {
+		d.view(v.(*held).account).identities.Delete(id)
+		d.sessions.drop(v.(*held).session)
 	}
 }

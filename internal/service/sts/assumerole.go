@@ -111,6 +111,9 @@ func (s *Service) start(
 	if packed, err = packedSize(&n); err != nil {
 		return nil, credentials, nil, err
 	}
+	if n.By == "" {
+		n.By = identity.Maker(caller)
+	}
 	session, credentials, err = s.directory.StartRoleSession(ctx, role, n)
 	return session, credentials, packed, translate(err)
 }

@@ -150,6 +150,7 @@ func (s *Service) assumeRoleWithWebIdentity(
 		Name: *in.RoleSessionName, Policy: api.Text(in.Policy), Tags: webTags(plan.claims),
 		Transitive: plan.claims.Transitive,
 		Provider:   caller.ARN,
+		By:         caller.ARN + " " + plan.claims.Subject,
 	}
 	session, credentials, packed, err := s.start(ctx, caller, plan.role, n, in.DurationSeconds, in.PolicyArns)
 	if err != nil {
