@@ -16,6 +16,7 @@ import (
 const direction = `
 	clock:
 	arn:
+	pages:
 	lockedmem:
 	strictjson:
 	template/document:
@@ -30,7 +31,7 @@ const direction = `
 
 	auth/policy: arn strictjson
 	auth: auth/policy
-	auth/sigv4: arn auth clock
+	auth/sigv4: arn auth clock pages
 	auth/oidc:
 	auth/credentials:
 	auth/authorizer: auth auth/policy arn clock
@@ -68,7 +69,7 @@ const direction = `
 	wire/awsjson: wire api attribute auth strictjson
 	wire/awsquery: wire api auth
 	wire/front: wire
-	wire/router: wire wire/awsjson wire/awsquery api arn auth auth/sigv4 clock strictjson
+	wire/router: wire wire/awsjson wire/awsquery api arn auth auth/sigv4 pages clock strictjson
 
 	inspect: arn lockedmem seal keyring tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
 	inspect/rewrap: catalog clock keyring tablekeys lockedmem seal storage storage/embedded
@@ -83,7 +84,7 @@ const direction = `
 	audit/remedy: audit audit/fact audit/rule
 	audit/files: audit audit/fact audit/terraform audit/cloudformation
 
-	server: custody/viakms control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: pages custody/viakms control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/files audit/remedy audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	deploy/resource: auth

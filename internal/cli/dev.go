@@ -28,6 +28,9 @@ POST /_sealtable/clock {"advance":"26h"}.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.dev(cmd) },
 	}
 	f.add(cmd.Flags())
+	cmd.Flags().StringArrayVar(&f.config.AllowOrigins, "allow-origin", nil,
+		"origin of web pages that may call "+
+			"this server, such as https://app.example.com, beside those of this machine (repeatable)")
 	return cmd
 }
 

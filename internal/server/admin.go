@@ -7,12 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/sealtable/sealtable/internal/pages"
 	"github.com/sealtable/sealtable/internal/service"
 )
 
@@ -57,8 +60,33 @@ func (s *Server) adminHandler() http.Handler {
 			http.Error(w, "metrics and profiles are not for other web pages", http.StatusForbidden)
 			return
 		}
+		if !s.isAdminHost(r.Host) {
+			http.Error(w, "metrics and profiles are served at "+s.config.AdminListen+" alone, not at the "+
+				"name in the Host header", http.StatusMisdirectedRequest)
+			return
+		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+// isAdminHost reports whether a Host header names this server: a loopback name, or what --admin-listen and
+// the machine are called. A web page whose name was rebound to this address has another. Where every address
+// is listened on, any address will do, which no page can be served from under another name.
+func (s *Server) isAdminHost(given string) bool {
+	if pages.IsLoopback(given) {
+		return true
+	}
+	host, _, err := net.SplitHostPort(given)
+	if err != nil {
+		host = given
+	}
+	listen, _, _ := net.SplitHostPort(s.config.AdminListen)
+	name, _ := os.Hostname()
+	if strings.EqualFold(host, listen) || strings.EqualFold(host, name) {
+		return host != ""
+	}
+	everywhere := listen == "" || net.ParseIP(listen).IsUnspecified()
+	return everywhere && net.ParseIP(host) != nil
 }
 
 // metrics are what /metrics shows.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -46,7 +47,7 @@ func TestMetricsAndProfiles(t *testing.T) {
 		"/debug/pprof/goroutine": "",
 	} {
 		answer := httptest.NewRecorder()
-		s.adminHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		s.adminHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost:9090"+path, nil))
 		if answer.Code != http.StatusOK || !strings.Contains(answer.Body.String(), want) {
 			t.Errorf("%s: %d without %q", path, answer.Code, want)
 		}
@@ -61,7 +62,7 @@ func TestMetricsAndProfiles(t *testing.T) {
 
 func TestOtherWebPagesAreKeptAway(t *testing.T) {
 	s := openForAdmin(t, "127.0.0.1:0")
-	request, answer := httptest.NewRequest(http.MethodGet, "/metrics", nil), httptest.NewRecorder()
+	request, answer := httptest.NewRequest(http.MethodGet, "http://localhost:9090/metrics", nil), httptest.NewRecorder()
 	request.Header.Set("Sec-Fetch-Site", "cross-site")
 	s.adminHandler().ServeHTTP(answer, request)
 	if answer.Code != http.StatusForbidden {
@@ -72,7 +73,7 @@ func TestOtherWebPagesAreKeptAway(t *testing.T) {
 func gather(t *testing.T, s *Server) string {
 	t.Helper()
 	answer := httptest.NewRecorder()
-	s.adminHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	s.adminHandler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "http://localhost:9090/metrics", nil))
 	return answer.Body.String()
 }
 
@@ -92,5 +93,25 @@ func TestAdminListensOnLoopbackAlone(t *testing.T) {
 	config.InsecureListen = true
 	if err := config.check(); err != nil {
 		t.Errorf("it was refused although it was asked for: %v", err)
+	}
+}
+
+// TestAdminAnswersItsOwnNameAlone: a web page whose name was rebound to this address reads no metrics.
+func TestAdminAnswersItsOwnNameAlone(t *testing.T) {
+	name, _ := os.Hostname()
+	for _, c := range []struct {
+		listen, host string
+		ok           bool
+	}{
+		{"127.0.0.1:9090", "127.0.0.1:9090", true}, {"127.0.0.1:9090", "localhost:9090", true}, {"127.0.0.1:9090", "[::1]:9090", true},
+		{"127.0.0.1:9090", "evil.org:9090", false}, {"127.0.0.1:9090", "evil.org", false}, {"127.0.0.1:9090", "10.0.0.7:9090", false},
+		{"127.0.0.1:9090", "localhost.evil.org:9090", false}, {"127.0.0.1:9090", "", false},
+		{"10.0.0.7:9090", "10.0.0.7:9090", true}, {"metrics.example.com:9090", "metrics.example.com:9090", true},
+		{"0.0.0.0:9090", "10.0.0.7:9090", true}, {"0.0.0.0:9090", "evil.org:9090", false}, {":9090", name + ":9090", true},
+	} {
+		s := &Server{config: Config{AdminListen: c.listen}}
+		if got := s.isAdminHost(c.host); got != c.ok {
+			t.Errorf("%s asked for as %s: %v", c.listen, c.host, got)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -46,6 +47,9 @@ type Config struct {
 	// OIDCIssuers are URL=FILE: issuers of ID tokens, and the files of the keys that verify them.
 	OIDCIssuers []string
 
+	// AllowOrigins are the origins, such as https://app.example.com, of web pages that may call a server
+	// which is Open, beside those of this machine.
+	AllowOrigins []string
 	// Open accepts unknown access keys without checking the signature, and lets the clock be moved:
 	// `sealtable dev`.
 	Open bool
@@ -78,12 +82,22 @@ func (c *Config) check() error {
 	if c.TrailFiles < 0 {
 		return fmt.Errorf("--trail-files %d is less than none", c.TrailFiles)
 	}
-	if err := c.checkDurations(); err != nil {
+	if err := errors.Join(c.checkDurations(), c.checkOrigins()); err != nil {
 		return err
 	}
 	if c.AdminListen != "" && !isLoopback(c.AdminListen) && !c.InsecureListen {
 		return fmt.Errorf("--admin-listen %s can be reached from other machines: use a loopback address, "+
 			"or say --insecure-listen", c.AdminListen)
+	}
+	return nil
+}
+
+func (c *Config) checkOrigins() error {
+	for _, origin := range c.AllowOrigins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Scheme+"://"+u.Host != origin || u.Host == "" {
+			return fmt.Errorf("--allow-origin %q is not an origin, such as https://app.example.com", origin)
+		}
 	}
 	return nil
 }

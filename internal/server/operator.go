@@ -27,13 +27,21 @@ func (s *Server) serveOperator(_ context.Context, req *wire.Request, res *wire.R
 	case path == "health/ready" && isRead(req):
 		s.serveReady(res)
 	case path == "info" && isRead(req):
-		answer(res, http.StatusOK, map[string]any{"version": s.config.Version, "account": s.config.Account,
-			"region": s.config.Region, "dev": s.config.Open})
+		s.serveInfo(res)
 	case path == "clock" && s.config.Open:
 		s.serveClock(req, res)
 	default:
 		answer(res, http.StatusNotFound, map[string]any{"message": "there is nothing here"})
 	}
+}
+
+// serveInfo tells strangers nothing that helps them: the account only where everybody is its root user.
+func (s *Server) serveInfo(res *wire.Response) {
+	info := map[string]any{"version": s.config.Version, "region": s.config.Region, "dev": s.config.Open}
+	if s.config.Open {
+		info["account"] = s.config.Account
+	}
+	answer(res, http.StatusOK, info)
 }
 
 func isRead(req *wire.Request) bool {

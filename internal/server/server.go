@@ -32,6 +32,7 @@ import (
 	"github.com/sealtable/sealtable/internal/identity"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/lockedmem"
+	"github.com/sealtable/sealtable/internal/pages"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
@@ -361,6 +362,7 @@ func (s *Server) openServices(ctx context.Context) error {
 			iam.New(s.people, s.path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
 		Verifier: sigv4.New(holders, s.clock, s.admission()),
 		Unsigned: sts.Unsigned,
+		Pages:    s.guard(),
 		Mounts:   s.mounts(),
 		Log:      s.log,
 	})
@@ -371,9 +373,17 @@ func (s *Server) openServices(ctx context.Context) error {
 // always can.
 func (s *Server) hasRootKey(account string) bool { return s.config.Open || s.roots.of(account) }
 
+// guard keeps the pages of others away from a server that lets in unknown keys.
+func (s *Server) guard() *pages.Guard {
+	if !s.config.Open {
+		return nil
+	}
+	return &pages.Guard{Origins: s.config.AllowOrigins}
+}
+
 func (s *Server) admission() sigv4.Admission {
 	if s.config.Open {
-		return sigv4.Open(s.config.Account)
+		return sigv4.Open(s.config.Account, s.config.AllowOrigins...)
 	}
 	return sigv4.Strict()
 }

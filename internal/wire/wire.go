@@ -40,6 +40,7 @@ type field struct{ name, value span }
 type Request struct {
 	method   string
 	remoteIP string
+	secure   bool
 	arena    []byte
 	target   span
 	path     int // where the path ends in target
@@ -91,6 +92,12 @@ func (r *Request) AddHeader(name, value []byte) {
 	lower(r.arena[n.from:n.to])
 	r.fields = append(r.fields, field{n, r.keep(value)})
 }
+
+// SetSecure says that the request came over TLS.
+func (r *Request) SetSecure() { r.secure = true }
+
+// Secure reports whether the request came over TLS to this server.
+func (r *Request) Secure() bool { return r.secure }
 
 // SetBody sets the body, which is not copied.
 func (r *Request) SetBody(body []byte) { r.body = body }

@@ -1,6 +1,10 @@
 package sigv4
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sealtable/sealtable/internal/pages"
+)
 
 // Reason is why a request was refused.
 type Reason uint8
@@ -12,6 +16,7 @@ const (
 	UnknownKey                 // UnrecognizedClientException, InvalidClientTokenId
 	Mismatch                   // InvalidSignatureException, SignatureDoesNotMatch
 	TokenExpired               // ExpiredTokenException, ExpiredToken
+	ForeignPage                // AccessDeniedException, AccessDenied
 )
 
 // Error is a refusal in AWS's words.
@@ -33,6 +38,8 @@ func (e *Error) JSONCode() string {
 		return "UnrecognizedClientException"
 	case TokenExpired:
 		return "ExpiredTokenException"
+	case ForeignPage:
+		return "AccessDeniedException"
 	}
 	return "InvalidSignatureException"
 }
@@ -48,6 +55,8 @@ func (e *Error) QueryCode() (code string, status int) {
 		return "InvalidClientTokenId", 403
 	case TokenExpired:
 		return "ExpiredToken", 403
+	case ForeignPage:
+		return "AccessDenied", 403
 	}
 	return "SignatureDoesNotMatch", 403
 }
@@ -63,6 +72,18 @@ func WrongService(service string) *Error {
 func WrongRegion(region string) *Error {
 	return &Error{Reason: Mismatch, Message: strings.ToValidUTF8("Credential should be scoped to a valid "+
 		"region, not '"+region+"'. ", "?")}
+}
+
+// foreignPage is the refusal of a request that a browser sent for a page which is not welcome.
+func foreignPage(from pages.Request) *Error {
+	who := "another site"
+	if from.Origin != "" {
+		who = from.Origin
+	}
+	return &Error{Reason: ForeignPage, Message: strings.ToValidUTF8("This server takes calls without "+
+		"a known "+
+		"access key from web pages of this machine alone, and this one is of "+who+", sent to "+from.Host+
+		". Start it with --allow-origin to let the page in.", "?")}
 }
 
 func unknownKey() *Error {

@@ -107,9 +107,9 @@ func (v *Verifier) verify(req Request, s *scratch) (Scope, Credential, error) {
 	}
 	credential, known := v.secrets.Secret(key.scope.AccessKeyID)
 	if !known {
-		admitted, ok := v.admission.admit(req, key)
-		if !ok {
-			return Scope{}, Credential{}, unknownKey()
+		admitted, err := v.admission.admit(req, key)
+		if err != nil {
+			return Scope{}, Credential{}, err
 		}
 		v.keys.keep(admitted)
 		return admitted.scope, Credential{Caller: admitted.root}, nil
