@@ -110,7 +110,8 @@ func testBodies(t *testing.T, r *raw) {
 		{"a string for a boolean", "GetItem", `{"TableName":"target","Key":{},"ConsistentRead":"true"}`, serialization},
 		{"a limit of zero", "ListTables", `{"Limit":0}`, validation},
 		{"a limit above the maximum", "ListTables", `{"Limit":101}`, validation},
-		{"a bad enumeration", "CreateTable", `{"TableName":"new","BillingMode":"FREE","AttributeDefinitions":[],"KeySchema":[]}`, validation},
+		{"a bad enumeration", "CreateTable", `{"TableName":"new","BillingMode":"FREE","AttributeDefinitions":[],"KeySchema":[]}`,
+			validation},
 		{"a bare value", "PutItem", value(`"x"`), serialization},
 		{"an empty value", "PutItem", value(`{}`), validation},
 		{"two types", "PutItem", value(`{"S":"a","N":"1"}`), validation},
@@ -128,12 +129,15 @@ func testBodies(t *testing.T, r *raw) {
 		{"arrays a million deep", "PutItem", strings.Repeat("[", 1<<20), serialization},
 		{"objects a million deep", "PutItem", strings.Repeat(`{"TableName":`, 1<<20), serialization},
 		{"an expression of nonsense", "Scan", `{"TableName":"target","FilterExpression":"AND OR ((("}`, validation},
-		{"an expression nested too deep", "Scan", `{"TableName":"target","FilterExpression":"` + strings.Repeat("(", 1000) + `"}`, validation},
-		{"an expression of a megabyte", "Scan", `{"TableName":"target","FilterExpression":"` + strings.Repeat("a", 1<<20) + `"}`, validation},
+		{"an expression nested too deep", "Scan", `{"TableName":"target","FilterExpression":"` + strings.Repeat("(", 1000) + `"}`,
+			validation},
+		{"an expression of a megabyte", "Scan", `{"TableName":"target","FilterExpression":"` + strings.Repeat("a", 1<<20) + `"}`,
+			validation},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := r.do(t.Context(), "dynamodb."+c.operation, []byte(c.body))
-			if err != nil || got.Status != 400 || got.Code != c.code || got.Message == "" || len(got.Message) > 8<<10 {
+			if err != nil || got.Status != 400 || got.Code != c.code || got.Message == "" && c.code != serialization ||
+				len(got.Message) > 8<<10 {
 				t.Errorf("%d %s: %.300s %v", got.Status, got.Code, got.Message, err)
 			}
 		})
@@ -148,16 +152,19 @@ func testRequests(t *testing.T, r *raw) {
 		status int
 		code   string
 	}{
-		{"no content type", func(q *http.Request) { q.Header.Del("Content-Type") }, 400, "UnknownOperationException"},
-		{"another content type", func(q *http.Request) { q.Header.Set("Content-Type", "text/html") }, 400, "UnknownOperationException"},
-		{"CBOR", func(q *http.Request) { q.Header.Set("Content-Type", "application/cbor") }, 400, "UnknownOperationException"},
+		{"no content type", func(q *http.Request) { q.Header.Del("Content-Type") }, 400, "IncompleteSignatureException"},
+		{"another content type", func(q *http.Request) { q.Header.Set("Content-Type", "text/html") }, 404, ""},
+		{"CBOR", func(q *http.Request) { q.Header.Set("Content-Type", "application/cbor") }, 404, ""},
 		{"no target", func(q *http.Request) { q.Header.Del("X-Amz-Target") }, 400, "IncompleteSignatureException"},
-		{"an unknown service", func(q *http.Request) { q.Header.Set("X-Amz-Target", "Other_1.ListTables") }, 400, "UnknownOperationException"},
-		{"an unknown operation", func(q *http.Request) { q.Header.Set("X-Amz-Target", "DynamoDB_20120810.Drop") }, 400, "UnknownOperationException"},
-		{"a method", func(q *http.Request) { q.Method = http.MethodDelete }, 400, "UnknownOperationException"},
+		{"an unknown service", func(q *http.Request) { q.Header.Set("X-Amz-Target", "Other_1.ListTables") }, 400,
+			"UnknownOperationException"},
+		{"an unknown operation", func(q *http.Request) { q.Header.Set("X-Amz-Target", "DynamoDB_20120810.Drop") }, 400,
+			"UnknownOperationException"},
+		{"a method", func(q *http.Request) { q.Method = http.MethodDelete }, 404, ""},
 		{"no signature", func(q *http.Request) { q.Header.Del("Authorization") }, 400, "MissingAuthenticationTokenException"},
 		{"an empty signature", func(q *http.Request) { q.Header.Set("Authorization", "") }, 400, "MissingAuthenticationTokenException"},
-		{"half a signature", func(q *http.Request) { q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x") }, 400, "IncompleteSignatureException"},
+		{"half a signature", func(q *http.Request) { q.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=x") }, 400,
+			"IncompleteSignatureException"},
 		{"a forged signature", func(q *http.Request) {
 			before, _, _ := strings.Cut(q.Header.Get("Authorization"), "Signature=")
 			q.Header.Set("Authorization", before+"Signature="+strings.Repeat("0", 64))
@@ -203,7 +210,8 @@ func testSizes(t *testing.T, s *server, r *raw) {
 			t.Errorf("%s: status %d", name, status)
 		}
 	}
-	endless := "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n", 20)
+	endless := "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		strings.Repeat("100000\r\n"+strings.Repeat("x", 1<<20)+"\r\n", 20)
 	if status := rawExchange(t, s, endless); status != 0 && (status < 400 || status >= 500) {
 		t.Errorf("20 MiB in chunks: status %d", status)
 	}

@@ -61,7 +61,7 @@ func TestRefusedPuts(t *testing.T) {
 		{"name of wrong type", "PutItem", `{"TableName":1}`, serialization, "NUMBER_VALUE cannot be converted to String"},
 		{"item of wrong type", "PutItem", put(`"x"`), serialization, "Expected map or null"},
 		{"item as list", "PutItem", put(`[]`), serialization, "Start of list found where not expected"},
-		{"no JSON", "PutItem", `{`, serialization, "Unexpected token received from parser at byte 1: expected a member name"},
+		{"no JSON", "PutItem", `{`, serialization, ""},
 		{"no type", "PutItem", a(`{}`), validation, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		{"unknown type", "PutItem", a(`{"X":"1"}`), validation, "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"},
 		{"two types", "PutItem", a(`{"S":"1","N":"1"}`), validation, "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"},

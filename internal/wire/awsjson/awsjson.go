@@ -12,7 +12,6 @@ package awsjson
 import (
 	"bytes"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/sealtable/sealtable/internal/api"
@@ -56,14 +55,9 @@ func MediaType(contentType []byte) (media string, ok bool) {
 	return "", false
 }
 
-// UnknownOperation is the answer to a request that names no operation, or one that nobody has.
-func UnknownOperation(operation string) *api.Error {
-	e := &api.Error{Code: "UnknownOperationException", Message: "An unknown operation was requested."}
-	if operation != "" {
-		e.Message = "Unknown operation: " + operation
-	}
-	return e
-}
+// UnknownOperation is the answer to a request that names no operation, or one that nobody has. It has no
+// message, as AWS's has none.
+func UnknownOperation() *api.Error { return &api.Error{Code: "UnknownOperationException"} }
 
 // Internal is what a client sees of an error that is not for it.
 func (d Dialect) Internal() *api.Error {
@@ -108,8 +102,7 @@ func explainInput(err error) (*api.Error, bool) {
 	case errors.As(err, &wrongType):
 		return serialization(describe(wrongType)), true
 	case errors.As(err, &syntax):
-		return serialization("Unexpected token received from parser at byte " + strconv.Itoa(syntax.Offset) +
-			": " + syntax.Reason), true
+		return serialization(""), true // as DynamoDB, which says nothing of JSON that is broken
 	case errors.As(err, &unknown):
 		return &api.Error{Code: "ValidationException",
 			Message: "The request has a member that is not supported: '" + unknown.Member + "' in " +
@@ -127,7 +120,7 @@ func explainInput(err error) (*api.Error, bool) {
 }
 
 func serialization(message string) *api.Error {
-	return &api.Error{Code: "SerializationException", Message: message}
+	return &api.Error{Code: serializationException, Message: message}
 }
 
 // describe tells of a wrong type in the words of DynamoDB's parser.
@@ -172,12 +165,19 @@ func tokenName(e *strictjson.TypeError) string {
 // that go by the model find it there, all others where every message is.
 const transactionCanceled = "TransactionCanceledException"
 
+// serializationException is the error whose message stands under Message alone.
+const serializationException = "SerializationException"
+
 // AppendError writes the body of an error. An error without a message has no message member.
 func (d Dialect) AppendError(dst []byte, e *api.Error) []byte {
 	dst = append(dst, `{"__type":`...)
 	dst = strictjson.AppendString(dst, d.namespace(e.Code)+e.Code)
 	if message := strings.ToValidUTF8(e.Message, "\uFFFD"); message != "" {
-		dst = strictjson.AppendString(append(dst, `,"message":`...), message)
+		name := `,"message":`
+		if e.Code == serializationException {
+			name = `,"Message":`
+		}
+		dst = strictjson.AppendString(append(dst, name...), message)
 		if d == KMS && !shared(e.Code) || e.Code == transactionCanceled {
 			dst = strictjson.AppendString(append(dst, `,"Message":`...), message)
 		}

@@ -173,7 +173,8 @@ func (c *fastConn) ended(begun bool, err error) error {
 func (c *fastConn) refuse(cause error) error {
 	var res wire.Response
 	fail(&res, cause)
-	text := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Length: %d\r\n", res.Status,
+	text := fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nServer: "+serverName+
+		"\r\nConnection: close\r\nContent-Length: %d\r\n", res.Status,
 		http.StatusText(res.Status), len(res.Body))
 	for i := range res.Fields() {
 		name, value := res.Field(i)

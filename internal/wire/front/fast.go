@@ -41,7 +41,7 @@ func NewFast(h wire.Handler, o Options) *Fast {
 		ReduceMemoryUsage:            true,
 		CloseOnShutdown:              true,
 		DisablePreParseMultipartForm: true,
-		NoDefaultServerHeader:        true,
+		Name:                         serverName,
 		NoDefaultContentType:         true,
 		SecureErrorLogMessage:        true,
 		Logger:                       quiet{&f.server},

@@ -30,6 +30,9 @@ import (
 	"github.com/sealtable/sealtable/internal/wire"
 )
 
+// serverName is the Server header of every answer, which is DynamoDB's.
+const serverName = "Server"
+
 // Front serves connections of a listener until Shutdown.
 type Front interface {
 	// Serve accepts connections until Shutdown, then returns nil.

@@ -24,7 +24,8 @@ import (
 func TestShutdownDrains(t *testing.T) {
 	onBoth(t, func(t *testing.T, start starter) {
 		entered, leave := make(chan struct{}), make(chan struct{})
-		f, address := start(wire.HandlerFunc(func(ctx context.Context, req *wire.Request, res *wire.Response) {
+		f, address := start(wire.HandlerFunc(func(ctx context.Context, req *wire.Request,
+			res *wire.Response) {
 			close(entered)
 			<-leave
 			if ctx.Err() != nil {
@@ -82,8 +83,8 @@ func TestShutdownGivesUp(t *testing.T) {
 	})
 }
 
-// TestIdleConnectionsCostLittle opens many connections, uses each once, and leaves them. With SEALTABLE_LONG set they are 9,500: both
-// ends are in this process, and 20,000 descriptors are a usual limit.
+// TestIdleConnectionsCostLittle opens many connections, uses each once, and leaves them. With SEALTABLE_LONG
+// set they are 9,500: both ends are in this process, and 20,000 descriptors are a usual limit.
 func TestIdleConnectionsCostLittle(t *testing.T) {
 	count := 1000
 	if os.Getenv("SEALTABLE_LONG") != "" {
@@ -101,7 +102,12 @@ func TestIdleConnectionsCostLittle(t *testing.T) {
 			conns[i] = dial(t, address)
 			ask(t, conns[i])
 		}
-		waitFor(t, "all to be counted", func() bool { g := gateOf(f); g.mu.Lock(); defer g.mu.Unlock(); return len(g.conns) == count })
+		waitFor(t, "all to be counted", func() bool {
+			g := gateOf(f)
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			return len(g.conns) == count
+		})
 		each := (memory() - before) / int64(count)
 		t.Logf("%d bytes for each of %d idle connections, both ends", each, count)
 		if _, fast := f.(*Fast); fast && !raceEnabled && each > 24<<10 {
@@ -121,7 +127,12 @@ func memory() int64 {
 
 func TestTLSAndHTTP2(t *testing.T) {
 	certificate, roots := selfSigned(t)
-	f := NewStandard(wire.HandlerFunc(echo), short(), &tls.Config{Certificates: []tls.Certificate{certificate}})
+	f := NewStandard(wire.HandlerFunc(func(ctx context.Context, req *wire.Request, res *wire.Response) {
+		if !req.Secure() {
+			t.Error("a request over TLS does not count as secure")
+		}
+		echo(ctx, req, res)
+	}), short(), &tls.Config{Certificates: []tls.Certificate{certificate}})
 	_, address := run(t, f)
 	for _, http2 := range []bool{false, true} {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}, ForceAttemptHTTP2: http2}
@@ -133,7 +144,8 @@ func TestTLSAndHTTP2(t *testing.T) {
 		}
 		body, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()
-		if want := "POST /tls?x host=" + address + " ip=127.0.0.1 body=5 x-a=1"; string(body) != want || (res.ProtoMajor == 2) != http2 {
+		if want := "POST /tls?x host=" + address + " ip=127.0.0.1 body=5 x-a=1"; string(body) != want ||
+			(res.ProtoMajor == 2) != http2 {
 			t.Errorf("%s: %q, want %q", res.Proto, body, want)
 		}
 		transport.CloseIdleConnections()
@@ -147,7 +159,8 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
@@ -169,9 +182,12 @@ func BenchmarkConstant(b *testing.B) {
 		res.SetHeader("Content-Type", "application/x-amz-json-1.0")
 		res.Body = append(res.Body, constant...)
 	})
-	request := []byte("POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: aws-sdk-go-v2/1.47.7 ua/2.1 os/linux lang/go#1.26.8\r\n" +
-		"Content-Length: 297\r\nAccept-Encoding: identity\r\nAmz-Sdk-Request: attempt=1; max=3\r\nAuthorization: AWS4-HMAC-SHA256 " +
-		strings.Repeat("c", 230) + "\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Date: 20150830T123600Z\r\n" +
+	request := []byte("POST / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: aws-sdk-go-v2/1.47.7 ua/2.1 " +
+		"os/linux lang/go#1.26.8\r\n" +
+		"Content-Length: 297\r\nAccept-Encoding: identity\r\nAmz-Sdk-Request: attempt=1; " +
+		"max=3\r\nAuthorization: AWS4-HMAC-SHA256 " +
+		strings.Repeat("c", 230) + "\r\nContent-Type: application/x-amz-json-1.0\r\nX-Amz-Date: " +
+		"20150830T123600Z\r\n" +
 		"X-Amz-Target: DynamoDB_20120810.GetItem\r\n\r\n" + constant)
 	for name, make := range kinds() {
 		b.Run(name, func(b *testing.B) {

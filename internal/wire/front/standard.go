@@ -121,6 +121,7 @@ func (s *Standard) handle(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.options.WriteTimeout))
 	header := w.Header()
+	header["Server"] = []string{serverName}
 	for i := range x.res.Fields() {
 		name, value := x.res.Field(i)
 		header[name] = []string{string(value)}
@@ -147,6 +148,9 @@ func fill(req *wire.Request, r *http.Request, c *conn, body []byte) {
 		for _, value := range values {
 			req.AddHeader([]byte(name), []byte(value))
 		}
+	}
+	if r.TLS != nil {
+		req.SetSecure()
 	}
 	req.SetBody(body)
 }

@@ -37,18 +37,22 @@ func (r *Router) serveJSON(ctx context.Context, req *wire.Request, res *wire.Res
 	} else {
 		x.id = wire.NewUUID()
 	}
-	contentType, _ := req.Header("content-type")
+	contentType, given := req.Header("content-type")
 	media, isJSON := awsjson.MediaType(contentType)
 	if isJSON {
 		x.media = media
 	}
-	if s == nil || !isJSON || req.Method() != "POST" {
-		x.failJSON(awsjson.UnknownOperation(""))
+	if given && !isJSON || req.Method() != "POST" {
+		noProtocol(res)
+		return
+	}
+	if s == nil {
+		r.refuseTarget(&x)
 		return
 	}
 	name, ok := s.operations[string(operation)]
 	if !ok {
-		x.failJSON(awsjson.UnknownOperation(""))
+		x.failJSON(awsjson.UnknownOperation())
 		return
 	}
 	scope, credential, err := r.options.Verifier.Verify(req)
@@ -66,6 +70,17 @@ func (r *Router) serveJSON(ctx context.Context, req *wire.Request, res *wire.Res
 	r.callJSON(ctx, &x, s, name, r.caller(req, scope, credential, x.id))
 }
 
+// refuseTarget answers a request whose target no service here has: of another service, whose scope names it,
+// or of none.
+func (r *Router) refuseTarget(x *exchange) {
+	scope, _, err := r.options.Verifier.Verify(x.req)
+	if _, known := foreign(scope.Service); err == nil && known && !r.json[scope.Service] {
+		x.refuseForeign(scope.Service)
+		return
+	}
+	x.failJSON(awsjson.UnknownOperation())
+}
+
 func (r *Router) callJSON(
 	ctx context.Context, x *exchange, s *service, operation string, caller *auth.Caller,
 ) {
@@ -74,7 +89,15 @@ func (r *Router) callJSON(
 		x.failJSON(unsupported("UnknownOperationException", operation))
 		return
 	}
-	reader := r.takeReader(x.req.Body())
+	body, done, refusal := r.unpacked.unpack(x.req)
+	if refusal != nil {
+		x.failJSON(refusal)
+		return
+	}
+	if done != nil {
+		defer done()
+	}
+	reader := r.takeReader(body)
 	out, err := r.runJSON(ctx, endpoint, caller, reader, x.res.Body[:0])
 	reader.Reset(nil)
 	r.readers.Put(reader)
@@ -88,6 +111,7 @@ func (r *Router) callJSON(
 		return
 	}
 	x.res.Body = out
+	r.packers.compress(x.req, x.res)
 	x.finishJSON()
 }
 

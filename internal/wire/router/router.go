@@ -18,6 +18,7 @@ import (
 	"github.com/sealtable/sealtable/internal/arn"
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/auth/sigv4"
+	"github.com/sealtable/sealtable/internal/pages"
 	"github.com/sealtable/sealtable/internal/strictjson"
 	"github.com/sealtable/sealtable/internal/wire"
 	"github.com/sealtable/sealtable/internal/wire/awsjson"
@@ -51,8 +52,10 @@ type Options struct {
 	Services   []api.ServiceInfo // of JSON and query services
 	Operations Operations
 	Verifier   *sigv4.Verifier
-	REST       map[string]REST // by the name in credential scopes
-	Mounts     []Mount
+	// Pages says which web pages may call and read the answers; nil lets all, as DynamoDB does.
+	Pages  *pages.Guard
+	REST   map[string]REST // by the name in credential scopes
+	Mounts []Mount
 	// Unsigned names the service of a query action that needs no signature, such as
 	// AssumeRoleWithWebIdentity. Its caller has no identity and no region. It may be nil.
 	Unsigned func(action string) (service string, ok bool)
@@ -68,6 +71,8 @@ type Router struct {
 	agents   internTable
 	hosts    internTable
 	readers  sync.Pool
+	unpacked unpacking
+	packers  compressors
 }
 
 // service is a service as the router sees it.
@@ -116,14 +121,23 @@ func (r *Router) Serve(ctx context.Context, req *wire.Request, res *wire.Respons
 		h.Serve(ctx, req, res)
 		return
 	}
+	r.dispatch(ctx, req, res)
+	r.allowOrigin(req, res)
+}
+
+func (r *Router) dispatch(ctx context.Context, req *wire.Request, res *wire.Response) {
 	if req.Method() == "OPTIONS" {
-		res.Status = 204
-		res.SetHeader("Allow", "GET, HEAD, OPTIONS, POST")
+		r.preflight(req, res)
+		return
+	}
+	if isVisit(req) {
+		r.visit(req, res)
 		return
 	}
 	if protocol, ok := req.Header("smithy-protocol"); ok && !bytes.HasPrefix(protocol, []byte("awsJson")) {
-		wire.Fail(res, 400, "UnknownOperationException",
-			"The protocol of the header smithy-protocol is not supported here. Use AWS JSON or AWS query.")
+		x := exchange{req: req, res: res, id: wire.NewUUID()}
+		x.failCBOR(&api.Error{Code: "UnknownOperationException", Message: "The protocol of the header " +
+			"smithy-protocol is not supported here. Use AWS JSON or AWS query."})
 		return
 	}
 	if target, ok := req.Header("x-amz-target"); ok {
@@ -167,11 +181,10 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 	}
 	x := exchange{req: req, res: res, id: id, media: jsonDefault}
 	if r.json[scope.Service] {
-		x.failJSON(awsjson.UnknownOperation(""))
+		x.failJSON(awsjson.UnknownOperation())
 		return
 	}
-	x.failJSON(&api.Error{Code: "UnknownOperationException",
-		Message: "There is no service " + scope.Service + " here."})
+	x.refuseForeign(scope.Service)
 }
 
 // place refuses a request to a global service that is signed for another region than the one which these
@@ -217,6 +230,7 @@ func (r *Router) caller(
 
 func (r *Router) addOrigin(caller *auth.Caller, req *wire.Request) {
 	caller.SourceIP, caller.Host = req.RemoteIP(), r.hosts.intern(req.Host())
+	caller.TLS = req.Secure()
 	if agent, ok := req.Header("user-agent"); ok {
 		caller.UserAgent = r.agents.intern(agent)
 	}

@@ -9,6 +9,7 @@ import (
 	"hash/crc32"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -28,7 +29,9 @@ import (
 // operation is an endpoint that says who called it.
 type operation struct{ name string }
 
-func (o operation) ServeJSON(_ context.Context, c *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error) {
+func (o operation) ServeJSON(
+	_ context.Context, c *auth.Caller, r *strictjson.Reader, dst []byte,
+) ([]byte, error) {
 	switch o.name {
 	case "DeleteTable":
 		return append(dst, "partial"...), errors.New("disk on fire")
@@ -85,7 +88,8 @@ func describe(name, protocol, target, version string, names ...string) api.Servi
 		info.XMLNamespace = "https://" + name + "/"
 	}
 	for _, operation := range names {
-		info.Operations = append(info.Operations, api.DescribeOperation(operation, "", "", "POST", "/", "", false))
+		info.Operations = append(info.Operations,
+			api.DescribeOperation(operation, "", "", "POST", "/", "", false))
 	}
 	return info
 }
@@ -100,24 +104,29 @@ func (echoREST) ServeREST(_ context.Context, c *auth.Caller, req *wire.Request, 
 func newRouter(log *bytes.Buffer) *Router {
 	return New(Options{
 		Services: []api.ServiceInfo{
-			describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem", "DeleteTable", "UpdateTable", "ExportTable"),
+			describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem", "DeleteTable", "UpdateTable",
+				"ExportTable"),
 			describe("dynamodb", api.JSON, "DynamoDBStreams_20120810", "", "ListStreams"),
 			describe("kms", api.JSON, "TrentService", "", "ListKeys"),
 			describe("sts", api.Query, "", "2011-06-15", "GetCallerIdentity", "AssumeRoleWithWebIdentity"),
 			describe("iam", api.Query, "", "2010-05-08", "GetUser", "ListUsers", "CreateUser"),
 		},
 		Operations: operations{
-			"dynamodb GetItem": true, "dynamodb DeleteTable": true, "dynamodb UpdateTable": true, "dynamodb ListStreams": true,
-			"kms ListKeys": true, "sts GetCallerIdentity": true, "sts AssumeRoleWithWebIdentity": true, "iam GetUser": true,
+			"dynamodb GetItem": true, "dynamodb DeleteTable": true, "dynamodb UpdateTable": true,
+			"dynamodb ListStreams": true,
+			"kms ListKeys":         true, "sts GetCallerIdentity": true,
+			"sts AssumeRoleWithWebIdentity": true, "iam GetUser": true,
 			"iam ListUsers": true,
 		},
 		Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 		REST:     map[string]REST{"lambda": echoREST{}},
 		Mounts: []Mount{
-			{Path: "/_sealtable/", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) {
+			{Path: "/_sealtable/", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request,
+				res *wire.Response) {
 				res.Body = []byte("mounted")
 			})},
-			{Path: "/exact", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request, res *wire.Response) {
+			{Path: "/exact", Handler: wire.HandlerFunc(func(_ context.Context, _ *wire.Request,
+				res *wire.Response) {
 				res.Body = []byte("exact")
 			})},
 		},
@@ -173,104 +182,173 @@ type route struct {
 func jsonRoutes() []route {
 	get, list := target("DynamoDB_20120810.GetItem"), target("TrentService.ListKeys")
 	return []route{
-		{"json", call{"POST", "/", `{"TableName":"t"}`, []string{json0, date, get, scoped("dynamodb"), "User-Agent: cli/1"}}, 200,
+		{"json", call{"POST", "/", `{"TableName":"t"}`,
+			[]string{json0, date, get, scoped("dynamodb"), "User-Agent: cli/1"}}, 200,
 			"application/x-amz-json-1.0", "GetItem 123456789012 eu-west-1 10.1.2.3 cli/1 AKIDEXAMPLE"},
-		{"empty body", call{"POST", "/", "", []string{json1, date, list, scoped("kms")}}, 200, "application/x-amz-json-1.1",
+		{"empty body", call{"POST", "/", "", []string{json1, date, list, scoped("kms")}}, 200,
+			"application/x-amz-json-1.1",
 			"ListKeys 1234"},
-		{"streams", call{"POST", "/", "{}", []string{json0, date, target("DynamoDBStreams_20120810.ListStreams"), scoped("dynamodb")}}, 200,
+		{"streams", call{"POST", "/", "{}",
+			[]string{json0, date, target("DynamoDBStreams_20120810.ListStreams"), scoped("dynamodb")}}, 200,
 			"application/x-amz-json-1.0", "ListStreams 1234"},
 		{"operation of the other target",
-			call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.ListStreams"), scoped("dynamodb")}},
-			400, "application/x-amz-json-1.0", `{"__type":"com.amazon.coral.service#UnknownOperationException"`},
-		{"malformed", call{"POST", "/", `{"TableName"`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"Unexpected token`},
-		{"trailing", call{"POST", "/", `{} {}`, []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
-			"SerializationException"},
-		{"wrong type", call{"POST", "/", `{"TableName":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400,
+			call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.ListStreams"),
+				scoped("dynamodb")}},
+			400, "application/x-amz-json-1.0",
+			`{"__type":"com.amazon.coral.service#UnknownOperationException"`},
+		{"malformed", call{"POST", "/", `{"TableName"`, []string{json0, date, get, scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0",
-			`"message":"NUMBER_VALUE cannot be converted to String"}`},
-		{"unknown member", call{"POST", "/", `{"Foo":1}`, []string{json0, date, get, scoped("dynamodb")}}, 400,
+			`{"__type":"com.amazon.coral.service#SerializationException"}`},
+		{"trailing", call{"POST", "/", `{} {}`, []string{json0, date, get, scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
+			"SerializationException"},
+		{"wrong type", call{"POST", "/", `{"TableName":1}`, []string{json0, date, get, scoped("dynamodb")}},
+			400,
+			"application/x-amz-json-1.0",
+			`"Message":"NUMBER_VALUE cannot be converted to String"}`},
+		{"unknown member", call{"POST", "/", `{"Foo":1}`, []string{json0, date, get, scoped("dynamodb")}},
+			400,
 			"application/x-amz-json-1.0",
 			`{"__type":"com.amazon.coral.validate#ValidationException","message":"The request has a member that is not supported: 'Foo' in Input"}`},
-		{"unknown operation", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.Foo"), scoped("dynamodb")}}, 400,
+		{"unknown operation", call{"POST", "/", "{}",
+			[]string{json0, date, target("DynamoDB_20120810.Foo"), scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "UnknownOperationException"},
 		{"unsupported operation", call{"POST", "/", "{}",
 			[]string{json0, date, target("DynamoDB_20120810.ExportTable"), scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0", "The operation ExportTable is not supported."},
-		{"unknown prefix", call{"POST", "/", "{}", []string{json0, date, target("Foo.GetItem"), scoped("dynamodb")}}, 400,
+		{"unknown prefix", call{"POST", "/", "{}",
+			[]string{json0, date, target("Foo.GetItem"), scoped("dynamodb")}}, 400,
 			"application/x-amz-json-1.0",
 			`{"__type":"UnknownOperationException"`},
-		{"no dot", call{"POST", "/", "{}", []string{json0, date, target("GetItem"), scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+		{"no dot", call{"POST", "/", "{}", []string{json0, date, target("GetItem"), scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
 			"UnknownOperation"},
-		{"no target", call{"POST", "/", "{}", []string{json0, date, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
+		{"no target", call{"POST", "/", "{}", []string{json0, date, scoped("dynamodb")}}, 400,
+			"application/x-amz-json-1.0",
 			"UnknownOperation"},
-		{"wrong content type", call{"POST", "/", "{}", []string{"Content-Type: text/plain", date, get, scoped("dynamodb")}}, 400,
-			"application/x-amz-json-1.0", "UnknownOperation"},
-		{"wrong method", call{"GET", "/", "{}", []string{json0, date, get, scoped("dynamodb")}}, 400, "application/x-amz-json-1.0",
-			"UnknownOperation"},
-		{"scope of another service", call{"POST", "/", "{}", []string{json0, date, get, scoped("kms")}}, 400, "application/x-amz-json-1.0",
+		{"wrong content type", call{"POST", "/", "{}",
+			[]string{"Content-Type: text/plain", date, get, scoped("dynamodb")}}, 404,
+			"", "<UnknownOperationException/>\n"},
+		{"wrong method", call{"GET", "/", "{}", []string{json0, date, get, scoped("dynamodb")}}, 404, "",
+			"<UnknownOperationException/>\n"},
+		{"no content type", call{"POST", "/", "{}", []string{date, get, scoped("dynamodb")}}, 200,
+			"application/x-amz-json-1.0", "GetItem"},
+		{"scope of another service", call{"POST", "/", "{}", []string{json0, date, get, scoped("kms")}}, 400,
+			"application/x-amz-json-1.0",
 			`"message":"Credential should be scoped to correct service: 'dynamodb'. "}`},
-		{"json without signature", call{"POST", "/", "{}", []string{json1, list}}, 400, "application/x-amz-json-1.1",
+		{"json without signature", call{"POST", "/", "{}", []string{json1, list}}, 400,
+			"application/x-amz-json-1.1",
 			`{"__type":"MissingAuthenticationTokenException","message":"Request is missing Authentication Token"`},
-		{"internal", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.DeleteTable"), scoped("dynamodb")}}, 500,
+		{"internal", call{"POST", "/", "{}",
+			[]string{json0, date, target("DynamoDB_20120810.DeleteTable"), scoped("dynamodb")}}, 500,
 			"application/x-amz-json-1.0",
 			`{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError","message":"Internal server error"}`},
-		{"panic", call{"POST", "/", "{}", []string{json0, date, target("DynamoDB_20120810.UpdateTable"), scoped("dynamodb")}}, 500,
+		{"panic", call{"POST", "/", "{}",
+			[]string{json0, date, target("DynamoDB_20120810.UpdateTable"), scoped("dynamodb")}}, 500,
 			"application/x-amz-json-1.0", `InternalServerError`},
 	}
 }
 
 func otherRoutes() []route {
 	return []route{
-		{"query", call{"POST", "/", "Action=GetCallerIdentity&Version=2011-06-15", []string{form, date, scoped("sts")}}, 200, "text/xml",
+		{"query", call{"POST", "/", "Action=GetCallerIdentity&Version=2011-06-15",
+			[]string{form, date, scoped("sts")}}, 200, "text/xml",
 			"<ok>GetCallerIdentity 123456789012 eu-west-1 "},
-		{"query by GET", call{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "", []string{date, scoped("sts")}}, 200, "text/xml",
+		{"query by GET", call{"GET", "/?Action=GetCallerIdentity&Version=2011-06-15", "",
+			[]string{date, scoped("sts")}}, 200, "text/xml",
 			"<ok>"},
-		{"query error", call{"POST", "/", "Action=GetUser&Version=2010-05-08", []string{form, date, scoped("iam")}}, 404, "text/xml",
+		{"query error", call{"POST", "/", "Action=GetUser&Version=2010-05-08",
+			[]string{form, date, scoped("iam")}}, 404, "text/xml",
 			`<ErrorResponse xmlns="https://iam/"><Error><Type>Sender</Type><Code>NoSuchEntity</Code><Message>no &lt;user&gt;</Message></Error><RequestId>`},
-		{"query internal", call{"POST", "/", "Action=ListUsers&Version=2010-05-08", []string{form, date, scoped("iam")}}, 500, "text/xml",
+		{"query internal", call{"POST", "/", "Action=ListUsers&Version=2010-05-08",
+			[]string{form, date, scoped("iam")}}, 500, "text/xml",
 			"<Type>Receiver</Type><Code>InternalFailure</Code>"},
-		{"query unknown action", call{"POST", "/", "Action=Foo&Version=2010-05-08", []string{form, date, scoped("iam")}}, 400, "text/xml",
-			"<Code>InvalidAction</Code><Message>Could not find operation Foo for version 2010-05-08</Message>"},
-		{"query without version", call{"POST", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 400, "text/xml",
+		{"query unknown action", call{"POST", "/", "Action=Foo&Version=2010-05-08",
+			[]string{form, date, scoped("iam")}}, 400, "text/xml",
+			"<Code>InvalidAction</Code><Message>Could not find operation Foo for version " +
+				"2010-05-08</Message>"},
+		{"query without version", call{"POST", "/", "Action=GetUser", []string{form, date, scoped("iam")}},
+			400, "text/xml",
 			"NO_VERSION_SPECIFIED"},
-		{"query unsupported", call{"POST", "/", "Action=CreateUser&Version=2010-05-08", []string{form, date, scoped("iam")}}, 400,
+		{"query unsupported", call{"POST", "/", "Action=CreateUser&Version=2010-05-08",
+			[]string{form, date, scoped("iam")}}, 400,
 			"text/xml",
 			"The operation CreateUser is not supported."},
-		{"query malformed", call{"POST", "/", "Action=%", []string{form, date, scoped("iam")}}, 400, "text/xml",
+		{"query malformed", call{"POST", "/", "Action=%", []string{form, date, scoped("iam")}}, 400,
+			"text/xml",
 			"<Code>MalformedQueryString</Code>"},
-		{"query without signature", call{"POST", "/", "Action=GetUser&Version=2010-05-08", []string{form}}, 403, "text/xml",
-			"<Code>MissingAuthenticationToken</Code><Message>Request is missing Authentication Token</Message>"},
-		{"query bad signature", call{"POST", "/", "Action=GetUser", []string{form, "Authorization: AWS4-HMAC-SHA256 x"}}, 400, "text/xml",
+		{"query without signature", call{"POST", "/", "Action=GetUser&Version=2010-05-08", []string{form}},
+			403, "text/xml",
+			"<Code>MissingAuthenticationToken</Code><Message>Request is missing Authentication " +
+				"Token</Message>"},
+		{"query bad signature", call{"POST", "/", "Action=GetUser",
+			[]string{form, "Authorization: AWS4-HMAC-SHA256 x"}}, 400, "text/xml",
 			"<Code>IncompleteSignature</Code>"},
-		{"unsigned action", call{"POST", "/", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15", []string{form}}, 200, "text/xml",
+		{"unsigned action", call{"POST", "/", "Action=AssumeRoleWithWebIdentity&Version=2011-06-15",
+			[]string{form}}, 200, "text/xml",
 			"<ok>AssumeRoleWithWebIdentity  "},
-		{"query put", call{"PUT", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 405, "text/xml", "InvalidAction"},
+		{"query put", call{"PUT", "/", "Action=GetUser", []string{form, date, scoped("iam")}}, 405,
+			"text/xml", "InvalidAction"},
 		{"rest", call{"GET", "/2015-03-31/functions", "", []string{date, scoped("lambda")}}, 200, "",
 			"rest 123456789012 /2015-03-31/functions"},
-		{"no such service", call{"GET", "/", "", []string{date, scoped("ec2")}}, 400, "application/x-amz-json-1.0",
-			"There is no service ec2 here."},
-		{"nothing", call{"GET", "/", "", nil}, 400, "application/x-amz-json-1.0", "MissingAuthenticationTokenException"},
+	}
+}
+
+// foreignRoutes are requests for services that are not here, and for none.
+func foreignRoutes() []route {
+	return []route{
+		{"ec2", call{"POST", "/", "Action=DescribeRegions&Version=2016-11-15",
+			[]string{form, date, scoped("ec2")}}, 400, "text/xml",
+			"<Response><Errors><Error><Code>InvalidAction</Code><Message>There is no service ec2 here."},
+		{"another query service", call{"POST", "/", "Action=DescribeDBInstances&Version=2014-10-31",
+			[]string{form, date, scoped("rds")}},
+			400,
+			"text/xml", "<Error><Type>Sender</Type><Code>InvalidAction</Code><Message>There is no service " +
+				"rds here."},
+		{"another json service", call{"POST", "/", "{}",
+			[]string{json1, date, target("AmazonSQS.ListQueues"), scoped("sqs")}}, 400,
+			"application/x-amz-json-1.1",
+			`{"__type":"UnknownOperationException","message":"There is no service sqs here.`},
+		{"another json service in its old protocol",
+			call{"POST", "/", "Action=ListQueues", []string{form, date, scoped("sqs")}}, 400,
+			"text/xml", "<Code>InvalidAction</Code><Message>There is no service sqs here."},
+		{"a rest service", call{"GET", "/v1/clusters", "", []string{date, scoped("kafka")}}, 400,
+			"application/json",
+			`"message":"There is no service kafka here.`},
+		{"s3", call{"GET", "/bucket?list-type=2", "", []string{date, scoped("s3")}}, 400, "application/xml",
+			"<Error><Code>NotImplemented</Code><Message>There is no service s3 here."},
+		{"route53", call{"GET", "/2013-04-01/hostedzone", "", []string{date, scoped("route53")}}, 400,
+			"text/xml",
+			"<ErrorResponse"},
+		{"a service that nobody knows", call{"POST", "/", "{}",
+			[]string{json1, date, target("X.Y"), scoped("nosuch")}}, 400,
+			"application/x-amz-json-1.1", `{"__type":"UnknownOperationException"}`},
+		{"nothing", call{"GET", "/", "", nil}, 200, "text/plain", "healthy: localhost:8000 "},
+		{"nothing by POST", call{"POST", "/", "", nil}, 400, "application/x-amz-json-1.0",
+			"MissingAuthenticationTokenException"},
+		{"a person", call{"GET", "/", "", []string{"Accept: text/html,*/*"}}, 302, "", ""},
 		{"cbor", call{"POST", "/service/DynamoDB/operation/GetItem", "",
 			[]string{"smithy-protocol: rpc-v2-cbor", date, scoped("dynamodb")}}, 400,
-			"application/x-amz-json-1.0", "smithy-protocol"},
-		{"options", call{"OPTIONS", "*", "", nil}, 204, "", ""},
+			"application/cbor", "smithy-protocol"},
+		{"options", call{"OPTIONS", "*", "", nil}, 200, "", ""},
 		{"mounted", call{"GET", "/_sealtable/health/live", "", nil}, 200, "", "mounted"},
 		{"exact", call{"GET", "/exact?x", "", nil}, 200, "", "exact"},
-		{"not exact", call{"GET", "/exact/x", "", nil}, 400, "application/x-amz-json-1.0", "MissingAuthentication"},
+		{"not exact", call{"GET", "/exact/x", "", nil}, 400, "application/x-amz-json-1.0",
+			"MissingAuthentication"},
 	}
 }
 
 func TestRoutes(t *testing.T) {
 	var log bytes.Buffer
 	r := newRouter(&log)
-	for _, c := range append(jsonRoutes(), otherRoutes()...) {
+	for _, c := range slices.Concat(jsonRoutes(), otherRoutes(), foreignRoutes()) {
 		t.Run(c.name, func(t *testing.T) {
 			var res wire.Response
 			res.Reset()
 			r.Serve(context.Background(), c.c.request(), &res)
 			media, _ := res.Header("Content-Type")
-			if res.Status != c.status || string(media) != c.media || !strings.Contains(string(res.Body), c.body) {
+			if res.Status != c.status || string(media) != c.media ||
+				!strings.Contains(string(res.Body), c.body) {
 				t.Errorf("%d %q %s", res.Status, media, res.Body)
 			}
 			if bytes.Contains(res.Body, []byte("partial")) || bytes.Contains(res.Body, []byte("fire")) ||
@@ -295,7 +373,8 @@ func checkHeaders(t *testing.T, res *wire.Response, media string) {
 	dynamo := bytes.Contains(res.Body, []byte("dynamodb")) || bytes.Contains(res.Body, []byte("coral")) ||
 		bytes.HasPrefix(res.Body, []byte("GetItem"))
 	sum, ok := res.Header("X-Amz-Crc32")
-	if want := strconv.FormatUint(uint64(crc32.ChecksumIEEE(res.Body)), 10); ok && string(sum) != want || dynamo && !ok {
+	if want := strconv.FormatUint(uint64(crc32.ChecksumIEEE(res.Body)), 10); ok && string(sum) != want ||
+		dynamo && !ok {
 		t.Errorf("checksum %q, want %q", sum, want)
 	}
 }
@@ -305,7 +384,8 @@ func TestServeAllocations(t *testing.T) {
 		Services:   []api.ServiceInfo{describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem")},
 		Operations: constant{}, Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 	})
-	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"),
+	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"),
+		scoped("dynamodb"),
 		"User-Agent: cli"}}.request()
 	var res wire.Response
 	allocs := testing.AllocsPerRun(500, func() {
@@ -324,7 +404,9 @@ func TestServeAllocations(t *testing.T) {
 type constant struct{}
 
 func (constant) Lookup(string, string) (Endpoint, bool) { return constant{}, true }
-func (constant) ServeJSON(_ context.Context, _ *auth.Caller, _ *strictjson.Reader, dst []byte) ([]byte, error) {
+func (constant) ServeJSON(
+	_ context.Context, _ *auth.Caller, _ *strictjson.Reader, dst []byte,
+) ([]byte, error) {
 	return append(dst, "{}"...), nil
 }
 func (constant) ServeForm(_ context.Context, _ *auth.Caller, _ *api.Form, dst []byte) ([]byte, error) {
@@ -336,7 +418,8 @@ func BenchmarkServe(b *testing.B) {
 		Services:   []api.ServiceInfo{describe("dynamodb", api.JSON, "DynamoDB_20120810", "", "GetItem")},
 		Operations: constant{}, Verifier: sigv4.New(none{}, clock.New(), sigv4.Open("123456789012")),
 	})
-	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"), scoped("dynamodb"),
+	req := call{"POST", "/", `{}`, []string{json0, date, target("DynamoDB_20120810.GetItem"),
+		scoped("dynamodb"),
 		"User-Agent: cli"}}.request()
 	var res wire.Response
 	b.ReportAllocs()
@@ -346,9 +429,11 @@ func BenchmarkServe(b *testing.B) {
 	}
 }
 
-// TestGlobalServicesHaveOneRegion asks every global service, as if it were here, in its region and in another.
+// TestGlobalServicesHaveOneRegion asks every global service, as if it were here, in its region and in
+// another.
 func TestGlobalServicesHaveOneRegion(t *testing.T) {
-	for _, name := range []string{"iam", "account", "organizations", "route53", "cloudfront", "budgets", "ce", "health", "shield",
+	for _, name := range []string{"iam", "account", "organizations", "route53", "cloudfront", "budgets", "ce",
+		"health", "shield",
 		"support",
 		"savingsplans", "billingconductor", "chime", "importexport", "notifications-contacts", "tax", "waf"} {
 		for protocol, c := range map[string]call{
@@ -365,7 +450,8 @@ func TestGlobalServicesHaveOneRegion(t *testing.T) {
 			r := New(o)
 			for region, ok := range map[string]bool{"us-east-1": true, "eu-west-1": false} {
 				res := serveSigned(t, r, c, name, region)
-				refused := strings.Contains(string(res.Body), "Credential should be scoped to a valid region, not ")
+				refused := strings.Contains(string(res.Body),
+					"Credential should be scoped to a valid region, not ")
 				if (res.Status == 200) != ok || refused == ok {
 					t.Errorf("%s (%s) in %s: %d %s", name, protocol, region, res.Status, res.Body)
 				}
@@ -387,7 +473,8 @@ func serveSigned(t *testing.T, r *Router, c call, service, region string) *wire.
 	}
 	sum := sha256.Sum256([]byte(c.body))
 	who := aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "s"}
-	if err := v4.NewSigner().SignHTTP(t.Context(), who, req, hex.EncodeToString(sum[:]), service, region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), who, req, hex.EncodeToString(sum[:]), service, region,
+		time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	in := new(wire.Request)
@@ -407,14 +494,17 @@ func serveSigned(t *testing.T, r *Router, c call, service, region string) *wire.
 
 // FuzzServe looks for panics and for answers that are not one of the protocols'.
 func FuzzServe(f *testing.F) {
-	f.Add("POST", "/", "DynamoDB_20120810.GetItem", "application/x-amz-json-1.0", scoped("dynamodb")[15:], []byte(`{"TableName":"t"}`))
-	f.Add("POST", "/?Action=GetUser", "", "application/x-www-form-urlencoded", scoped("iam")[15:], []byte("Version=2010-05-08&a.b=1"))
+	f.Add("POST", "/", "DynamoDB_20120810.GetItem", "application/x-amz-json-1.0", scoped("dynamodb")[15:],
+		[]byte(`{"TableName":"t"}`))
+	f.Add("POST", "/?Action=GetUser", "", "application/x-www-form-urlencoded", scoped("iam")[15:],
+		[]byte("Version=2010-05-08&a.b=1"))
 	f.Add("GET", "/?X-Amz-Algorithm=AWS4-HMAC-SHA256", ".", "", "", []byte("{"))
 	var log bytes.Buffer
 	r := newRouter(&log)
 	f.Fuzz(func(t *testing.T, method, path, to, contentType, authorization string, body []byte) {
 		log.Reset()
-		c := call{method: method, target: path, body: string(body), headers: []string{date, "Content-Type: " + contentType}}
+		c := call{method: method, target: path, body: string(body),
+			headers: []string{date, "Content-Type: " + contentType}}
 		if to != "" {
 			c.headers = append(c.headers, target(to))
 		}
@@ -424,7 +514,8 @@ func FuzzServe(f *testing.F) {
 		var res wire.Response
 		res.Reset()
 		r.Serve(context.Background(), c.request(), &res)
-		if res.Status == 500 && !strings.Contains(log.String(), "as asked") && !strings.Contains(log.String(), "disk on fire") {
+		if res.Status == 500 && !strings.Contains(log.String(), "as asked") &&
+			!strings.Contains(log.String(), "disk on fire") {
 			t.Fatalf("internal error: %s", log.String())
 		}
 	})
