@@ -24,6 +24,10 @@ func (i *inspection) checkComplete() {
 	if !i.exists("FORMAT") {
 		i.problem("FORMAT", "it is missing")
 	}
+	// a directory of a time before both has neither
+	if i.exists("high-water") && !i.exists(versionFile) {
+		i.problem(versionFile, "it is missing: it says which root key the data was last under")
+	}
 	i.checkJournal()
 	i.checkTrail()
 	for _, t := range i.tables {

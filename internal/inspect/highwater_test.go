@@ -3,6 +3,7 @@ package inspect_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/inspect"
+	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/server"
 )
 
@@ -104,5 +106,38 @@ func TestWhatIsNotNoticedIsSaid(t *testing.T) {
 	}
 	if !said {
 		t.Error("inspect does not say it")
+	}
+}
+
+// TestAnOlderKeyring rotates the root key and puts the keyring of before back: neither inspect nor the server goes on with it.
+func TestAnOlderKeyring(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	at := installation{data: filepath.Join(dir, "data"), config: filepath.Join(dir, "config")}
+	start(t, at).stop()
+	keyring := filepath.Join(at.config, "keyring")
+	old, err := os.ReadFile(keyring)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := inspect.Installation(at.data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := seal.Open(at.config, seal.Options{DataDir: at.data, Installation: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(root.Rotate(), root.Close(), os.WriteFile(keyring, old, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	report := at.inspect(t)
+	if report.Verdict != inspect.Sealed || !strings.Contains(report.Reason, "older than the data") {
+		t.Error(describe(report))
+	}
+	_, err = server.Open(context.Background(), server.Config{DataDir: at.data, ConfigDir: at.config, Account: "123456789012",
+		Listen: []string{"127.0.0.1:0"}, Region: "eu-central-1", Log: slog.New(slog.DiscardHandler)})
+	if !errors.Is(err, seal.ErrStale) {
+		t.Errorf("the server: %v", err)
 	}
 }

@@ -127,6 +127,9 @@ func (i *inspection) run(rootErr error) error {
 	if rootErr == nil {
 		rootErr = i.checkInstallation()
 	}
+	if rootErr == nil {
+		rootErr = i.checkVersion()
+	}
 	if rootErr != nil {
 		i.listSealed(rootErr)
 		i.finish()

@@ -21,6 +21,7 @@ const (
 	installationFile = "INSTALLATION"
 	materialDir      = "keys"
 	journalDir       = "journal"
+	versionFile      = "keyring-version"
 	trailDir         = "trail"
 )
 
@@ -75,6 +76,17 @@ func (i *inspection) checkInstallation() error {
 	default:
 		i.problem(installationFile, "it names installation %s, but the data is of %s", id, have)
 	}
+	return nil
+}
+
+// checkVersion sees whether the keyring is as new as the data. One that is older is the error; a record that
+// is not authentic is a problem of the directory.
+func (i *inspection) checkVersion() error {
+	err := i.root.CheckVersion(i.o.Dir)
+	if err == nil || errors.Is(err, seal.ErrStale) {
+		return err
+	}
+	i.problem(versionFile, "%v", err)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 // Kinds of files beside those of the store.
 const (
 	kindInstallation = "installation"
+	kindVersion      = "keyring-version"
 	kindMaterial     = "key-material"
 	kindMarker       = "marker" // empty: its name says all
 	kindTrail        = "trail"
@@ -39,7 +40,7 @@ var names = struct{ segment, spare, trail, remainder *regexp.Regexp }{
 	segment: regexp.MustCompile(`^journal/[0-9a-f]{16}\.segment$`),
 	spare:   regexp.MustCompile(`^journal/[0-9a-f]{16}\.spare$`),
 	trail:   regexp.MustCompile(`^trail/(trail|changes|refused)-([0-9]{10,})\.zst$`),
-	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|high-water\.new|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
+	remainder: regexp.MustCompile(`^(FORMAT\.new|INSTALLATION\.new|high-water\.new|keyring\.tmp|journal/[0-9a-f]{16}\.spare\.new|keys/[^/]+\.tmp|trail/healed/[^/]+|` +
 		`tables/[0-9a-f]{32}/(keys\.tmp|parked\.new))$`),
 }
 
@@ -49,6 +50,8 @@ func classify(f embedded.File) string {
 	switch {
 	case path == installationFile:
 		return kindInstallation
+	case path == versionFile:
+		return kindVersion
 	case names.remainder.MatchString(path):
 		return kindRemainder
 	case names.spare.MatchString(path):
@@ -125,6 +128,10 @@ func (i *inspection) authenticate(f embedded.File, t *Table, out *File) error {
 		return i.verifyPlain(out, formatText)
 	case string(embedded.KindLock), kindMarker:
 		return i.verifyEmpty(out)
+	case kindVersion:
+		// compared with the keyring before anything else
+		out.Algorithm, out.Keys = algorithmMark, []string{"keyring", "keyring-version key"}
+		return nil
 	case kindRemainder:
 		out.Status, out.Detail = IsUnused, "being written, or cut short: never read, removed by the "+
 			"next start"

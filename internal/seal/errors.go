@@ -30,6 +30,9 @@ var (
 	ErrUnavailable = errors.New("the seal cannot be opened now")
 	// ErrInstallation says that the keyring is that of another installation than the data.
 	ErrInstallation = errors.New("it is the keyring of another installation")
+	// ErrStale says that the keyring lacks the root key that the data directory was last under: it is a copy
+	// from before a rotation.
+	ErrStale = errors.New("the keyring is older than the data")
 	// ErrChanged says that another process replaced the keyring since this one read it.
 	ErrChanged = errors.New("another process changed the keyring")
 	// ErrBusy says that another process is changing the keyring now.

@@ -44,7 +44,9 @@ const (
 	Trail      Purpose = "trail"
 	IAMSecrets Purpose = "iam-secrets"
 	Iterators  Purpose = "stream-iterators"
-	Control    Purpose = "control" // proves to a server that runs that somebody can open the keyring
+	// KeyringVersion authenticates which root key a data directory was last under.
+	KeyringVersion Purpose = "keyring-version"
+	Control        Purpose = "control" // proves to a server that runs that somebody can open the keyring
 )
 
 // keyID tells root keys apart, also those of equal version in two installations. It gives nothing away of the
@@ -152,7 +154,7 @@ func checkScope(purpose Purpose, owner []byte) error {
 // life of the installation: rotating the root key does not change it. The caller destroys it.
 func (r *Root) InstallationKey(purpose Purpose) (*lockedmem.Key, error) {
 	switch purpose {
-	case Catalog, Journal, Trail, IAMSecrets, Iterators, Control:
+	case Catalog, Journal, Trail, IAMSecrets, Iterators, Control, KeyringVersion:
 	default:
 		return nil, &Error{Kind: ErrPurpose,
 			Cause: fmt.Errorf("no installation key is for %q", string(purpose))}

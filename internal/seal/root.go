@@ -26,7 +26,7 @@ type Options struct {
 	External func(Kind) (Wrapper, error)
 	// Installation is the id that the data directory bears; the zero id fits any keyring.
 	Installation ID
-	// DataDir, unless empty, is a directory that the keyring must not lie in.
+	// DataDir, unless empty, is a directory that the keyring must not lie in, nor be older than.
 	DataDir string
 	// Memory holds the keys; nil means an arena of the root's own.
 	Memory *lockedmem.Arena
@@ -56,6 +56,7 @@ type Root struct {
 	sealKey    *lockedmem.Key
 	contents   *contents
 	generation uint64
+	dataDir    string // the directory that rotations are recorded in; empty if none
 	// what the file may be: as it was last read or written, or as a failed write may have left it
 	known [][sha256.Size]byte
 }
@@ -108,6 +109,9 @@ func (r *Root) create(dir string, fill func(*Root) error) error {
 		return err
 	}
 	if err := fill(r); err != nil {
+		return err
+	}
+	if err := r.fitData(); err != nil {
 		return err
 	}
 	kind := r.options.Seal
@@ -163,8 +167,24 @@ func (r *Root) open(dir string) error {
 	r.installation = f.installation
 	r.generation = f.generation
 	r.known = [][sha256.Size]byte{sha256.Sum256(file)}
-	r.params, err = keep(r.options.Memory, f.params)
-	return err
+	if r.params, err = keep(r.options.Memory, f.params); err != nil {
+		return err
+	}
+	return r.fitData()
+}
+
+// fitData compares the keyring with the data directory, and has rotations recorded there if it holds data.
+func (r *Root) fitData() error {
+	if r.options.DataDir == "" {
+		return nil
+	}
+	if err := r.CheckVersion(r.options.DataDir); err != nil {
+		return err
+	}
+	if !r.options.Installation.IsZero() {
+		r.dataDir = r.options.DataDir
+	}
+	return nil
 }
 
 // read reads the keyring file, while nobody replaces it.

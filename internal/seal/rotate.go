@@ -35,8 +35,9 @@ func (r *Root) Rotate() error {
 		return diskError(r.dir.Path(keyringName), err)
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.contents = next
+	r.mu.Unlock()
+	r.recordRotation()
 	return nil
 }
 

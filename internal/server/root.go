@@ -47,6 +47,9 @@ func openRoot(config *Config, arena *lockedmem.Arena) (*seal.Root, error) {
 			return nil, errors.Join(err, root.Close())
 		}
 	}
+	if err := root.RecordVersion(config.DataDir); err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
 	return root, nil
 }
 

@@ -49,6 +49,9 @@ func Open(
 			err = errors.Join(err, d.Close())
 		}
 	}()
+	if err := root.RecordVersion(dir); err != nil {
+		return d, err
+	}
 	ring, err := tablekeys.New(vfs.Default, dir, root, arena, log)
 	if err != nil {
 		return d, err
