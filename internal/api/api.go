@@ -17,10 +17,8 @@ import (
 // where the model has none, they are empty structures. A function that does not belong to the service's
 // protocol is nil.
 type Operation[In, Out any] struct {
-	Service    string // the name in credential scopes and IAM actions: dynamodb, kms, sts, …
-	Name       string // as in X-Amz-Target, and in IAM actions unless the service says otherwise
-	ReadOnly   bool   // not used by the wire: the trail records it
-	Idempotent bool   // the model says that repeating it changes nothing
+	Service string // the name in credential scopes and IAM actions: dynamodb, kms, sts, …
+	Name    string // as in X-Amz-Target, and in IAM actions unless the service says otherwise
 
 	// Read reads the JSON body of the JSON protocols.
 	Read func(r *strictjson.Reader, in *In) error
@@ -88,16 +86,14 @@ type OperationInfo struct {
 	Name          string
 	Input, Output string // the generated shapes
 	Method, Path  string // of HTTP; POST and / outside REST services
-	ReadOnly      bool
 	members       string
 }
 
 // DescribeOperation is for the generated code, which keeps the names of the input's members as one
 // space-separated string.
-func DescribeOperation(name, input, output, method, path, members string, readOnly bool) OperationInfo {
+func DescribeOperation(name, input, output, method, path, members string) OperationInfo {
 	return OperationInfo{
-		Name: name, Input: input, Output: output, Method: method, Path: path, ReadOnly: readOnly,
-		members: members,
+		Name: name, Input: input, Output: output, Method: method, Path: path, members: members,
 	}
 }
 

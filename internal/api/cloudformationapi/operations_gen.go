@@ -20,191 +20,191 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("ActivateOrganizationsAccess", "ActivateOrganizationsAccessInput", "ActivateOrganizationsAccessOutput", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("ActivateType", "ActivateTypeInput", "ActivateTypeOutput", "POST", "/",
-			"AutoUpdate ExecutionRoleArn LoggingConfig MajorVersion PublicTypeArn PublisherId Type TypeName TypeNameAlias VersionBump", false),
+			"AutoUpdate ExecutionRoleArn LoggingConfig MajorVersion PublicTypeArn PublisherId Type TypeName TypeNameAlias VersionBump"),
 		api.DescribeOperation("BatchDescribeTypeConfigurations", "BatchDescribeTypeConfigurationsInput", "BatchDescribeTypeConfigurationsOutput", "POST", "/",
-			"TypeConfigurationIdentifiers", false),
+			"TypeConfigurationIdentifiers"),
 		api.DescribeOperation("CancelUpdateStack", "CancelUpdateStackInput", "CancelUpdateStackOutput", "POST", "/",
-			"ClientRequestToken StackName", false),
+			"ClientRequestToken StackName"),
 		api.DescribeOperation("ContinueUpdateRollback", "ContinueUpdateRollbackInput", "ContinueUpdateRollbackOutput", "POST", "/",
-			"ClientRequestToken ResourcesToSkip RoleARN StackName", false),
+			"ClientRequestToken ResourcesToSkip RoleARN StackName"),
 		api.DescribeOperation("CreateChangeSet", "CreateChangeSetInput", "CreateChangeSetOutput", "POST", "/",
-			"Capabilities ChangeSetName ChangeSetType ClientToken DeploymentMode Description ImportExistingResources IncludeNestedStacks NotificationARNs OnStackFailure Parameters ResourceTypes ResourcesToImport RoleARN RollbackConfiguration StackName Tags TemplateBody TemplateURL UsePreviousTemplate", false),
+			"Capabilities ChangeSetName ChangeSetType ClientToken DeploymentMode Description ImportExistingResources IncludeNestedStacks NotificationARNs OnStackFailure Parameters ResourceTypes ResourcesToImport RoleARN RollbackConfiguration StackName Tags TemplateBody TemplateURL UsePreviousTemplate"),
 		api.DescribeOperation("CreateGeneratedTemplate", "CreateGeneratedTemplateInput", "CreateGeneratedTemplateOutput", "POST", "/",
-			"GeneratedTemplateName Resources StackName TemplateConfiguration", false),
+			"GeneratedTemplateName Resources StackName TemplateConfiguration"),
 		api.DescribeOperation("CreateStack", "CreateStackInput", "CreateStackOutput", "POST", "/",
-			"Capabilities ClientRequestToken DisableRollback EnableTerminationProtection NotificationARNs OnFailure Parameters ResourceTypes RetainExceptOnCreate RoleARN RollbackConfiguration StackName StackPolicyBody StackPolicyURL Tags TemplateBody TemplateURL TimeoutInMinutes", false),
+			"Capabilities ClientRequestToken DisableRollback EnableTerminationProtection NotificationARNs OnFailure Parameters ResourceTypes RetainExceptOnCreate RoleARN RollbackConfiguration StackName StackPolicyBody StackPolicyURL Tags TemplateBody TemplateURL TimeoutInMinutes"),
 		api.DescribeOperation("CreateStackInstances", "CreateStackInstancesInput", "CreateStackInstancesOutput", "POST", "/",
-			"Accounts CallAs DeploymentTargets OperationId OperationPreferences ParameterOverrides Regions StackSetName", false),
+			"Accounts CallAs DeploymentTargets OperationId OperationPreferences ParameterOverrides Regions StackSetName"),
 		api.DescribeOperation("CreateStackRefactor", "CreateStackRefactorInput", "CreateStackRefactorOutput", "POST", "/",
-			"Description EnableStackCreation ResourceMappings StackDefinitions", false),
+			"Description EnableStackCreation ResourceMappings StackDefinitions"),
 		api.DescribeOperation("CreateStackSet", "CreateStackSetInput", "CreateStackSetOutput", "POST", "/",
-			"AdministrationRoleARN AutoDeployment CallAs Capabilities ClientRequestToken Description ExecutionRoleName ManagedExecution Parameters PermissionModel StackId StackSetName Tags TemplateBody TemplateURL", false),
+			"AdministrationRoleARN AutoDeployment CallAs Capabilities ClientRequestToken Description ExecutionRoleName ManagedExecution Parameters PermissionModel StackId StackSetName Tags TemplateBody TemplateURL"),
 		api.DescribeOperation("DeactivateOrganizationsAccess", "DeactivateOrganizationsAccessInput", "DeactivateOrganizationsAccessOutput", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("DeactivateType", "DeactivateTypeInput", "DeactivateTypeOutput", "POST", "/",
-			"Arn Type TypeName", false),
+			"Arn Type TypeName"),
 		api.DescribeOperation("DeleteChangeSet", "DeleteChangeSetInput", "DeleteChangeSetOutput", "POST", "/",
-			"ChangeSetName StackName", false),
+			"ChangeSetName StackName"),
 		api.DescribeOperation("DeleteGeneratedTemplate", "DeleteGeneratedTemplateInput", "DeleteGeneratedTemplateOutput", "POST", "/",
-			"GeneratedTemplateName", false),
+			"GeneratedTemplateName"),
 		api.DescribeOperation("DeleteStack", "DeleteStackInput", "DeleteStackOutput", "POST", "/",
-			"ClientRequestToken DeletionMode RetainResources RoleARN StackName", false),
+			"ClientRequestToken DeletionMode RetainResources RoleARN StackName"),
 		api.DescribeOperation("DeleteStackInstances", "DeleteStackInstancesInput", "DeleteStackInstancesOutput", "POST", "/",
-			"Accounts CallAs DeploymentTargets OperationId OperationPreferences Regions RetainStacks StackSetName", false),
+			"Accounts CallAs DeploymentTargets OperationId OperationPreferences Regions RetainStacks StackSetName"),
 		api.DescribeOperation("DeleteStackSet", "DeleteStackSetInput", "DeleteStackSetOutput", "POST", "/",
-			"CallAs StackSetName", false),
+			"CallAs StackSetName"),
 		api.DescribeOperation("DeregisterType", "DeregisterTypeInput", "DeregisterTypeOutput", "POST", "/",
-			"Arn Type TypeName VersionId", false),
+			"Arn Type TypeName VersionId"),
 		api.DescribeOperation("DescribeAccountLimits", "DescribeAccountLimitsInput", "DescribeAccountLimitsOutput", "POST", "/",
-			"NextToken", true),
+			"NextToken"),
 		api.DescribeOperation("DescribeChangeSet", "DescribeChangeSetInput", "DescribeChangeSetOutput", "POST", "/",
-			"ChangeSetName IncludePropertyValues NextToken StackName", true),
+			"ChangeSetName IncludePropertyValues NextToken StackName"),
 		api.DescribeOperation("DescribeChangeSetHooks", "DescribeChangeSetHooksInput", "DescribeChangeSetHooksOutput", "POST", "/",
-			"ChangeSetName LogicalResourceId NextToken StackName", true),
+			"ChangeSetName LogicalResourceId NextToken StackName"),
 		api.DescribeOperation("DescribeEvents", "DescribeEventsInput", "DescribeEventsOutput", "POST", "/",
-			"ChangeSetName Filters NextToken OperationId StackName", true),
+			"ChangeSetName Filters NextToken OperationId StackName"),
 		api.DescribeOperation("DescribeGeneratedTemplate", "DescribeGeneratedTemplateInput", "DescribeGeneratedTemplateOutput", "POST", "/",
-			"GeneratedTemplateName", true),
+			"GeneratedTemplateName"),
 		api.DescribeOperation("DescribeOrganizationsAccess", "DescribeOrganizationsAccessInput", "DescribeOrganizationsAccessOutput", "POST", "/",
-			"CallAs", true),
+			"CallAs"),
 		api.DescribeOperation("DescribePublisher", "DescribePublisherInput", "DescribePublisherOutput", "POST", "/",
-			"PublisherId", true),
+			"PublisherId"),
 		api.DescribeOperation("DescribeResourceScan", "DescribeResourceScanInput", "DescribeResourceScanOutput", "POST", "/",
-			"ResourceScanId", true),
+			"ResourceScanId"),
 		api.DescribeOperation("DescribeStackDriftDetectionStatus", "DescribeStackDriftDetectionStatusInput", "DescribeStackDriftDetectionStatusOutput", "POST", "/",
-			"StackDriftDetectionId", true),
+			"StackDriftDetectionId"),
 		api.DescribeOperation("DescribeStackEvents", "DescribeStackEventsInput", "DescribeStackEventsOutput", "POST", "/",
-			"NextToken StackName", true),
+			"NextToken StackName"),
 		api.DescribeOperation("DescribeStackInstance", "DescribeStackInstanceInput", "DescribeStackInstanceOutput", "POST", "/",
-			"CallAs StackInstanceAccount StackInstanceRegion StackSetName", true),
+			"CallAs StackInstanceAccount StackInstanceRegion StackSetName"),
 		api.DescribeOperation("DescribeStackRefactor", "DescribeStackRefactorInput", "DescribeStackRefactorOutput", "POST", "/",
-			"StackRefactorId", true),
+			"StackRefactorId"),
 		api.DescribeOperation("DescribeStackResource", "DescribeStackResourceInput", "DescribeStackResourceOutput", "POST", "/",
-			"LogicalResourceId StackName", true),
+			"LogicalResourceId StackName"),
 		api.DescribeOperation("DescribeStackResourceDrifts", "DescribeStackResourceDriftsInput", "DescribeStackResourceDriftsOutput", "POST", "/",
-			"MaxResults NextToken StackName StackResourceDriftStatusFilters", true),
+			"MaxResults NextToken StackName StackResourceDriftStatusFilters"),
 		api.DescribeOperation("DescribeStackResources", "DescribeStackResourcesInput", "DescribeStackResourcesOutput", "POST", "/",
-			"LogicalResourceId PhysicalResourceId StackName", true),
+			"LogicalResourceId PhysicalResourceId StackName"),
 		api.DescribeOperation("DescribeStackSet", "DescribeStackSetInput", "DescribeStackSetOutput", "POST", "/",
-			"CallAs StackSetName", true),
+			"CallAs StackSetName"),
 		api.DescribeOperation("DescribeStackSetOperation", "DescribeStackSetOperationInput", "DescribeStackSetOperationOutput", "POST", "/",
-			"CallAs OperationId StackSetName", true),
+			"CallAs OperationId StackSetName"),
 		api.DescribeOperation("DescribeStacks", "DescribeStacksInput", "DescribeStacksOutput", "POST", "/",
-			"NextToken StackName", true),
+			"NextToken StackName"),
 		api.DescribeOperation("DescribeType", "DescribeTypeInput", "DescribeTypeOutput", "POST", "/",
-			"Arn PublicVersionNumber PublisherId Type TypeName VersionId", true),
+			"Arn PublicVersionNumber PublisherId Type TypeName VersionId"),
 		api.DescribeOperation("DescribeTypeRegistration", "DescribeTypeRegistrationInput", "DescribeTypeRegistrationOutput", "POST", "/",
-			"RegistrationToken", true),
+			"RegistrationToken"),
 		api.DescribeOperation("DetectStackDrift", "DetectStackDriftInput", "DetectStackDriftOutput", "POST", "/",
-			"LogicalResourceIds StackName", false),
+			"LogicalResourceIds StackName"),
 		api.DescribeOperation("DetectStackResourceDrift", "DetectStackResourceDriftInput", "DetectStackResourceDriftOutput", "POST", "/",
-			"LogicalResourceId StackName", false),
+			"LogicalResourceId StackName"),
 		api.DescribeOperation("DetectStackSetDrift", "DetectStackSetDriftInput", "DetectStackSetDriftOutput", "POST", "/",
-			"CallAs OperationId OperationPreferences StackSetName", false),
+			"CallAs OperationId OperationPreferences StackSetName"),
 		api.DescribeOperation("EstimateTemplateCost", "EstimateTemplateCostInput", "EstimateTemplateCostOutput", "POST", "/",
-			"Parameters TemplateBody TemplateURL", true),
+			"Parameters TemplateBody TemplateURL"),
 		api.DescribeOperation("ExecuteChangeSet", "ExecuteChangeSetInput", "ExecuteChangeSetOutput", "POST", "/",
-			"ChangeSetName ClientRequestToken DisableRollback RetainExceptOnCreate StackName", false),
+			"ChangeSetName ClientRequestToken DisableRollback RetainExceptOnCreate StackName"),
 		api.DescribeOperation("ExecuteStackRefactor", "ExecuteStackRefactorInput", "ExecuteStackRefactorOutput", "POST", "/",
-			"StackRefactorId", false),
+			"StackRefactorId"),
 		api.DescribeOperation("GetGeneratedTemplate", "GetGeneratedTemplateInput", "GetGeneratedTemplateOutput", "POST", "/",
-			"Format GeneratedTemplateName", true),
+			"Format GeneratedTemplateName"),
 		api.DescribeOperation("GetHookResult", "GetHookResultInput", "GetHookResultOutput", "POST", "/",
-			"HookResultId", true),
+			"HookResultId"),
 		api.DescribeOperation("GetStackPolicy", "GetStackPolicyInput", "GetStackPolicyOutput", "POST", "/",
-			"StackName", true),
+			"StackName"),
 		api.DescribeOperation("GetTemplate", "GetTemplateInput", "GetTemplateOutput", "POST", "/",
-			"ChangeSetName StackName TemplateStage", true),
+			"ChangeSetName StackName TemplateStage"),
 		api.DescribeOperation("GetTemplateSummary", "GetTemplateSummaryInput", "GetTemplateSummaryOutput", "POST", "/",
-			"CallAs StackName StackSetName TemplateBody TemplateSummaryConfig TemplateURL", true),
+			"CallAs StackName StackSetName TemplateBody TemplateSummaryConfig TemplateURL"),
 		api.DescribeOperation("ImportStacksToStackSet", "ImportStacksToStackSetInput", "ImportStacksToStackSetOutput", "POST", "/",
-			"CallAs OperationId OperationPreferences OrganizationalUnitIds StackIds StackIdsUrl StackSetName", false),
+			"CallAs OperationId OperationPreferences OrganizationalUnitIds StackIds StackIdsUrl StackSetName"),
 		api.DescribeOperation("ListChangeSets", "ListChangeSetsInput", "ListChangeSetsOutput", "POST", "/",
-			"NextToken StackName", true),
+			"NextToken StackName"),
 		api.DescribeOperation("ListExports", "ListExportsInput", "ListExportsOutput", "POST", "/",
-			"NextToken", true),
+			"NextToken"),
 		api.DescribeOperation("ListGeneratedTemplates", "ListGeneratedTemplatesInput", "ListGeneratedTemplatesOutput", "POST", "/",
-			"MaxResults NextToken", true),
+			"MaxResults NextToken"),
 		api.DescribeOperation("ListHookResults", "ListHookResultsInput", "ListHookResultsOutput", "POST", "/",
-			"NextToken Status TargetId TargetType TypeArn", true),
+			"NextToken Status TargetId TargetType TypeArn"),
 		api.DescribeOperation("ListImports", "ListImportsInput", "ListImportsOutput", "POST", "/",
-			"ExportName NextToken", true),
+			"ExportName NextToken"),
 		api.DescribeOperation("ListResourceScanRelatedResources", "ListResourceScanRelatedResourcesInput", "ListResourceScanRelatedResourcesOutput", "POST", "/",
-			"MaxResults NextToken ResourceScanId Resources", true),
+			"MaxResults NextToken ResourceScanId Resources"),
 		api.DescribeOperation("ListResourceScanResources", "ListResourceScanResourcesInput", "ListResourceScanResourcesOutput", "POST", "/",
-			"MaxResults NextToken ResourceIdentifier ResourceScanId ResourceTypePrefix TagKey TagValue", true),
+			"MaxResults NextToken ResourceIdentifier ResourceScanId ResourceTypePrefix TagKey TagValue"),
 		api.DescribeOperation("ListResourceScans", "ListResourceScansInput", "ListResourceScansOutput", "POST", "/",
-			"MaxResults NextToken ScanTypeFilter", true),
+			"MaxResults NextToken ScanTypeFilter"),
 		api.DescribeOperation("ListStackInstanceResourceDrifts", "ListStackInstanceResourceDriftsInput", "ListStackInstanceResourceDriftsOutput", "POST", "/",
-			"CallAs MaxResults NextToken OperationId StackInstanceAccount StackInstanceRegion StackInstanceResourceDriftStatuses StackSetName", true),
+			"CallAs MaxResults NextToken OperationId StackInstanceAccount StackInstanceRegion StackInstanceResourceDriftStatuses StackSetName"),
 		api.DescribeOperation("ListStackInstances", "ListStackInstancesInput", "ListStackInstancesOutput", "POST", "/",
-			"CallAs Filters MaxResults NextToken StackInstanceAccount StackInstanceRegion StackSetName", true),
+			"CallAs Filters MaxResults NextToken StackInstanceAccount StackInstanceRegion StackSetName"),
 		api.DescribeOperation("ListStackRefactorActions", "ListStackRefactorActionsInput", "ListStackRefactorActionsOutput", "POST", "/",
-			"MaxResults NextToken StackRefactorId", true),
+			"MaxResults NextToken StackRefactorId"),
 		api.DescribeOperation("ListStackRefactors", "ListStackRefactorsInput", "ListStackRefactorsOutput", "POST", "/",
-			"ExecutionStatusFilter MaxResults NextToken", true),
+			"ExecutionStatusFilter MaxResults NextToken"),
 		api.DescribeOperation("ListStackResources", "ListStackResourcesInput", "ListStackResourcesOutput", "POST", "/",
-			"NextToken StackName", true),
+			"NextToken StackName"),
 		api.DescribeOperation("ListStackSetAutoDeploymentTargets", "ListStackSetAutoDeploymentTargetsInput", "ListStackSetAutoDeploymentTargetsOutput", "POST", "/",
-			"CallAs MaxResults NextToken StackSetName", true),
+			"CallAs MaxResults NextToken StackSetName"),
 		api.DescribeOperation("ListStackSetOperationResults", "ListStackSetOperationResultsInput", "ListStackSetOperationResultsOutput", "POST", "/",
-			"CallAs Filters MaxResults NextToken OperationId StackSetName", true),
+			"CallAs Filters MaxResults NextToken OperationId StackSetName"),
 		api.DescribeOperation("ListStackSetOperations", "ListStackSetOperationsInput", "ListStackSetOperationsOutput", "POST", "/",
-			"CallAs MaxResults NextToken StackSetName", true),
+			"CallAs MaxResults NextToken StackSetName"),
 		api.DescribeOperation("ListStackSets", "ListStackSetsInput", "ListStackSetsOutput", "POST", "/",
-			"CallAs MaxResults NextToken Status", true),
+			"CallAs MaxResults NextToken Status"),
 		api.DescribeOperation("ListStacks", "ListStacksInput", "ListStacksOutput", "POST", "/",
-			"NextToken StackStatusFilter", true),
+			"NextToken StackStatusFilter"),
 		api.DescribeOperation("ListTypeRegistrations", "ListTypeRegistrationsInput", "ListTypeRegistrationsOutput", "POST", "/",
-			"MaxResults NextToken RegistrationStatusFilter Type TypeArn TypeName", true),
+			"MaxResults NextToken RegistrationStatusFilter Type TypeArn TypeName"),
 		api.DescribeOperation("ListTypeVersions", "ListTypeVersionsInput", "ListTypeVersionsOutput", "POST", "/",
-			"Arn DeprecatedStatus MaxResults NextToken PublisherId Type TypeName", true),
+			"Arn DeprecatedStatus MaxResults NextToken PublisherId Type TypeName"),
 		api.DescribeOperation("ListTypes", "ListTypesInput", "ListTypesOutput", "POST", "/",
-			"DeprecatedStatus Filters MaxResults NextToken ProvisioningType Type Visibility", true),
+			"DeprecatedStatus Filters MaxResults NextToken ProvisioningType Type Visibility"),
 		api.DescribeOperation("PublishType", "PublishTypeInput", "PublishTypeOutput", "POST", "/",
-			"Arn PublicVersionNumber Type TypeName", false),
+			"Arn PublicVersionNumber Type TypeName"),
 		api.DescribeOperation("RecordHandlerProgress", "RecordHandlerProgressInput", "RecordHandlerProgressOutput", "POST", "/",
-			"BearerToken ClientRequestToken CurrentOperationStatus ErrorCode OperationStatus ResourceModel StatusMessage", false),
+			"BearerToken ClientRequestToken CurrentOperationStatus ErrorCode OperationStatus ResourceModel StatusMessage"),
 		api.DescribeOperation("RegisterPublisher", "RegisterPublisherInput", "RegisterPublisherOutput", "POST", "/",
-			"AcceptTermsAndConditions ConnectionArn", false),
+			"AcceptTermsAndConditions ConnectionArn"),
 		api.DescribeOperation("RegisterType", "RegisterTypeInput", "RegisterTypeOutput", "POST", "/",
-			"ClientRequestToken ExecutionRoleArn LoggingConfig SchemaHandlerPackage Type TypeName", false),
+			"ClientRequestToken ExecutionRoleArn LoggingConfig SchemaHandlerPackage Type TypeName"),
 		api.DescribeOperation("RollbackStack", "RollbackStackInput", "RollbackStackOutput", "POST", "/",
-			"ClientRequestToken RetainExceptOnCreate RoleARN StackName", false),
+			"ClientRequestToken RetainExceptOnCreate RoleARN StackName"),
 		api.DescribeOperation("SetStackPolicy", "SetStackPolicyInput", "SetStackPolicyOutput", "POST", "/",
-			"StackName StackPolicyBody StackPolicyURL", false),
+			"StackName StackPolicyBody StackPolicyURL"),
 		api.DescribeOperation("SetTypeConfiguration", "SetTypeConfigurationInput", "SetTypeConfigurationOutput", "POST", "/",
-			"Configuration ConfigurationAlias Type TypeArn TypeName", false),
+			"Configuration ConfigurationAlias Type TypeArn TypeName"),
 		api.DescribeOperation("SetTypeDefaultVersion", "SetTypeDefaultVersionInput", "SetTypeDefaultVersionOutput", "POST", "/",
-			"Arn Type TypeName VersionId", false),
+			"Arn Type TypeName VersionId"),
 		api.DescribeOperation("SignalResource", "SignalResourceInput", "SignalResourceOutput", "POST", "/",
-			"LogicalResourceId StackName Status UniqueId", true),
+			"LogicalResourceId StackName Status UniqueId"),
 		api.DescribeOperation("StartResourceScan", "StartResourceScanInput", "StartResourceScanOutput", "POST", "/",
-			"ClientRequestToken ScanFilters", false),
+			"ClientRequestToken ScanFilters"),
 		api.DescribeOperation("StopStackSetOperation", "StopStackSetOperationInput", "StopStackSetOperationOutput", "POST", "/",
-			"CallAs OperationId StackSetName", false),
+			"CallAs OperationId StackSetName"),
 		api.DescribeOperation("TestType", "TestTypeInput", "TestTypeOutput", "POST", "/",
-			"Arn LogDeliveryBucket Type TypeName VersionId", false),
+			"Arn LogDeliveryBucket Type TypeName VersionId"),
 		api.DescribeOperation("UpdateGeneratedTemplate", "UpdateGeneratedTemplateInput", "UpdateGeneratedTemplateOutput", "POST", "/",
-			"AddResources GeneratedTemplateName NewGeneratedTemplateName RefreshAllResources RemoveResources TemplateConfiguration", false),
+			"AddResources GeneratedTemplateName NewGeneratedTemplateName RefreshAllResources RemoveResources TemplateConfiguration"),
 		api.DescribeOperation("UpdateStack", "UpdateStackInput", "UpdateStackOutput", "POST", "/",
-			"Capabilities ClientRequestToken DisableRollback NotificationARNs Parameters ResourceTypes RetainExceptOnCreate RoleARN RollbackConfiguration StackName StackPolicyBody StackPolicyDuringUpdateBody StackPolicyDuringUpdateURL StackPolicyURL Tags TemplateBody TemplateURL UsePreviousTemplate", false),
+			"Capabilities ClientRequestToken DisableRollback NotificationARNs Parameters ResourceTypes RetainExceptOnCreate RoleARN RollbackConfiguration StackName StackPolicyBody StackPolicyDuringUpdateBody StackPolicyDuringUpdateURL StackPolicyURL Tags TemplateBody TemplateURL UsePreviousTemplate"),
 		api.DescribeOperation("UpdateStackInstances", "UpdateStackInstancesInput", "UpdateStackInstancesOutput", "POST", "/",
-			"Accounts CallAs DeploymentTargets OperationId OperationPreferences ParameterOverrides Regions StackSetName", false),
+			"Accounts CallAs DeploymentTargets OperationId OperationPreferences ParameterOverrides Regions StackSetName"),
 		api.DescribeOperation("UpdateStackSet", "UpdateStackSetInput", "UpdateStackSetOutput", "POST", "/",
-			"Accounts AdministrationRoleARN AutoDeployment CallAs Capabilities DeploymentTargets Description ExecutionRoleName ManagedExecution OperationId OperationPreferences Parameters PermissionModel Regions StackSetName Tags TemplateBody TemplateURL UsePreviousTemplate", false),
+			"Accounts AdministrationRoleARN AutoDeployment CallAs Capabilities DeploymentTargets Description ExecutionRoleName ManagedExecution OperationId OperationPreferences Parameters PermissionModel Regions StackSetName Tags TemplateBody TemplateURL UsePreviousTemplate"),
 		api.DescribeOperation("UpdateTerminationProtection", "UpdateTerminationProtectionInput", "UpdateTerminationProtectionOutput", "POST", "/",
-			"EnableTerminationProtection StackName", false),
+			"EnableTerminationProtection StackName"),
 		api.DescribeOperation("ValidateTemplate", "ValidateTemplateInput", "ValidateTemplateOutput", "POST", "/",
-			"TemplateBody TemplateURL", true),
+			"TemplateBody TemplateURL"),
 	}
 }
 
 func ActivateOrganizationsAccess() api.Operation[ActivateOrganizationsAccessInput, ActivateOrganizationsAccessOutput] {
 	return api.Operation[ActivateOrganizationsAccessInput, ActivateOrganizationsAccessOutput]{
-		Service: "cloudformation", Name: "ActivateOrganizationsAccess", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "ActivateOrganizationsAccess",
 		Validate: (*ActivateOrganizationsAccessInput).Validate,
 		Present:  (*ActivateOrganizationsAccessInput).Present,
 		ReadForm: func(f *api.Form, in *ActivateOrganizationsAccessInput) error { return in.ReadForm(f) },
@@ -216,7 +216,7 @@ func ActivateOrganizationsAccess() api.Operation[ActivateOrganizationsAccessInpu
 
 func ActivateType() api.Operation[ActivateTypeInput, ActivateTypeOutput] {
 	return api.Operation[ActivateTypeInput, ActivateTypeOutput]{
-		Service: "cloudformation", Name: "ActivateType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "ActivateType",
 		Validate: (*ActivateTypeInput).Validate,
 		Present:  (*ActivateTypeInput).Present,
 		ReadForm: func(f *api.Form, in *ActivateTypeInput) error { return in.ReadForm(f) },
@@ -228,7 +228,7 @@ func ActivateType() api.Operation[ActivateTypeInput, ActivateTypeOutput] {
 
 func BatchDescribeTypeConfigurations() api.Operation[BatchDescribeTypeConfigurationsInput, BatchDescribeTypeConfigurationsOutput] {
 	return api.Operation[BatchDescribeTypeConfigurationsInput, BatchDescribeTypeConfigurationsOutput]{
-		Service: "cloudformation", Name: "BatchDescribeTypeConfigurations", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "BatchDescribeTypeConfigurations",
 		Validate: (*BatchDescribeTypeConfigurationsInput).Validate,
 		Present:  (*BatchDescribeTypeConfigurationsInput).Present,
 		ReadForm: func(f *api.Form, in *BatchDescribeTypeConfigurationsInput) error { return in.ReadForm(f) },
@@ -240,7 +240,7 @@ func BatchDescribeTypeConfigurations() api.Operation[BatchDescribeTypeConfigurat
 
 func CancelUpdateStack() api.Operation[CancelUpdateStackInput, CancelUpdateStackOutput] {
 	return api.Operation[CancelUpdateStackInput, CancelUpdateStackOutput]{
-		Service: "cloudformation", Name: "CancelUpdateStack", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CancelUpdateStack",
 		Validate: (*CancelUpdateStackInput).Validate,
 		Present:  (*CancelUpdateStackInput).Present,
 		ReadForm: func(f *api.Form, in *CancelUpdateStackInput) error { return in.ReadForm(f) },
@@ -252,7 +252,7 @@ func CancelUpdateStack() api.Operation[CancelUpdateStackInput, CancelUpdateStack
 
 func ContinueUpdateRollback() api.Operation[ContinueUpdateRollbackInput, ContinueUpdateRollbackOutput] {
 	return api.Operation[ContinueUpdateRollbackInput, ContinueUpdateRollbackOutput]{
-		Service: "cloudformation", Name: "ContinueUpdateRollback", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "ContinueUpdateRollback",
 		Validate: (*ContinueUpdateRollbackInput).Validate,
 		Present:  (*ContinueUpdateRollbackInput).Present,
 		ReadForm: func(f *api.Form, in *ContinueUpdateRollbackInput) error { return in.ReadForm(f) },
@@ -264,7 +264,7 @@ func ContinueUpdateRollback() api.Operation[ContinueUpdateRollbackInput, Continu
 
 func CreateChangeSet() api.Operation[CreateChangeSetInput, CreateChangeSetOutput] {
 	return api.Operation[CreateChangeSetInput, CreateChangeSetOutput]{
-		Service: "cloudformation", Name: "CreateChangeSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateChangeSet",
 		Validate: (*CreateChangeSetInput).Validate,
 		Present:  (*CreateChangeSetInput).Present,
 		ReadForm: func(f *api.Form, in *CreateChangeSetInput) error { return in.ReadForm(f) },
@@ -276,7 +276,7 @@ func CreateChangeSet() api.Operation[CreateChangeSetInput, CreateChangeSetOutput
 
 func CreateGeneratedTemplate() api.Operation[CreateGeneratedTemplateInput, CreateGeneratedTemplateOutput] {
 	return api.Operation[CreateGeneratedTemplateInput, CreateGeneratedTemplateOutput]{
-		Service: "cloudformation", Name: "CreateGeneratedTemplate", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateGeneratedTemplate",
 		Validate: (*CreateGeneratedTemplateInput).Validate,
 		Present:  (*CreateGeneratedTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *CreateGeneratedTemplateInput) error { return in.ReadForm(f) },
@@ -288,7 +288,7 @@ func CreateGeneratedTemplate() api.Operation[CreateGeneratedTemplateInput, Creat
 
 func CreateStack() api.Operation[CreateStackInput, CreateStackOutput] {
 	return api.Operation[CreateStackInput, CreateStackOutput]{
-		Service: "cloudformation", Name: "CreateStack", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateStack",
 		Validate: (*CreateStackInput).Validate,
 		Present:  (*CreateStackInput).Present,
 		ReadForm: func(f *api.Form, in *CreateStackInput) error { return in.ReadForm(f) },
@@ -300,7 +300,7 @@ func CreateStack() api.Operation[CreateStackInput, CreateStackOutput] {
 
 func CreateStackInstances() api.Operation[CreateStackInstancesInput, CreateStackInstancesOutput] {
 	return api.Operation[CreateStackInstancesInput, CreateStackInstancesOutput]{
-		Service: "cloudformation", Name: "CreateStackInstances", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateStackInstances",
 		Validate: (*CreateStackInstancesInput).Validate,
 		Present:  (*CreateStackInstancesInput).Present,
 		ReadForm: func(f *api.Form, in *CreateStackInstancesInput) error { return in.ReadForm(f) },
@@ -312,7 +312,7 @@ func CreateStackInstances() api.Operation[CreateStackInstancesInput, CreateStack
 
 func CreateStackRefactor() api.Operation[CreateStackRefactorInput, CreateStackRefactorOutput] {
 	return api.Operation[CreateStackRefactorInput, CreateStackRefactorOutput]{
-		Service: "cloudformation", Name: "CreateStackRefactor", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateStackRefactor",
 		Validate: (*CreateStackRefactorInput).Validate,
 		Present:  (*CreateStackRefactorInput).Present,
 		ReadForm: func(f *api.Form, in *CreateStackRefactorInput) error { return in.ReadForm(f) },
@@ -324,7 +324,7 @@ func CreateStackRefactor() api.Operation[CreateStackRefactorInput, CreateStackRe
 
 func CreateStackSet() api.Operation[CreateStackSetInput, CreateStackSetOutput] {
 	return api.Operation[CreateStackSetInput, CreateStackSetOutput]{
-		Service: "cloudformation", Name: "CreateStackSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "CreateStackSet",
 		Validate: (*CreateStackSetInput).Validate,
 		Present:  (*CreateStackSetInput).Present,
 		ReadForm: func(f *api.Form, in *CreateStackSetInput) error { return in.ReadForm(f) },
@@ -336,7 +336,7 @@ func CreateStackSet() api.Operation[CreateStackSetInput, CreateStackSetOutput] {
 
 func DeactivateOrganizationsAccess() api.Operation[DeactivateOrganizationsAccessInput, DeactivateOrganizationsAccessOutput] {
 	return api.Operation[DeactivateOrganizationsAccessInput, DeactivateOrganizationsAccessOutput]{
-		Service: "cloudformation", Name: "DeactivateOrganizationsAccess", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeactivateOrganizationsAccess",
 		Validate: (*DeactivateOrganizationsAccessInput).Validate,
 		Present:  (*DeactivateOrganizationsAccessInput).Present,
 		ReadForm: func(f *api.Form, in *DeactivateOrganizationsAccessInput) error { return in.ReadForm(f) },
@@ -348,7 +348,7 @@ func DeactivateOrganizationsAccess() api.Operation[DeactivateOrganizationsAccess
 
 func DeactivateType() api.Operation[DeactivateTypeInput, DeactivateTypeOutput] {
 	return api.Operation[DeactivateTypeInput, DeactivateTypeOutput]{
-		Service: "cloudformation", Name: "DeactivateType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "DeactivateType",
 		Validate: (*DeactivateTypeInput).Validate,
 		Present:  (*DeactivateTypeInput).Present,
 		ReadForm: func(f *api.Form, in *DeactivateTypeInput) error { return in.ReadForm(f) },
@@ -360,7 +360,7 @@ func DeactivateType() api.Operation[DeactivateTypeInput, DeactivateTypeOutput] {
 
 func DeleteChangeSet() api.Operation[DeleteChangeSetInput, DeleteChangeSetOutput] {
 	return api.Operation[DeleteChangeSetInput, DeleteChangeSetOutput]{
-		Service: "cloudformation", Name: "DeleteChangeSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeleteChangeSet",
 		Validate: (*DeleteChangeSetInput).Validate,
 		Present:  (*DeleteChangeSetInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteChangeSetInput) error { return in.ReadForm(f) },
@@ -372,7 +372,7 @@ func DeleteChangeSet() api.Operation[DeleteChangeSetInput, DeleteChangeSetOutput
 
 func DeleteGeneratedTemplate() api.Operation[DeleteGeneratedTemplateInput, DeleteGeneratedTemplateOutput] {
 	return api.Operation[DeleteGeneratedTemplateInput, DeleteGeneratedTemplateOutput]{
-		Service: "cloudformation", Name: "DeleteGeneratedTemplate", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeleteGeneratedTemplate",
 		Validate: (*DeleteGeneratedTemplateInput).Validate,
 		Present:  (*DeleteGeneratedTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteGeneratedTemplateInput) error { return in.ReadForm(f) },
@@ -384,7 +384,7 @@ func DeleteGeneratedTemplate() api.Operation[DeleteGeneratedTemplateInput, Delet
 
 func DeleteStack() api.Operation[DeleteStackInput, DeleteStackOutput] {
 	return api.Operation[DeleteStackInput, DeleteStackOutput]{
-		Service: "cloudformation", Name: "DeleteStack", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeleteStack",
 		Validate: (*DeleteStackInput).Validate,
 		Present:  (*DeleteStackInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteStackInput) error { return in.ReadForm(f) },
@@ -396,7 +396,7 @@ func DeleteStack() api.Operation[DeleteStackInput, DeleteStackOutput] {
 
 func DeleteStackInstances() api.Operation[DeleteStackInstancesInput, DeleteStackInstancesOutput] {
 	return api.Operation[DeleteStackInstancesInput, DeleteStackInstancesOutput]{
-		Service: "cloudformation", Name: "DeleteStackInstances", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeleteStackInstances",
 		Validate: (*DeleteStackInstancesInput).Validate,
 		Present:  (*DeleteStackInstancesInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteStackInstancesInput) error { return in.ReadForm(f) },
@@ -408,7 +408,7 @@ func DeleteStackInstances() api.Operation[DeleteStackInstancesInput, DeleteStack
 
 func DeleteStackSet() api.Operation[DeleteStackSetInput, DeleteStackSetOutput] {
 	return api.Operation[DeleteStackSetInput, DeleteStackSetOutput]{
-		Service: "cloudformation", Name: "DeleteStackSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DeleteStackSet",
 		Validate: (*DeleteStackSetInput).Validate,
 		Present:  (*DeleteStackSetInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteStackSetInput) error { return in.ReadForm(f) },
@@ -420,7 +420,7 @@ func DeleteStackSet() api.Operation[DeleteStackSetInput, DeleteStackSetOutput] {
 
 func DeregisterType() api.Operation[DeregisterTypeInput, DeregisterTypeOutput] {
 	return api.Operation[DeregisterTypeInput, DeregisterTypeOutput]{
-		Service: "cloudformation", Name: "DeregisterType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "DeregisterType",
 		Validate: (*DeregisterTypeInput).Validate,
 		Present:  (*DeregisterTypeInput).Present,
 		ReadForm: func(f *api.Form, in *DeregisterTypeInput) error { return in.ReadForm(f) },
@@ -432,7 +432,7 @@ func DeregisterType() api.Operation[DeregisterTypeInput, DeregisterTypeOutput] {
 
 func DescribeAccountLimits() api.Operation[DescribeAccountLimitsInput, DescribeAccountLimitsOutput] {
 	return api.Operation[DescribeAccountLimitsInput, DescribeAccountLimitsOutput]{
-		Service: "cloudformation", Name: "DescribeAccountLimits", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeAccountLimits",
 		Validate: (*DescribeAccountLimitsInput).Validate,
 		Present:  (*DescribeAccountLimitsInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeAccountLimitsInput) error { return in.ReadForm(f) },
@@ -444,7 +444,7 @@ func DescribeAccountLimits() api.Operation[DescribeAccountLimitsInput, DescribeA
 
 func DescribeChangeSet() api.Operation[DescribeChangeSetInput, DescribeChangeSetOutput] {
 	return api.Operation[DescribeChangeSetInput, DescribeChangeSetOutput]{
-		Service: "cloudformation", Name: "DescribeChangeSet", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeChangeSet",
 		Validate: (*DescribeChangeSetInput).Validate,
 		Present:  (*DescribeChangeSetInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeChangeSetInput) error { return in.ReadForm(f) },
@@ -456,7 +456,7 @@ func DescribeChangeSet() api.Operation[DescribeChangeSetInput, DescribeChangeSet
 
 func DescribeChangeSetHooks() api.Operation[DescribeChangeSetHooksInput, DescribeChangeSetHooksOutput] {
 	return api.Operation[DescribeChangeSetHooksInput, DescribeChangeSetHooksOutput]{
-		Service: "cloudformation", Name: "DescribeChangeSetHooks", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeChangeSetHooks",
 		Validate: (*DescribeChangeSetHooksInput).Validate,
 		Present:  (*DescribeChangeSetHooksInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeChangeSetHooksInput) error { return in.ReadForm(f) },
@@ -468,7 +468,7 @@ func DescribeChangeSetHooks() api.Operation[DescribeChangeSetHooksInput, Describ
 
 func DescribeEvents() api.Operation[DescribeEventsInput, DescribeEventsOutput] {
 	return api.Operation[DescribeEventsInput, DescribeEventsOutput]{
-		Service: "cloudformation", Name: "DescribeEvents", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeEvents",
 		Validate: (*DescribeEventsInput).Validate,
 		Present:  (*DescribeEventsInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeEventsInput) error { return in.ReadForm(f) },
@@ -480,7 +480,7 @@ func DescribeEvents() api.Operation[DescribeEventsInput, DescribeEventsOutput] {
 
 func DescribeGeneratedTemplate() api.Operation[DescribeGeneratedTemplateInput, DescribeGeneratedTemplateOutput] {
 	return api.Operation[DescribeGeneratedTemplateInput, DescribeGeneratedTemplateOutput]{
-		Service: "cloudformation", Name: "DescribeGeneratedTemplate", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeGeneratedTemplate",
 		Validate: (*DescribeGeneratedTemplateInput).Validate,
 		Present:  (*DescribeGeneratedTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeGeneratedTemplateInput) error { return in.ReadForm(f) },
@@ -492,7 +492,7 @@ func DescribeGeneratedTemplate() api.Operation[DescribeGeneratedTemplateInput, D
 
 func DescribeOrganizationsAccess() api.Operation[DescribeOrganizationsAccessInput, DescribeOrganizationsAccessOutput] {
 	return api.Operation[DescribeOrganizationsAccessInput, DescribeOrganizationsAccessOutput]{
-		Service: "cloudformation", Name: "DescribeOrganizationsAccess", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeOrganizationsAccess",
 		Validate: (*DescribeOrganizationsAccessInput).Validate,
 		Present:  (*DescribeOrganizationsAccessInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeOrganizationsAccessInput) error { return in.ReadForm(f) },
@@ -504,7 +504,7 @@ func DescribeOrganizationsAccess() api.Operation[DescribeOrganizationsAccessInpu
 
 func DescribePublisher() api.Operation[DescribePublisherInput, DescribePublisherOutput] {
 	return api.Operation[DescribePublisherInput, DescribePublisherOutput]{
-		Service: "cloudformation", Name: "DescribePublisher", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "DescribePublisher",
 		Validate: (*DescribePublisherInput).Validate,
 		Present:  (*DescribePublisherInput).Present,
 		ReadForm: func(f *api.Form, in *DescribePublisherInput) error { return in.ReadForm(f) },
@@ -516,7 +516,7 @@ func DescribePublisher() api.Operation[DescribePublisherInput, DescribePublisher
 
 func DescribeResourceScan() api.Operation[DescribeResourceScanInput, DescribeResourceScanOutput] {
 	return api.Operation[DescribeResourceScanInput, DescribeResourceScanOutput]{
-		Service: "cloudformation", Name: "DescribeResourceScan", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeResourceScan",
 		Validate: (*DescribeResourceScanInput).Validate,
 		Present:  (*DescribeResourceScanInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeResourceScanInput) error { return in.ReadForm(f) },
@@ -528,7 +528,7 @@ func DescribeResourceScan() api.Operation[DescribeResourceScanInput, DescribeRes
 
 func DescribeStackDriftDetectionStatus() api.Operation[DescribeStackDriftDetectionStatusInput, DescribeStackDriftDetectionStatusOutput] {
 	return api.Operation[DescribeStackDriftDetectionStatusInput, DescribeStackDriftDetectionStatusOutput]{
-		Service: "cloudformation", Name: "DescribeStackDriftDetectionStatus", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackDriftDetectionStatus",
 		Validate: (*DescribeStackDriftDetectionStatusInput).Validate,
 		Present:  (*DescribeStackDriftDetectionStatusInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackDriftDetectionStatusInput) error { return in.ReadForm(f) },
@@ -540,7 +540,7 @@ func DescribeStackDriftDetectionStatus() api.Operation[DescribeStackDriftDetecti
 
 func DescribeStackEvents() api.Operation[DescribeStackEventsInput, DescribeStackEventsOutput] {
 	return api.Operation[DescribeStackEventsInput, DescribeStackEventsOutput]{
-		Service: "cloudformation", Name: "DescribeStackEvents", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackEvents",
 		Validate: (*DescribeStackEventsInput).Validate,
 		Present:  (*DescribeStackEventsInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackEventsInput) error { return in.ReadForm(f) },
@@ -552,7 +552,7 @@ func DescribeStackEvents() api.Operation[DescribeStackEventsInput, DescribeStack
 
 func DescribeStackInstance() api.Operation[DescribeStackInstanceInput, DescribeStackInstanceOutput] {
 	return api.Operation[DescribeStackInstanceInput, DescribeStackInstanceOutput]{
-		Service: "cloudformation", Name: "DescribeStackInstance", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackInstance",
 		Validate: (*DescribeStackInstanceInput).Validate,
 		Present:  (*DescribeStackInstanceInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackInstanceInput) error { return in.ReadForm(f) },
@@ -564,7 +564,7 @@ func DescribeStackInstance() api.Operation[DescribeStackInstanceInput, DescribeS
 
 func DescribeStackRefactor() api.Operation[DescribeStackRefactorInput, DescribeStackRefactorOutput] {
 	return api.Operation[DescribeStackRefactorInput, DescribeStackRefactorOutput]{
-		Service: "cloudformation", Name: "DescribeStackRefactor", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackRefactor",
 		Validate: (*DescribeStackRefactorInput).Validate,
 		Present:  (*DescribeStackRefactorInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackRefactorInput) error { return in.ReadForm(f) },
@@ -576,7 +576,7 @@ func DescribeStackRefactor() api.Operation[DescribeStackRefactorInput, DescribeS
 
 func DescribeStackResource() api.Operation[DescribeStackResourceInput, DescribeStackResourceOutput] {
 	return api.Operation[DescribeStackResourceInput, DescribeStackResourceOutput]{
-		Service: "cloudformation", Name: "DescribeStackResource", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackResource",
 		Validate: (*DescribeStackResourceInput).Validate,
 		Present:  (*DescribeStackResourceInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackResourceInput) error { return in.ReadForm(f) },
@@ -588,7 +588,7 @@ func DescribeStackResource() api.Operation[DescribeStackResourceInput, DescribeS
 
 func DescribeStackResourceDrifts() api.Operation[DescribeStackResourceDriftsInput, DescribeStackResourceDriftsOutput] {
 	return api.Operation[DescribeStackResourceDriftsInput, DescribeStackResourceDriftsOutput]{
-		Service: "cloudformation", Name: "DescribeStackResourceDrifts", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackResourceDrifts",
 		Validate: (*DescribeStackResourceDriftsInput).Validate,
 		Present:  (*DescribeStackResourceDriftsInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackResourceDriftsInput) error { return in.ReadForm(f) },
@@ -600,7 +600,7 @@ func DescribeStackResourceDrifts() api.Operation[DescribeStackResourceDriftsInpu
 
 func DescribeStackResources() api.Operation[DescribeStackResourcesInput, DescribeStackResourcesOutput] {
 	return api.Operation[DescribeStackResourcesInput, DescribeStackResourcesOutput]{
-		Service: "cloudformation", Name: "DescribeStackResources", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackResources",
 		Validate: (*DescribeStackResourcesInput).Validate,
 		Present:  (*DescribeStackResourcesInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackResourcesInput) error { return in.ReadForm(f) },
@@ -612,7 +612,7 @@ func DescribeStackResources() api.Operation[DescribeStackResourcesInput, Describ
 
 func DescribeStackSet() api.Operation[DescribeStackSetInput, DescribeStackSetOutput] {
 	return api.Operation[DescribeStackSetInput, DescribeStackSetOutput]{
-		Service: "cloudformation", Name: "DescribeStackSet", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackSet",
 		Validate: (*DescribeStackSetInput).Validate,
 		Present:  (*DescribeStackSetInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackSetInput) error { return in.ReadForm(f) },
@@ -624,7 +624,7 @@ func DescribeStackSet() api.Operation[DescribeStackSetInput, DescribeStackSetOut
 
 func DescribeStackSetOperation() api.Operation[DescribeStackSetOperationInput, DescribeStackSetOperationOutput] {
 	return api.Operation[DescribeStackSetOperationInput, DescribeStackSetOperationOutput]{
-		Service: "cloudformation", Name: "DescribeStackSetOperation", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStackSetOperation",
 		Validate: (*DescribeStackSetOperationInput).Validate,
 		Present:  (*DescribeStackSetOperationInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStackSetOperationInput) error { return in.ReadForm(f) },
@@ -636,7 +636,7 @@ func DescribeStackSetOperation() api.Operation[DescribeStackSetOperationInput, D
 
 func DescribeStacks() api.Operation[DescribeStacksInput, DescribeStacksOutput] {
 	return api.Operation[DescribeStacksInput, DescribeStacksOutput]{
-		Service: "cloudformation", Name: "DescribeStacks", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "DescribeStacks",
 		Validate: (*DescribeStacksInput).Validate,
 		Present:  (*DescribeStacksInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeStacksInput) error { return in.ReadForm(f) },
@@ -648,7 +648,7 @@ func DescribeStacks() api.Operation[DescribeStacksInput, DescribeStacksOutput] {
 
 func DescribeType() api.Operation[DescribeTypeInput, DescribeTypeOutput] {
 	return api.Operation[DescribeTypeInput, DescribeTypeOutput]{
-		Service: "cloudformation", Name: "DescribeType", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "DescribeType",
 		Validate: (*DescribeTypeInput).Validate,
 		Present:  (*DescribeTypeInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeTypeInput) error { return in.ReadForm(f) },
@@ -660,7 +660,7 @@ func DescribeType() api.Operation[DescribeTypeInput, DescribeTypeOutput] {
 
 func DescribeTypeRegistration() api.Operation[DescribeTypeRegistrationInput, DescribeTypeRegistrationOutput] {
 	return api.Operation[DescribeTypeRegistrationInput, DescribeTypeRegistrationOutput]{
-		Service: "cloudformation", Name: "DescribeTypeRegistration", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "DescribeTypeRegistration",
 		Validate: (*DescribeTypeRegistrationInput).Validate,
 		Present:  (*DescribeTypeRegistrationInput).Present,
 		ReadForm: func(f *api.Form, in *DescribeTypeRegistrationInput) error { return in.ReadForm(f) },
@@ -672,7 +672,7 @@ func DescribeTypeRegistration() api.Operation[DescribeTypeRegistrationInput, Des
 
 func DetectStackDrift() api.Operation[DetectStackDriftInput, DetectStackDriftOutput] {
 	return api.Operation[DetectStackDriftInput, DetectStackDriftOutput]{
-		Service: "cloudformation", Name: "DetectStackDrift", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DetectStackDrift",
 		Validate: (*DetectStackDriftInput).Validate,
 		Present:  (*DetectStackDriftInput).Present,
 		ReadForm: func(f *api.Form, in *DetectStackDriftInput) error { return in.ReadForm(f) },
@@ -684,7 +684,7 @@ func DetectStackDrift() api.Operation[DetectStackDriftInput, DetectStackDriftOut
 
 func DetectStackResourceDrift() api.Operation[DetectStackResourceDriftInput, DetectStackResourceDriftOutput] {
 	return api.Operation[DetectStackResourceDriftInput, DetectStackResourceDriftOutput]{
-		Service: "cloudformation", Name: "DetectStackResourceDrift", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DetectStackResourceDrift",
 		Validate: (*DetectStackResourceDriftInput).Validate,
 		Present:  (*DetectStackResourceDriftInput).Present,
 		ReadForm: func(f *api.Form, in *DetectStackResourceDriftInput) error { return in.ReadForm(f) },
@@ -696,7 +696,7 @@ func DetectStackResourceDrift() api.Operation[DetectStackResourceDriftInput, Det
 
 func DetectStackSetDrift() api.Operation[DetectStackSetDriftInput, DetectStackSetDriftOutput] {
 	return api.Operation[DetectStackSetDriftInput, DetectStackSetDriftOutput]{
-		Service: "cloudformation", Name: "DetectStackSetDrift", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "DetectStackSetDrift",
 		Validate: (*DetectStackSetDriftInput).Validate,
 		Present:  (*DetectStackSetDriftInput).Present,
 		ReadForm: func(f *api.Form, in *DetectStackSetDriftInput) error { return in.ReadForm(f) },
@@ -708,7 +708,7 @@ func DetectStackSetDrift() api.Operation[DetectStackSetDriftInput, DetectStackSe
 
 func EstimateTemplateCost() api.Operation[EstimateTemplateCostInput, EstimateTemplateCostOutput] {
 	return api.Operation[EstimateTemplateCostInput, EstimateTemplateCostOutput]{
-		Service: "cloudformation", Name: "EstimateTemplateCost", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "EstimateTemplateCost",
 		Validate: (*EstimateTemplateCostInput).Validate,
 		Present:  (*EstimateTemplateCostInput).Present,
 		ReadForm: func(f *api.Form, in *EstimateTemplateCostInput) error { return in.ReadForm(f) },
@@ -720,7 +720,7 @@ func EstimateTemplateCost() api.Operation[EstimateTemplateCostInput, EstimateTem
 
 func ExecuteChangeSet() api.Operation[ExecuteChangeSetInput, ExecuteChangeSetOutput] {
 	return api.Operation[ExecuteChangeSetInput, ExecuteChangeSetOutput]{
-		Service: "cloudformation", Name: "ExecuteChangeSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "ExecuteChangeSet",
 		Validate: (*ExecuteChangeSetInput).Validate,
 		Present:  (*ExecuteChangeSetInput).Present,
 		ReadForm: func(f *api.Form, in *ExecuteChangeSetInput) error { return in.ReadForm(f) },
@@ -732,7 +732,7 @@ func ExecuteChangeSet() api.Operation[ExecuteChangeSetInput, ExecuteChangeSetOut
 
 func ExecuteStackRefactor() api.Operation[ExecuteStackRefactorInput, ExecuteStackRefactorOutput] {
 	return api.Operation[ExecuteStackRefactorInput, ExecuteStackRefactorOutput]{
-		Service: "cloudformation", Name: "ExecuteStackRefactor", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "ExecuteStackRefactor",
 		Validate: (*ExecuteStackRefactorInput).Validate,
 		Present:  (*ExecuteStackRefactorInput).Present,
 		ReadForm: func(f *api.Form, in *ExecuteStackRefactorInput) error { return in.ReadForm(f) },
@@ -744,7 +744,7 @@ func ExecuteStackRefactor() api.Operation[ExecuteStackRefactorInput, ExecuteStac
 
 func GetGeneratedTemplate() api.Operation[GetGeneratedTemplateInput, GetGeneratedTemplateOutput] {
 	return api.Operation[GetGeneratedTemplateInput, GetGeneratedTemplateOutput]{
-		Service: "cloudformation", Name: "GetGeneratedTemplate", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "GetGeneratedTemplate",
 		Validate: (*GetGeneratedTemplateInput).Validate,
 		Present:  (*GetGeneratedTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *GetGeneratedTemplateInput) error { return in.ReadForm(f) },
@@ -756,7 +756,7 @@ func GetGeneratedTemplate() api.Operation[GetGeneratedTemplateInput, GetGenerate
 
 func GetHookResult() api.Operation[GetHookResultInput, GetHookResultOutput] {
 	return api.Operation[GetHookResultInput, GetHookResultOutput]{
-		Service: "cloudformation", Name: "GetHookResult", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "GetHookResult",
 		Validate: (*GetHookResultInput).Validate,
 		Present:  (*GetHookResultInput).Present,
 		ReadForm: func(f *api.Form, in *GetHookResultInput) error { return in.ReadForm(f) },
@@ -768,7 +768,7 @@ func GetHookResult() api.Operation[GetHookResultInput, GetHookResultOutput] {
 
 func GetStackPolicy() api.Operation[GetStackPolicyInput, GetStackPolicyOutput] {
 	return api.Operation[GetStackPolicyInput, GetStackPolicyOutput]{
-		Service: "cloudformation", Name: "GetStackPolicy", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "GetStackPolicy",
 		Validate: (*GetStackPolicyInput).Validate,
 		Present:  (*GetStackPolicyInput).Present,
 		ReadForm: func(f *api.Form, in *GetStackPolicyInput) error { return in.ReadForm(f) },
@@ -780,7 +780,7 @@ func GetStackPolicy() api.Operation[GetStackPolicyInput, GetStackPolicyOutput] {
 
 func GetTemplate() api.Operation[GetTemplateInput, GetTemplateOutput] {
 	return api.Operation[GetTemplateInput, GetTemplateOutput]{
-		Service: "cloudformation", Name: "GetTemplate", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "GetTemplate",
 		Validate: (*GetTemplateInput).Validate,
 		Present:  (*GetTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *GetTemplateInput) error { return in.ReadForm(f) },
@@ -792,7 +792,7 @@ func GetTemplate() api.Operation[GetTemplateInput, GetTemplateOutput] {
 
 func GetTemplateSummary() api.Operation[GetTemplateSummaryInput, GetTemplateSummaryOutput] {
 	return api.Operation[GetTemplateSummaryInput, GetTemplateSummaryOutput]{
-		Service: "cloudformation", Name: "GetTemplateSummary", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "GetTemplateSummary",
 		Validate: (*GetTemplateSummaryInput).Validate,
 		Present:  (*GetTemplateSummaryInput).Present,
 		ReadForm: func(f *api.Form, in *GetTemplateSummaryInput) error { return in.ReadForm(f) },
@@ -804,7 +804,7 @@ func GetTemplateSummary() api.Operation[GetTemplateSummaryInput, GetTemplateSumm
 
 func ImportStacksToStackSet() api.Operation[ImportStacksToStackSetInput, ImportStacksToStackSetOutput] {
 	return api.Operation[ImportStacksToStackSetInput, ImportStacksToStackSetOutput]{
-		Service: "cloudformation", Name: "ImportStacksToStackSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "ImportStacksToStackSet",
 		Validate: (*ImportStacksToStackSetInput).Validate,
 		Present:  (*ImportStacksToStackSetInput).Present,
 		ReadForm: func(f *api.Form, in *ImportStacksToStackSetInput) error { return in.ReadForm(f) },
@@ -816,7 +816,7 @@ func ImportStacksToStackSet() api.Operation[ImportStacksToStackSetInput, ImportS
 
 func ListChangeSets() api.Operation[ListChangeSetsInput, ListChangeSetsOutput] {
 	return api.Operation[ListChangeSetsInput, ListChangeSetsOutput]{
-		Service: "cloudformation", Name: "ListChangeSets", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListChangeSets",
 		Validate: (*ListChangeSetsInput).Validate,
 		Present:  (*ListChangeSetsInput).Present,
 		ReadForm: func(f *api.Form, in *ListChangeSetsInput) error { return in.ReadForm(f) },
@@ -828,7 +828,7 @@ func ListChangeSets() api.Operation[ListChangeSetsInput, ListChangeSetsOutput] {
 
 func ListExports() api.Operation[ListExportsInput, ListExportsOutput] {
 	return api.Operation[ListExportsInput, ListExportsOutput]{
-		Service: "cloudformation", Name: "ListExports", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListExports",
 		Validate: (*ListExportsInput).Validate,
 		Present:  (*ListExportsInput).Present,
 		ReadForm: func(f *api.Form, in *ListExportsInput) error { return in.ReadForm(f) },
@@ -840,7 +840,7 @@ func ListExports() api.Operation[ListExportsInput, ListExportsOutput] {
 
 func ListGeneratedTemplates() api.Operation[ListGeneratedTemplatesInput, ListGeneratedTemplatesOutput] {
 	return api.Operation[ListGeneratedTemplatesInput, ListGeneratedTemplatesOutput]{
-		Service: "cloudformation", Name: "ListGeneratedTemplates", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListGeneratedTemplates",
 		Validate: (*ListGeneratedTemplatesInput).Validate,
 		Present:  (*ListGeneratedTemplatesInput).Present,
 		ReadForm: func(f *api.Form, in *ListGeneratedTemplatesInput) error { return in.ReadForm(f) },
@@ -852,7 +852,7 @@ func ListGeneratedTemplates() api.Operation[ListGeneratedTemplatesInput, ListGen
 
 func ListHookResults() api.Operation[ListHookResultsInput, ListHookResultsOutput] {
 	return api.Operation[ListHookResultsInput, ListHookResultsOutput]{
-		Service: "cloudformation", Name: "ListHookResults", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListHookResults",
 		Validate: (*ListHookResultsInput).Validate,
 		Present:  (*ListHookResultsInput).Present,
 		ReadForm: func(f *api.Form, in *ListHookResultsInput) error { return in.ReadForm(f) },
@@ -864,7 +864,7 @@ func ListHookResults() api.Operation[ListHookResultsInput, ListHookResultsOutput
 
 func ListImports() api.Operation[ListImportsInput, ListImportsOutput] {
 	return api.Operation[ListImportsInput, ListImportsOutput]{
-		Service: "cloudformation", Name: "ListImports", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListImports",
 		Validate: (*ListImportsInput).Validate,
 		Present:  (*ListImportsInput).Present,
 		ReadForm: func(f *api.Form, in *ListImportsInput) error { return in.ReadForm(f) },
@@ -876,7 +876,7 @@ func ListImports() api.Operation[ListImportsInput, ListImportsOutput] {
 
 func ListResourceScanRelatedResources() api.Operation[ListResourceScanRelatedResourcesInput, ListResourceScanRelatedResourcesOutput] {
 	return api.Operation[ListResourceScanRelatedResourcesInput, ListResourceScanRelatedResourcesOutput]{
-		Service: "cloudformation", Name: "ListResourceScanRelatedResources", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListResourceScanRelatedResources",
 		Validate: (*ListResourceScanRelatedResourcesInput).Validate,
 		Present:  (*ListResourceScanRelatedResourcesInput).Present,
 		ReadForm: func(f *api.Form, in *ListResourceScanRelatedResourcesInput) error { return in.ReadForm(f) },
@@ -888,7 +888,7 @@ func ListResourceScanRelatedResources() api.Operation[ListResourceScanRelatedRes
 
 func ListResourceScanResources() api.Operation[ListResourceScanResourcesInput, ListResourceScanResourcesOutput] {
 	return api.Operation[ListResourceScanResourcesInput, ListResourceScanResourcesOutput]{
-		Service: "cloudformation", Name: "ListResourceScanResources", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListResourceScanResources",
 		Validate: (*ListResourceScanResourcesInput).Validate,
 		Present:  (*ListResourceScanResourcesInput).Present,
 		ReadForm: func(f *api.Form, in *ListResourceScanResourcesInput) error { return in.ReadForm(f) },
@@ -900,7 +900,7 @@ func ListResourceScanResources() api.Operation[ListResourceScanResourcesInput, L
 
 func ListResourceScans() api.Operation[ListResourceScansInput, ListResourceScansOutput] {
 	return api.Operation[ListResourceScansInput, ListResourceScansOutput]{
-		Service: "cloudformation", Name: "ListResourceScans", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListResourceScans",
 		Validate: (*ListResourceScansInput).Validate,
 		Present:  (*ListResourceScansInput).Present,
 		ReadForm: func(f *api.Form, in *ListResourceScansInput) error { return in.ReadForm(f) },
@@ -912,7 +912,7 @@ func ListResourceScans() api.Operation[ListResourceScansInput, ListResourceScans
 
 func ListStackInstanceResourceDrifts() api.Operation[ListStackInstanceResourceDriftsInput, ListStackInstanceResourceDriftsOutput] {
 	return api.Operation[ListStackInstanceResourceDriftsInput, ListStackInstanceResourceDriftsOutput]{
-		Service: "cloudformation", Name: "ListStackInstanceResourceDrifts", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackInstanceResourceDrifts",
 		Validate: (*ListStackInstanceResourceDriftsInput).Validate,
 		Present:  (*ListStackInstanceResourceDriftsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackInstanceResourceDriftsInput) error { return in.ReadForm(f) },
@@ -924,7 +924,7 @@ func ListStackInstanceResourceDrifts() api.Operation[ListStackInstanceResourceDr
 
 func ListStackInstances() api.Operation[ListStackInstancesInput, ListStackInstancesOutput] {
 	return api.Operation[ListStackInstancesInput, ListStackInstancesOutput]{
-		Service: "cloudformation", Name: "ListStackInstances", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackInstances",
 		Validate: (*ListStackInstancesInput).Validate,
 		Present:  (*ListStackInstancesInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackInstancesInput) error { return in.ReadForm(f) },
@@ -936,7 +936,7 @@ func ListStackInstances() api.Operation[ListStackInstancesInput, ListStackInstan
 
 func ListStackRefactorActions() api.Operation[ListStackRefactorActionsInput, ListStackRefactorActionsOutput] {
 	return api.Operation[ListStackRefactorActionsInput, ListStackRefactorActionsOutput]{
-		Service: "cloudformation", Name: "ListStackRefactorActions", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackRefactorActions",
 		Validate: (*ListStackRefactorActionsInput).Validate,
 		Present:  (*ListStackRefactorActionsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackRefactorActionsInput) error { return in.ReadForm(f) },
@@ -948,7 +948,7 @@ func ListStackRefactorActions() api.Operation[ListStackRefactorActionsInput, Lis
 
 func ListStackRefactors() api.Operation[ListStackRefactorsInput, ListStackRefactorsOutput] {
 	return api.Operation[ListStackRefactorsInput, ListStackRefactorsOutput]{
-		Service: "cloudformation", Name: "ListStackRefactors", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackRefactors",
 		Validate: (*ListStackRefactorsInput).Validate,
 		Present:  (*ListStackRefactorsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackRefactorsInput) error { return in.ReadForm(f) },
@@ -960,7 +960,7 @@ func ListStackRefactors() api.Operation[ListStackRefactorsInput, ListStackRefact
 
 func ListStackResources() api.Operation[ListStackResourcesInput, ListStackResourcesOutput] {
 	return api.Operation[ListStackResourcesInput, ListStackResourcesOutput]{
-		Service: "cloudformation", Name: "ListStackResources", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackResources",
 		Validate: (*ListStackResourcesInput).Validate,
 		Present:  (*ListStackResourcesInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackResourcesInput) error { return in.ReadForm(f) },
@@ -972,7 +972,7 @@ func ListStackResources() api.Operation[ListStackResourcesInput, ListStackResour
 
 func ListStackSetAutoDeploymentTargets() api.Operation[ListStackSetAutoDeploymentTargetsInput, ListStackSetAutoDeploymentTargetsOutput] {
 	return api.Operation[ListStackSetAutoDeploymentTargetsInput, ListStackSetAutoDeploymentTargetsOutput]{
-		Service: "cloudformation", Name: "ListStackSetAutoDeploymentTargets", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackSetAutoDeploymentTargets",
 		Validate: (*ListStackSetAutoDeploymentTargetsInput).Validate,
 		Present:  (*ListStackSetAutoDeploymentTargetsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackSetAutoDeploymentTargetsInput) error { return in.ReadForm(f) },
@@ -984,7 +984,7 @@ func ListStackSetAutoDeploymentTargets() api.Operation[ListStackSetAutoDeploymen
 
 func ListStackSetOperationResults() api.Operation[ListStackSetOperationResultsInput, ListStackSetOperationResultsOutput] {
 	return api.Operation[ListStackSetOperationResultsInput, ListStackSetOperationResultsOutput]{
-		Service: "cloudformation", Name: "ListStackSetOperationResults", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackSetOperationResults",
 		Validate: (*ListStackSetOperationResultsInput).Validate,
 		Present:  (*ListStackSetOperationResultsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackSetOperationResultsInput) error { return in.ReadForm(f) },
@@ -996,7 +996,7 @@ func ListStackSetOperationResults() api.Operation[ListStackSetOperationResultsIn
 
 func ListStackSetOperations() api.Operation[ListStackSetOperationsInput, ListStackSetOperationsOutput] {
 	return api.Operation[ListStackSetOperationsInput, ListStackSetOperationsOutput]{
-		Service: "cloudformation", Name: "ListStackSetOperations", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackSetOperations",
 		Validate: (*ListStackSetOperationsInput).Validate,
 		Present:  (*ListStackSetOperationsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackSetOperationsInput) error { return in.ReadForm(f) },
@@ -1008,7 +1008,7 @@ func ListStackSetOperations() api.Operation[ListStackSetOperationsInput, ListSta
 
 func ListStackSets() api.Operation[ListStackSetsInput, ListStackSetsOutput] {
 	return api.Operation[ListStackSetsInput, ListStackSetsOutput]{
-		Service: "cloudformation", Name: "ListStackSets", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStackSets",
 		Validate: (*ListStackSetsInput).Validate,
 		Present:  (*ListStackSetsInput).Present,
 		ReadForm: func(f *api.Form, in *ListStackSetsInput) error { return in.ReadForm(f) },
@@ -1020,7 +1020,7 @@ func ListStackSets() api.Operation[ListStackSetsInput, ListStackSetsOutput] {
 
 func ListStacks() api.Operation[ListStacksInput, ListStacksOutput] {
 	return api.Operation[ListStacksInput, ListStacksOutput]{
-		Service: "cloudformation", Name: "ListStacks", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ListStacks",
 		Validate: (*ListStacksInput).Validate,
 		Present:  (*ListStacksInput).Present,
 		ReadForm: func(f *api.Form, in *ListStacksInput) error { return in.ReadForm(f) },
@@ -1032,7 +1032,7 @@ func ListStacks() api.Operation[ListStacksInput, ListStacksOutput] {
 
 func ListTypeRegistrations() api.Operation[ListTypeRegistrationsInput, ListTypeRegistrationsOutput] {
 	return api.Operation[ListTypeRegistrationsInput, ListTypeRegistrationsOutput]{
-		Service: "cloudformation", Name: "ListTypeRegistrations", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "ListTypeRegistrations",
 		Validate: (*ListTypeRegistrationsInput).Validate,
 		Present:  (*ListTypeRegistrationsInput).Present,
 		ReadForm: func(f *api.Form, in *ListTypeRegistrationsInput) error { return in.ReadForm(f) },
@@ -1044,7 +1044,7 @@ func ListTypeRegistrations() api.Operation[ListTypeRegistrationsInput, ListTypeR
 
 func ListTypeVersions() api.Operation[ListTypeVersionsInput, ListTypeVersionsOutput] {
 	return api.Operation[ListTypeVersionsInput, ListTypeVersionsOutput]{
-		Service: "cloudformation", Name: "ListTypeVersions", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "ListTypeVersions",
 		Validate: (*ListTypeVersionsInput).Validate,
 		Present:  (*ListTypeVersionsInput).Present,
 		ReadForm: func(f *api.Form, in *ListTypeVersionsInput) error { return in.ReadForm(f) },
@@ -1056,7 +1056,7 @@ func ListTypeVersions() api.Operation[ListTypeVersionsInput, ListTypeVersionsOut
 
 func ListTypes() api.Operation[ListTypesInput, ListTypesOutput] {
 	return api.Operation[ListTypesInput, ListTypesOutput]{
-		Service: "cloudformation", Name: "ListTypes", ReadOnly: true, Idempotent: true,
+		Service: "cloudformation", Name: "ListTypes",
 		Validate: (*ListTypesInput).Validate,
 		Present:  (*ListTypesInput).Present,
 		ReadForm: func(f *api.Form, in *ListTypesInput) error { return in.ReadForm(f) },
@@ -1068,7 +1068,7 @@ func ListTypes() api.Operation[ListTypesInput, ListTypesOutput] {
 
 func PublishType() api.Operation[PublishTypeInput, PublishTypeOutput] {
 	return api.Operation[PublishTypeInput, PublishTypeOutput]{
-		Service: "cloudformation", Name: "PublishType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "PublishType",
 		Validate: (*PublishTypeInput).Validate,
 		Present:  (*PublishTypeInput).Present,
 		ReadForm: func(f *api.Form, in *PublishTypeInput) error { return in.ReadForm(f) },
@@ -1080,7 +1080,7 @@ func PublishType() api.Operation[PublishTypeInput, PublishTypeOutput] {
 
 func RecordHandlerProgress() api.Operation[RecordHandlerProgressInput, RecordHandlerProgressOutput] {
 	return api.Operation[RecordHandlerProgressInput, RecordHandlerProgressOutput]{
-		Service: "cloudformation", Name: "RecordHandlerProgress", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "RecordHandlerProgress",
 		Validate: (*RecordHandlerProgressInput).Validate,
 		Present:  (*RecordHandlerProgressInput).Present,
 		ReadForm: func(f *api.Form, in *RecordHandlerProgressInput) error { return in.ReadForm(f) },
@@ -1092,7 +1092,7 @@ func RecordHandlerProgress() api.Operation[RecordHandlerProgressInput, RecordHan
 
 func RegisterPublisher() api.Operation[RegisterPublisherInput, RegisterPublisherOutput] {
 	return api.Operation[RegisterPublisherInput, RegisterPublisherOutput]{
-		Service: "cloudformation", Name: "RegisterPublisher", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "RegisterPublisher",
 		Validate: (*RegisterPublisherInput).Validate,
 		Present:  (*RegisterPublisherInput).Present,
 		ReadForm: func(f *api.Form, in *RegisterPublisherInput) error { return in.ReadForm(f) },
@@ -1104,7 +1104,7 @@ func RegisterPublisher() api.Operation[RegisterPublisherInput, RegisterPublisher
 
 func RegisterType() api.Operation[RegisterTypeInput, RegisterTypeOutput] {
 	return api.Operation[RegisterTypeInput, RegisterTypeOutput]{
-		Service: "cloudformation", Name: "RegisterType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "RegisterType",
 		Validate: (*RegisterTypeInput).Validate,
 		Present:  (*RegisterTypeInput).Present,
 		ReadForm: func(f *api.Form, in *RegisterTypeInput) error { return in.ReadForm(f) },
@@ -1116,7 +1116,7 @@ func RegisterType() api.Operation[RegisterTypeInput, RegisterTypeOutput] {
 
 func RollbackStack() api.Operation[RollbackStackInput, RollbackStackOutput] {
 	return api.Operation[RollbackStackInput, RollbackStackOutput]{
-		Service: "cloudformation", Name: "RollbackStack", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "RollbackStack",
 		Validate: (*RollbackStackInput).Validate,
 		Present:  (*RollbackStackInput).Present,
 		ReadForm: func(f *api.Form, in *RollbackStackInput) error { return in.ReadForm(f) },
@@ -1128,7 +1128,7 @@ func RollbackStack() api.Operation[RollbackStackInput, RollbackStackOutput] {
 
 func SetStackPolicy() api.Operation[SetStackPolicyInput, SetStackPolicyOutput] {
 	return api.Operation[SetStackPolicyInput, SetStackPolicyOutput]{
-		Service: "cloudformation", Name: "SetStackPolicy", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "SetStackPolicy",
 		Validate: (*SetStackPolicyInput).Validate,
 		Present:  (*SetStackPolicyInput).Present,
 		ReadForm: func(f *api.Form, in *SetStackPolicyInput) error { return in.ReadForm(f) },
@@ -1140,7 +1140,7 @@ func SetStackPolicy() api.Operation[SetStackPolicyInput, SetStackPolicyOutput] {
 
 func SetTypeConfiguration() api.Operation[SetTypeConfigurationInput, SetTypeConfigurationOutput] {
 	return api.Operation[SetTypeConfigurationInput, SetTypeConfigurationOutput]{
-		Service: "cloudformation", Name: "SetTypeConfiguration", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "SetTypeConfiguration",
 		Validate: (*SetTypeConfigurationInput).Validate,
 		Present:  (*SetTypeConfigurationInput).Present,
 		ReadForm: func(f *api.Form, in *SetTypeConfigurationInput) error { return in.ReadForm(f) },
@@ -1152,7 +1152,7 @@ func SetTypeConfiguration() api.Operation[SetTypeConfigurationInput, SetTypeConf
 
 func SetTypeDefaultVersion() api.Operation[SetTypeDefaultVersionInput, SetTypeDefaultVersionOutput] {
 	return api.Operation[SetTypeDefaultVersionInput, SetTypeDefaultVersionOutput]{
-		Service: "cloudformation", Name: "SetTypeDefaultVersion", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "SetTypeDefaultVersion",
 		Validate: (*SetTypeDefaultVersionInput).Validate,
 		Present:  (*SetTypeDefaultVersionInput).Present,
 		ReadForm: func(f *api.Form, in *SetTypeDefaultVersionInput) error { return in.ReadForm(f) },
@@ -1164,7 +1164,7 @@ func SetTypeDefaultVersion() api.Operation[SetTypeDefaultVersionInput, SetTypeDe
 
 func SignalResource() api.Operation[SignalResourceInput, SignalResourceOutput] {
 	return api.Operation[SignalResourceInput, SignalResourceOutput]{
-		Service: "cloudformation", Name: "SignalResource", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "SignalResource",
 		Validate: (*SignalResourceInput).Validate,
 		Present:  (*SignalResourceInput).Present,
 		ReadForm: func(f *api.Form, in *SignalResourceInput) error { return in.ReadForm(f) },
@@ -1176,7 +1176,7 @@ func SignalResource() api.Operation[SignalResourceInput, SignalResourceOutput] {
 
 func StartResourceScan() api.Operation[StartResourceScanInput, StartResourceScanOutput] {
 	return api.Operation[StartResourceScanInput, StartResourceScanOutput]{
-		Service: "cloudformation", Name: "StartResourceScan", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "StartResourceScan",
 		Validate: (*StartResourceScanInput).Validate,
 		Present:  (*StartResourceScanInput).Present,
 		ReadForm: func(f *api.Form, in *StartResourceScanInput) error { return in.ReadForm(f) },
@@ -1188,7 +1188,7 @@ func StartResourceScan() api.Operation[StartResourceScanInput, StartResourceScan
 
 func StopStackSetOperation() api.Operation[StopStackSetOperationInput, StopStackSetOperationOutput] {
 	return api.Operation[StopStackSetOperationInput, StopStackSetOperationOutput]{
-		Service: "cloudformation", Name: "StopStackSetOperation", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "StopStackSetOperation",
 		Validate: (*StopStackSetOperationInput).Validate,
 		Present:  (*StopStackSetOperationInput).Present,
 		ReadForm: func(f *api.Form, in *StopStackSetOperationInput) error { return in.ReadForm(f) },
@@ -1200,7 +1200,7 @@ func StopStackSetOperation() api.Operation[StopStackSetOperationInput, StopStack
 
 func TestType() api.Operation[TestTypeInput, TestTypeOutput] {
 	return api.Operation[TestTypeInput, TestTypeOutput]{
-		Service: "cloudformation", Name: "TestType", ReadOnly: false, Idempotent: true,
+		Service: "cloudformation", Name: "TestType",
 		Validate: (*TestTypeInput).Validate,
 		Present:  (*TestTypeInput).Present,
 		ReadForm: func(f *api.Form, in *TestTypeInput) error { return in.ReadForm(f) },
@@ -1212,7 +1212,7 @@ func TestType() api.Operation[TestTypeInput, TestTypeOutput] {
 
 func UpdateGeneratedTemplate() api.Operation[UpdateGeneratedTemplateInput, UpdateGeneratedTemplateOutput] {
 	return api.Operation[UpdateGeneratedTemplateInput, UpdateGeneratedTemplateOutput]{
-		Service: "cloudformation", Name: "UpdateGeneratedTemplate", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "UpdateGeneratedTemplate",
 		Validate: (*UpdateGeneratedTemplateInput).Validate,
 		Present:  (*UpdateGeneratedTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *UpdateGeneratedTemplateInput) error { return in.ReadForm(f) },
@@ -1224,7 +1224,7 @@ func UpdateGeneratedTemplate() api.Operation[UpdateGeneratedTemplateInput, Updat
 
 func UpdateStack() api.Operation[UpdateStackInput, UpdateStackOutput] {
 	return api.Operation[UpdateStackInput, UpdateStackOutput]{
-		Service: "cloudformation", Name: "UpdateStack", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "UpdateStack",
 		Validate: (*UpdateStackInput).Validate,
 		Present:  (*UpdateStackInput).Present,
 		ReadForm: func(f *api.Form, in *UpdateStackInput) error { return in.ReadForm(f) },
@@ -1236,7 +1236,7 @@ func UpdateStack() api.Operation[UpdateStackInput, UpdateStackOutput] {
 
 func UpdateStackInstances() api.Operation[UpdateStackInstancesInput, UpdateStackInstancesOutput] {
 	return api.Operation[UpdateStackInstancesInput, UpdateStackInstancesOutput]{
-		Service: "cloudformation", Name: "UpdateStackInstances", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "UpdateStackInstances",
 		Validate: (*UpdateStackInstancesInput).Validate,
 		Present:  (*UpdateStackInstancesInput).Present,
 		ReadForm: func(f *api.Form, in *UpdateStackInstancesInput) error { return in.ReadForm(f) },
@@ -1248,7 +1248,7 @@ func UpdateStackInstances() api.Operation[UpdateStackInstancesInput, UpdateStack
 
 func UpdateStackSet() api.Operation[UpdateStackSetInput, UpdateStackSetOutput] {
 	return api.Operation[UpdateStackSetInput, UpdateStackSetOutput]{
-		Service: "cloudformation", Name: "UpdateStackSet", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "UpdateStackSet",
 		Validate: (*UpdateStackSetInput).Validate,
 		Present:  (*UpdateStackSetInput).Present,
 		ReadForm: func(f *api.Form, in *UpdateStackSetInput) error { return in.ReadForm(f) },
@@ -1260,7 +1260,7 @@ func UpdateStackSet() api.Operation[UpdateStackSetInput, UpdateStackSetOutput] {
 
 func UpdateTerminationProtection() api.Operation[UpdateTerminationProtectionInput, UpdateTerminationProtectionOutput] {
 	return api.Operation[UpdateTerminationProtectionInput, UpdateTerminationProtectionOutput]{
-		Service: "cloudformation", Name: "UpdateTerminationProtection", ReadOnly: false, Idempotent: false,
+		Service: "cloudformation", Name: "UpdateTerminationProtection",
 		Validate: (*UpdateTerminationProtectionInput).Validate,
 		Present:  (*UpdateTerminationProtectionInput).Present,
 		ReadForm: func(f *api.Form, in *UpdateTerminationProtectionInput) error { return in.ReadForm(f) },
@@ -1272,7 +1272,7 @@ func UpdateTerminationProtection() api.Operation[UpdateTerminationProtectionInpu
 
 func ValidateTemplate() api.Operation[ValidateTemplateInput, ValidateTemplateOutput] {
 	return api.Operation[ValidateTemplateInput, ValidateTemplateOutput]{
-		Service: "cloudformation", Name: "ValidateTemplate", ReadOnly: true, Idempotent: false,
+		Service: "cloudformation", Name: "ValidateTemplate",
 		Validate: (*ValidateTemplateInput).Validate,
 		Present:  (*ValidateTemplateInput).Present,
 		ReadForm: func(f *api.Form, in *ValidateTemplateInput) error { return in.ReadForm(f) },

@@ -21,125 +21,125 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("BatchExecuteStatement", "BatchExecuteStatementInput", "BatchExecuteStatementOutput", "POST", "/",
-			"ReturnConsumedCapacity Statements", false),
+			"ReturnConsumedCapacity Statements"),
 		api.DescribeOperation("BatchGetItem", "BatchGetItemInput", "BatchGetItemOutput", "POST", "/",
-			"RequestItems ReturnConsumedCapacity", true),
+			"RequestItems ReturnConsumedCapacity"),
 		api.DescribeOperation("BatchWriteItem", "BatchWriteItemInput", "BatchWriteItemOutput", "POST", "/",
-			"RequestItems ReturnConsumedCapacity ReturnItemCollectionMetrics", false),
+			"RequestItems ReturnConsumedCapacity ReturnItemCollectionMetrics"),
 		api.DescribeOperation("CreateBackup", "CreateBackupInput", "CreateBackupOutput", "POST", "/",
-			"BackupName TableName", false),
+			"BackupName TableName"),
 		api.DescribeOperation("CreateGlobalTable", "CreateGlobalTableInput", "CreateGlobalTableOutput", "POST", "/",
-			"GlobalTableName ReplicationGroup", false),
+			"GlobalTableName ReplicationGroup"),
 		api.DescribeOperation("CreateTable", "CreateTableInput", "CreateTableOutput", "POST", "/",
-			"AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes GlobalTableSettingsReplicationMode GlobalTableSourceArn KeySchema LocalSecondaryIndexes OnDemandThroughput ProvisionedThroughput ResourcePolicy SSESpecification StreamSpecification TableClass TableName Tags WarmThroughput", false),
+			"AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexes GlobalTableSettingsReplicationMode GlobalTableSourceArn KeySchema LocalSecondaryIndexes OnDemandThroughput ProvisionedThroughput ResourcePolicy SSESpecification StreamSpecification TableClass TableName Tags WarmThroughput"),
 		api.DescribeOperation("DeleteBackup", "DeleteBackupInput", "DeleteBackupOutput", "POST", "/",
-			"BackupArn", false),
+			"BackupArn"),
 		api.DescribeOperation("DeleteItem", "DeleteItemInput", "DeleteItemOutput", "POST", "/",
-			"ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Key ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName", false),
+			"ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Key ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName"),
 		api.DescribeOperation("DeleteResourcePolicy", "DeleteResourcePolicyInput", "DeleteResourcePolicyOutput", "POST", "/",
-			"ExpectedRevisionId ResourceArn", false),
+			"ExpectedRevisionId ResourceArn"),
 		api.DescribeOperation("DeleteTable", "DeleteTableInput", "DeleteTableOutput", "POST", "/",
-			"TableName", false),
+			"TableName"),
 		api.DescribeOperation("DescribeBackup", "DescribeBackupInput", "DescribeBackupOutput", "POST", "/",
-			"BackupArn", true),
+			"BackupArn"),
 		api.DescribeOperation("DescribeContinuousBackups", "DescribeContinuousBackupsInput", "DescribeContinuousBackupsOutput", "POST", "/",
-			"TableName", true),
+			"TableName"),
 		api.DescribeOperation("DescribeContributorInsights", "DescribeContributorInsightsInput", "DescribeContributorInsightsOutput", "POST", "/",
-			"IndexName TableName", true),
+			"IndexName TableName"),
 		api.DescribeOperation("DescribeEndpoints", "DescribeEndpointsRequest", "DescribeEndpointsResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("DescribeExport", "DescribeExportInput", "DescribeExportOutput", "POST", "/",
-			"ExportArn", true),
+			"ExportArn"),
 		api.DescribeOperation("DescribeGlobalTable", "DescribeGlobalTableInput", "DescribeGlobalTableOutput", "POST", "/",
-			"GlobalTableName", true),
+			"GlobalTableName"),
 		api.DescribeOperation("DescribeGlobalTableSettings", "DescribeGlobalTableSettingsInput", "DescribeGlobalTableSettingsOutput", "POST", "/",
-			"GlobalTableName", true),
+			"GlobalTableName"),
 		api.DescribeOperation("DescribeImport", "DescribeImportInput", "DescribeImportOutput", "POST", "/",
-			"ImportArn", true),
+			"ImportArn"),
 		api.DescribeOperation("DescribeKinesisStreamingDestination", "DescribeKinesisStreamingDestinationInput", "DescribeKinesisStreamingDestinationOutput", "POST", "/",
-			"TableName", true),
+			"TableName"),
 		api.DescribeOperation("DescribeLimits", "DescribeLimitsInput", "DescribeLimitsOutput", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("DescribeTable", "DescribeTableInput", "DescribeTableOutput", "POST", "/",
-			"TableName", true),
+			"TableName"),
 		api.DescribeOperation("DescribeTableReplicaAutoScaling", "DescribeTableReplicaAutoScalingInput", "DescribeTableReplicaAutoScalingOutput", "POST", "/",
-			"TableName", true),
+			"TableName"),
 		api.DescribeOperation("DescribeTimeToLive", "DescribeTimeToLiveInput", "DescribeTimeToLiveOutput", "POST", "/",
-			"TableName", true),
+			"TableName"),
 		api.DescribeOperation("DisableKinesisStreamingDestination", "KinesisStreamingDestinationInput", "KinesisStreamingDestinationOutput", "POST", "/",
-			"EnableKinesisStreamingConfiguration StreamArn TableName", false),
+			"EnableKinesisStreamingConfiguration StreamArn TableName"),
 		api.DescribeOperation("EnableKinesisStreamingDestination", "KinesisStreamingDestinationInput", "KinesisStreamingDestinationOutput", "POST", "/",
-			"EnableKinesisStreamingConfiguration StreamArn TableName", false),
+			"EnableKinesisStreamingConfiguration StreamArn TableName"),
 		api.DescribeOperation("ExecuteStatement", "ExecuteStatementInput", "ExecuteStatementOutput", "POST", "/",
-			"ConsistentRead Limit NextToken Parameters ReturnConsumedCapacity ReturnValuesOnConditionCheckFailure Statement", false),
+			"ConsistentRead Limit NextToken Parameters ReturnConsumedCapacity ReturnValuesOnConditionCheckFailure Statement"),
 		api.DescribeOperation("ExecuteTransaction", "ExecuteTransactionInput", "ExecuteTransactionOutput", "POST", "/",
-			"ClientRequestToken ReturnConsumedCapacity TransactStatements", false),
+			"ClientRequestToken ReturnConsumedCapacity TransactStatements"),
 		api.DescribeOperation("ExportTableToPointInTime", "ExportTableToPointInTimeInput", "ExportTableToPointInTimeOutput", "POST", "/",
-			"ClientToken ExportFormat ExportTime ExportType IncrementalExportSpecification S3Bucket S3BucketOwner S3Prefix S3SseAlgorithm S3SseKmsKeyId TableArn", false),
+			"ClientToken ExportFormat ExportTime ExportType IncrementalExportSpecification S3Bucket S3BucketOwner S3Prefix S3SseAlgorithm S3SseKmsKeyId TableArn"),
 		api.DescribeOperation("GetItem", "GetItemInput", "GetItemOutput", "POST", "/",
-			"AttributesToGet ConsistentRead ExpressionAttributeNames Key ProjectionExpression ReturnConsumedCapacity TableName", true),
+			"AttributesToGet ConsistentRead ExpressionAttributeNames Key ProjectionExpression ReturnConsumedCapacity TableName"),
 		api.DescribeOperation("GetResourcePolicy", "GetResourcePolicyInput", "GetResourcePolicyOutput", "POST", "/",
-			"ResourceArn", true),
+			"ResourceArn"),
 		api.DescribeOperation("ImportTable", "ImportTableInput", "ImportTableOutput", "POST", "/",
-			"ClientToken InputCompressionType InputFormat InputFormatOptions S3BucketSource TableCreationParameters", false),
+			"ClientToken InputCompressionType InputFormat InputFormatOptions S3BucketSource TableCreationParameters"),
 		api.DescribeOperation("ListBackups", "ListBackupsInput", "ListBackupsOutput", "POST", "/",
-			"BackupType ExclusiveStartBackupArn Limit TableName TimeRangeLowerBound TimeRangeUpperBound", true),
+			"BackupType ExclusiveStartBackupArn Limit TableName TimeRangeLowerBound TimeRangeUpperBound"),
 		api.DescribeOperation("ListContributorInsights", "ListContributorInsightsInput", "ListContributorInsightsOutput", "POST", "/",
-			"MaxResults NextToken TableName", true),
+			"MaxResults NextToken TableName"),
 		api.DescribeOperation("ListExports", "ListExportsInput", "ListExportsOutput", "POST", "/",
-			"MaxResults NextToken TableArn", true),
+			"MaxResults NextToken TableArn"),
 		api.DescribeOperation("ListGlobalTables", "ListGlobalTablesInput", "ListGlobalTablesOutput", "POST", "/",
-			"ExclusiveStartGlobalTableName Limit RegionName", true),
+			"ExclusiveStartGlobalTableName Limit RegionName"),
 		api.DescribeOperation("ListImports", "ListImportsInput", "ListImportsOutput", "POST", "/",
-			"NextToken PageSize TableArn", true),
+			"NextToken PageSize TableArn"),
 		api.DescribeOperation("ListTables", "ListTablesInput", "ListTablesOutput", "POST", "/",
-			"ExclusiveStartTableName Limit", true),
+			"ExclusiveStartTableName Limit"),
 		api.DescribeOperation("ListTagsOfResource", "ListTagsOfResourceInput", "ListTagsOfResourceOutput", "POST", "/",
-			"NextToken ResourceArn", true),
+			"NextToken ResourceArn"),
 		api.DescribeOperation("PutItem", "PutItemInput", "PutItemOutput", "POST", "/",
-			"ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Item ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName", false),
+			"ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Item ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName"),
 		api.DescribeOperation("PutResourcePolicy", "PutResourcePolicyInput", "PutResourcePolicyOutput", "POST", "/",
-			"ConfirmRemoveSelfResourceAccess ExpectedRevisionId Policy ResourceArn", false),
+			"ConfirmRemoveSelfResourceAccess ExpectedRevisionId Policy ResourceArn"),
 		api.DescribeOperation("Query", "QueryInput", "QueryOutput", "POST", "/",
-			"AttributesToGet ConditionalOperator ConsistentRead ExclusiveStartKey ExpressionAttributeNames ExpressionAttributeValues FilterExpression IndexName KeyConditionExpression KeyConditions Limit ProjectionExpression QueryFilter ReturnConsumedCapacity ScanIndexForward Select TableName", true),
+			"AttributesToGet ConditionalOperator ConsistentRead ExclusiveStartKey ExpressionAttributeNames ExpressionAttributeValues FilterExpression IndexName KeyConditionExpression KeyConditions Limit ProjectionExpression QueryFilter ReturnConsumedCapacity ScanIndexForward Select TableName"),
 		api.DescribeOperation("RestoreTableFromBackup", "RestoreTableFromBackupInput", "RestoreTableFromBackupOutput", "POST", "/",
-			"BackupArn BillingModeOverride GlobalSecondaryIndexOverride LocalSecondaryIndexOverride OnDemandThroughputOverride ProvisionedThroughputOverride SSESpecificationOverride TargetTableName", false),
+			"BackupArn BillingModeOverride GlobalSecondaryIndexOverride LocalSecondaryIndexOverride OnDemandThroughputOverride ProvisionedThroughputOverride SSESpecificationOverride TargetTableName"),
 		api.DescribeOperation("RestoreTableToPointInTime", "RestoreTableToPointInTimeInput", "RestoreTableToPointInTimeOutput", "POST", "/",
-			"BillingModeOverride GlobalSecondaryIndexOverride LocalSecondaryIndexOverride OnDemandThroughputOverride ProvisionedThroughputOverride RestoreDateTime SSESpecificationOverride SourceTableArn SourceTableName TargetTableName UseLatestRestorableTime", false),
+			"BillingModeOverride GlobalSecondaryIndexOverride LocalSecondaryIndexOverride OnDemandThroughputOverride ProvisionedThroughputOverride RestoreDateTime SSESpecificationOverride SourceTableArn SourceTableName TargetTableName UseLatestRestorableTime"),
 		api.DescribeOperation("Scan", "ScanInput", "ScanOutput", "POST", "/",
-			"AttributesToGet ConditionalOperator ConsistentRead ExclusiveStartKey ExpressionAttributeNames ExpressionAttributeValues FilterExpression IndexName Limit ProjectionExpression ReturnConsumedCapacity ScanFilter Segment Select TableName TotalSegments", true),
+			"AttributesToGet ConditionalOperator ConsistentRead ExclusiveStartKey ExpressionAttributeNames ExpressionAttributeValues FilterExpression IndexName Limit ProjectionExpression ReturnConsumedCapacity ScanFilter Segment Select TableName TotalSegments"),
 		api.DescribeOperation("TagResource", "TagResourceInput", "TagResourceOutput", "POST", "/",
-			"ResourceArn Tags", false),
+			"ResourceArn Tags"),
 		api.DescribeOperation("TransactGetItems", "TransactGetItemsInput", "TransactGetItemsOutput", "POST", "/",
-			"ReturnConsumedCapacity TransactItems", true),
+			"ReturnConsumedCapacity TransactItems"),
 		api.DescribeOperation("TransactWriteItems", "TransactWriteItemsInput", "TransactWriteItemsOutput", "POST", "/",
-			"ClientRequestToken ReturnConsumedCapacity ReturnItemCollectionMetrics TransactItems", false),
+			"ClientRequestToken ReturnConsumedCapacity ReturnItemCollectionMetrics TransactItems"),
 		api.DescribeOperation("UntagResource", "UntagResourceInput", "UntagResourceOutput", "POST", "/",
-			"ResourceArn TagKeys", false),
+			"ResourceArn TagKeys"),
 		api.DescribeOperation("UpdateContinuousBackups", "UpdateContinuousBackupsInput", "UpdateContinuousBackupsOutput", "POST", "/",
-			"PointInTimeRecoverySpecification TableName", false),
+			"PointInTimeRecoverySpecification TableName"),
 		api.DescribeOperation("UpdateContributorInsights", "UpdateContributorInsightsInput", "UpdateContributorInsightsOutput", "POST", "/",
-			"ContributorInsightsAction ContributorInsightsMode IndexName TableName", false),
+			"ContributorInsightsAction ContributorInsightsMode IndexName TableName"),
 		api.DescribeOperation("UpdateGlobalTable", "UpdateGlobalTableInput", "UpdateGlobalTableOutput", "POST", "/",
-			"GlobalTableName ReplicaUpdates", false),
+			"GlobalTableName ReplicaUpdates"),
 		api.DescribeOperation("UpdateGlobalTableSettings", "UpdateGlobalTableSettingsInput", "UpdateGlobalTableSettingsOutput", "POST", "/",
-			"GlobalTableBillingMode GlobalTableGlobalSecondaryIndexSettingsUpdate GlobalTableName GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate GlobalTableProvisionedWriteCapacityUnits ReplicaSettingsUpdate", false),
+			"GlobalTableBillingMode GlobalTableGlobalSecondaryIndexSettingsUpdate GlobalTableName GlobalTableProvisionedWriteCapacityAutoScalingSettingsUpdate GlobalTableProvisionedWriteCapacityUnits ReplicaSettingsUpdate"),
 		api.DescribeOperation("UpdateItem", "UpdateItemInput", "UpdateItemOutput", "POST", "/",
-			"AttributeUpdates ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Key ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName UpdateExpression", false),
+			"AttributeUpdates ConditionExpression ConditionalOperator Expected ExpressionAttributeNames ExpressionAttributeValues Key ReturnConsumedCapacity ReturnItemCollectionMetrics ReturnValues ReturnValuesOnConditionCheckFailure TableName UpdateExpression"),
 		api.DescribeOperation("UpdateKinesisStreamingDestination", "UpdateKinesisStreamingDestinationInput", "UpdateKinesisStreamingDestinationOutput", "POST", "/",
-			"StreamArn TableName UpdateKinesisStreamingConfiguration", false),
+			"StreamArn TableName UpdateKinesisStreamingConfiguration"),
 		api.DescribeOperation("UpdateTable", "UpdateTableInput", "UpdateTableOutput", "POST", "/",
-			"AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexUpdates GlobalTableSettingsReplicationMode GlobalTableWitnessUpdates MultiRegionConsistency OnDemandThroughput ProvisionedThroughput ReplicaUpdates SSESpecification StreamSpecification TableClass TableName WarmThroughput", false),
+			"AttributeDefinitions BillingMode DeletionProtectionEnabled GlobalSecondaryIndexUpdates GlobalTableSettingsReplicationMode GlobalTableWitnessUpdates MultiRegionConsistency OnDemandThroughput ProvisionedThroughput ReplicaUpdates SSESpecification StreamSpecification TableClass TableName WarmThroughput"),
 		api.DescribeOperation("UpdateTableReplicaAutoScaling", "UpdateTableReplicaAutoScalingInput", "UpdateTableReplicaAutoScalingOutput", "POST", "/",
-			"GlobalSecondaryIndexUpdates ProvisionedWriteCapacityAutoScalingUpdate ReplicaUpdates TableName", false),
+			"GlobalSecondaryIndexUpdates ProvisionedWriteCapacityAutoScalingUpdate ReplicaUpdates TableName"),
 		api.DescribeOperation("UpdateTimeToLive", "UpdateTimeToLiveInput", "UpdateTimeToLiveOutput", "POST", "/",
-			"TableName TimeToLiveSpecification", false),
+			"TableName TimeToLiveSpecification"),
 	}
 }
 
 func BatchExecuteStatement() api.Operation[BatchExecuteStatementInput, BatchExecuteStatementOutput] {
 	return api.Operation[BatchExecuteStatementInput, BatchExecuteStatementOutput]{
-		Service: "dynamodb", Name: "BatchExecuteStatement", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "BatchExecuteStatement",
 		Validate: (*BatchExecuteStatementInput).Validate,
 		Present:  (*BatchExecuteStatementInput).Present,
 		Read:     func(r *strictjson.Reader, in *BatchExecuteStatementInput) error { return in.ReadJSON(r) },
@@ -149,7 +149,7 @@ func BatchExecuteStatement() api.Operation[BatchExecuteStatementInput, BatchExec
 
 func BatchGetItem() api.Operation[BatchGetItemInput, BatchGetItemOutput] {
 	return api.Operation[BatchGetItemInput, BatchGetItemOutput]{
-		Service: "dynamodb", Name: "BatchGetItem", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "BatchGetItem",
 		Validate: (*BatchGetItemInput).Validate,
 		Present:  (*BatchGetItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *BatchGetItemInput) error { return in.ReadJSON(r) },
@@ -159,7 +159,7 @@ func BatchGetItem() api.Operation[BatchGetItemInput, BatchGetItemOutput] {
 
 func BatchWriteItem() api.Operation[BatchWriteItemInput, BatchWriteItemOutput] {
 	return api.Operation[BatchWriteItemInput, BatchWriteItemOutput]{
-		Service: "dynamodb", Name: "BatchWriteItem", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "BatchWriteItem",
 		Validate: (*BatchWriteItemInput).Validate,
 		Present:  (*BatchWriteItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *BatchWriteItemInput) error { return in.ReadJSON(r) },
@@ -169,7 +169,7 @@ func BatchWriteItem() api.Operation[BatchWriteItemInput, BatchWriteItemOutput] {
 
 func CreateBackup() api.Operation[CreateBackupInput, CreateBackupOutput] {
 	return api.Operation[CreateBackupInput, CreateBackupOutput]{
-		Service: "dynamodb", Name: "CreateBackup", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "CreateBackup",
 		Validate: (*CreateBackupInput).Validate,
 		Present:  (*CreateBackupInput).Present,
 		Read:     func(r *strictjson.Reader, in *CreateBackupInput) error { return in.ReadJSON(r) },
@@ -179,7 +179,7 @@ func CreateBackup() api.Operation[CreateBackupInput, CreateBackupOutput] {
 
 func CreateGlobalTable() api.Operation[CreateGlobalTableInput, CreateGlobalTableOutput] {
 	return api.Operation[CreateGlobalTableInput, CreateGlobalTableOutput]{
-		Service: "dynamodb", Name: "CreateGlobalTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "CreateGlobalTable",
 		Validate: (*CreateGlobalTableInput).Validate,
 		Present:  (*CreateGlobalTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *CreateGlobalTableInput) error { return in.ReadJSON(r) },
@@ -189,7 +189,7 @@ func CreateGlobalTable() api.Operation[CreateGlobalTableInput, CreateGlobalTable
 
 func CreateTable() api.Operation[CreateTableInput, CreateTableOutput] {
 	return api.Operation[CreateTableInput, CreateTableOutput]{
-		Service: "dynamodb", Name: "CreateTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "CreateTable",
 		Validate: (*CreateTableInput).Validate,
 		Present:  (*CreateTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *CreateTableInput) error { return in.ReadJSON(r) },
@@ -199,7 +199,7 @@ func CreateTable() api.Operation[CreateTableInput, CreateTableOutput] {
 
 func DeleteBackup() api.Operation[DeleteBackupInput, DeleteBackupOutput] {
 	return api.Operation[DeleteBackupInput, DeleteBackupOutput]{
-		Service: "dynamodb", Name: "DeleteBackup", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "DeleteBackup",
 		Validate: (*DeleteBackupInput).Validate,
 		Present:  (*DeleteBackupInput).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteBackupInput) error { return in.ReadJSON(r) },
@@ -209,7 +209,7 @@ func DeleteBackup() api.Operation[DeleteBackupInput, DeleteBackupOutput] {
 
 func DeleteItem() api.Operation[DeleteItemInput, DeleteItemOutput] {
 	return api.Operation[DeleteItemInput, DeleteItemOutput]{
-		Service: "dynamodb", Name: "DeleteItem", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "DeleteItem",
 		Validate: (*DeleteItemInput).Validate,
 		Present:  (*DeleteItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteItemInput) error { return in.ReadJSON(r) },
@@ -219,7 +219,7 @@ func DeleteItem() api.Operation[DeleteItemInput, DeleteItemOutput] {
 
 func DeleteResourcePolicy() api.Operation[DeleteResourcePolicyInput, DeleteResourcePolicyOutput] {
 	return api.Operation[DeleteResourcePolicyInput, DeleteResourcePolicyOutput]{
-		Service: "dynamodb", Name: "DeleteResourcePolicy", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "DeleteResourcePolicy",
 		Validate: (*DeleteResourcePolicyInput).Validate,
 		Present:  (*DeleteResourcePolicyInput).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteResourcePolicyInput) error { return in.ReadJSON(r) },
@@ -229,7 +229,7 @@ func DeleteResourcePolicy() api.Operation[DeleteResourcePolicyInput, DeleteResou
 
 func DeleteTable() api.Operation[DeleteTableInput, DeleteTableOutput] {
 	return api.Operation[DeleteTableInput, DeleteTableOutput]{
-		Service: "dynamodb", Name: "DeleteTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "DeleteTable",
 		Validate: (*DeleteTableInput).Validate,
 		Present:  (*DeleteTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteTableInput) error { return in.ReadJSON(r) },
@@ -239,7 +239,7 @@ func DeleteTable() api.Operation[DeleteTableInput, DeleteTableOutput] {
 
 func DescribeBackup() api.Operation[DescribeBackupInput, DescribeBackupOutput] {
 	return api.Operation[DescribeBackupInput, DescribeBackupOutput]{
-		Service: "dynamodb", Name: "DescribeBackup", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeBackup",
 		Validate: (*DescribeBackupInput).Validate,
 		Present:  (*DescribeBackupInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeBackupInput) error { return in.ReadJSON(r) },
@@ -249,7 +249,7 @@ func DescribeBackup() api.Operation[DescribeBackupInput, DescribeBackupOutput] {
 
 func DescribeContinuousBackups() api.Operation[DescribeContinuousBackupsInput, DescribeContinuousBackupsOutput] {
 	return api.Operation[DescribeContinuousBackupsInput, DescribeContinuousBackupsOutput]{
-		Service: "dynamodb", Name: "DescribeContinuousBackups", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeContinuousBackups",
 		Validate: (*DescribeContinuousBackupsInput).Validate,
 		Present:  (*DescribeContinuousBackupsInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeContinuousBackupsInput) error { return in.ReadJSON(r) },
@@ -259,7 +259,7 @@ func DescribeContinuousBackups() api.Operation[DescribeContinuousBackupsInput, D
 
 func DescribeContributorInsights() api.Operation[DescribeContributorInsightsInput, DescribeContributorInsightsOutput] {
 	return api.Operation[DescribeContributorInsightsInput, DescribeContributorInsightsOutput]{
-		Service: "dynamodb", Name: "DescribeContributorInsights", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeContributorInsights",
 		Validate: (*DescribeContributorInsightsInput).Validate,
 		Present:  (*DescribeContributorInsightsInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeContributorInsightsInput) error { return in.ReadJSON(r) },
@@ -269,7 +269,7 @@ func DescribeContributorInsights() api.Operation[DescribeContributorInsightsInpu
 
 func DescribeEndpoints() api.Operation[DescribeEndpointsRequest, DescribeEndpointsResponse] {
 	return api.Operation[DescribeEndpointsRequest, DescribeEndpointsResponse]{
-		Service: "dynamodb", Name: "DescribeEndpoints", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeEndpoints",
 		Validate: (*DescribeEndpointsRequest).Validate,
 		Present:  (*DescribeEndpointsRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeEndpointsRequest) error { return in.ReadJSON(r) },
@@ -279,7 +279,7 @@ func DescribeEndpoints() api.Operation[DescribeEndpointsRequest, DescribeEndpoin
 
 func DescribeExport() api.Operation[DescribeExportInput, DescribeExportOutput] {
 	return api.Operation[DescribeExportInput, DescribeExportOutput]{
-		Service: "dynamodb", Name: "DescribeExport", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeExport",
 		Validate: (*DescribeExportInput).Validate,
 		Present:  (*DescribeExportInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeExportInput) error { return in.ReadJSON(r) },
@@ -289,7 +289,7 @@ func DescribeExport() api.Operation[DescribeExportInput, DescribeExportOutput] {
 
 func DescribeGlobalTable() api.Operation[DescribeGlobalTableInput, DescribeGlobalTableOutput] {
 	return api.Operation[DescribeGlobalTableInput, DescribeGlobalTableOutput]{
-		Service: "dynamodb", Name: "DescribeGlobalTable", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeGlobalTable",
 		Validate: (*DescribeGlobalTableInput).Validate,
 		Present:  (*DescribeGlobalTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeGlobalTableInput) error { return in.ReadJSON(r) },
@@ -299,7 +299,7 @@ func DescribeGlobalTable() api.Operation[DescribeGlobalTableInput, DescribeGloba
 
 func DescribeGlobalTableSettings() api.Operation[DescribeGlobalTableSettingsInput, DescribeGlobalTableSettingsOutput] {
 	return api.Operation[DescribeGlobalTableSettingsInput, DescribeGlobalTableSettingsOutput]{
-		Service: "dynamodb", Name: "DescribeGlobalTableSettings", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeGlobalTableSettings",
 		Validate: (*DescribeGlobalTableSettingsInput).Validate,
 		Present:  (*DescribeGlobalTableSettingsInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeGlobalTableSettingsInput) error { return in.ReadJSON(r) },
@@ -309,7 +309,7 @@ func DescribeGlobalTableSettings() api.Operation[DescribeGlobalTableSettingsInpu
 
 func DescribeImport() api.Operation[DescribeImportInput, DescribeImportOutput] {
 	return api.Operation[DescribeImportInput, DescribeImportOutput]{
-		Service: "dynamodb", Name: "DescribeImport", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeImport",
 		Validate: (*DescribeImportInput).Validate,
 		Present:  (*DescribeImportInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeImportInput) error { return in.ReadJSON(r) },
@@ -319,7 +319,7 @@ func DescribeImport() api.Operation[DescribeImportInput, DescribeImportOutput] {
 
 func DescribeKinesisStreamingDestination() api.Operation[DescribeKinesisStreamingDestinationInput, DescribeKinesisStreamingDestinationOutput] {
 	return api.Operation[DescribeKinesisStreamingDestinationInput, DescribeKinesisStreamingDestinationOutput]{
-		Service: "dynamodb", Name: "DescribeKinesisStreamingDestination", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeKinesisStreamingDestination",
 		Validate: (*DescribeKinesisStreamingDestinationInput).Validate,
 		Present:  (*DescribeKinesisStreamingDestinationInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeKinesisStreamingDestinationInput) error { return in.ReadJSON(r) },
@@ -329,7 +329,7 @@ func DescribeKinesisStreamingDestination() api.Operation[DescribeKinesisStreamin
 
 func DescribeLimits() api.Operation[DescribeLimitsInput, DescribeLimitsOutput] {
 	return api.Operation[DescribeLimitsInput, DescribeLimitsOutput]{
-		Service: "dynamodb", Name: "DescribeLimits", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeLimits",
 		Validate: (*DescribeLimitsInput).Validate,
 		Present:  (*DescribeLimitsInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeLimitsInput) error { return in.ReadJSON(r) },
@@ -339,7 +339,7 @@ func DescribeLimits() api.Operation[DescribeLimitsInput, DescribeLimitsOutput] {
 
 func DescribeTable() api.Operation[DescribeTableInput, DescribeTableOutput] {
 	return api.Operation[DescribeTableInput, DescribeTableOutput]{
-		Service: "dynamodb", Name: "DescribeTable", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeTable",
 		Validate: (*DescribeTableInput).Validate,
 		Present:  (*DescribeTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeTableInput) error { return in.ReadJSON(r) },
@@ -349,7 +349,7 @@ func DescribeTable() api.Operation[DescribeTableInput, DescribeTableOutput] {
 
 func DescribeTableReplicaAutoScaling() api.Operation[DescribeTableReplicaAutoScalingInput, DescribeTableReplicaAutoScalingOutput] {
 	return api.Operation[DescribeTableReplicaAutoScalingInput, DescribeTableReplicaAutoScalingOutput]{
-		Service: "dynamodb", Name: "DescribeTableReplicaAutoScaling", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeTableReplicaAutoScaling",
 		Validate: (*DescribeTableReplicaAutoScalingInput).Validate,
 		Present:  (*DescribeTableReplicaAutoScalingInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeTableReplicaAutoScalingInput) error { return in.ReadJSON(r) },
@@ -359,7 +359,7 @@ func DescribeTableReplicaAutoScaling() api.Operation[DescribeTableReplicaAutoSca
 
 func DescribeTimeToLive() api.Operation[DescribeTimeToLiveInput, DescribeTimeToLiveOutput] {
 	return api.Operation[DescribeTimeToLiveInput, DescribeTimeToLiveOutput]{
-		Service: "dynamodb", Name: "DescribeTimeToLive", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeTimeToLive",
 		Validate: (*DescribeTimeToLiveInput).Validate,
 		Present:  (*DescribeTimeToLiveInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeTimeToLiveInput) error { return in.ReadJSON(r) },
@@ -369,7 +369,7 @@ func DescribeTimeToLive() api.Operation[DescribeTimeToLiveInput, DescribeTimeToL
 
 func DisableKinesisStreamingDestination() api.Operation[KinesisStreamingDestinationInput, KinesisStreamingDestinationOutput] {
 	return api.Operation[KinesisStreamingDestinationInput, KinesisStreamingDestinationOutput]{
-		Service: "dynamodb", Name: "DisableKinesisStreamingDestination", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "DisableKinesisStreamingDestination",
 		Validate: (*KinesisStreamingDestinationInput).Validate,
 		Present:  (*KinesisStreamingDestinationInput).Present,
 		Read:     func(r *strictjson.Reader, in *KinesisStreamingDestinationInput) error { return in.ReadJSON(r) },
@@ -379,7 +379,7 @@ func DisableKinesisStreamingDestination() api.Operation[KinesisStreamingDestinat
 
 func EnableKinesisStreamingDestination() api.Operation[KinesisStreamingDestinationInput, KinesisStreamingDestinationOutput] {
 	return api.Operation[KinesisStreamingDestinationInput, KinesisStreamingDestinationOutput]{
-		Service: "dynamodb", Name: "EnableKinesisStreamingDestination", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "EnableKinesisStreamingDestination",
 		Validate: (*KinesisStreamingDestinationInput).Validate,
 		Present:  (*KinesisStreamingDestinationInput).Present,
 		Read:     func(r *strictjson.Reader, in *KinesisStreamingDestinationInput) error { return in.ReadJSON(r) },
@@ -389,7 +389,7 @@ func EnableKinesisStreamingDestination() api.Operation[KinesisStreamingDestinati
 
 func ExecuteStatement() api.Operation[ExecuteStatementInput, ExecuteStatementOutput] {
 	return api.Operation[ExecuteStatementInput, ExecuteStatementOutput]{
-		Service: "dynamodb", Name: "ExecuteStatement", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "ExecuteStatement",
 		Validate: (*ExecuteStatementInput).Validate,
 		Present:  (*ExecuteStatementInput).Present,
 		Read:     func(r *strictjson.Reader, in *ExecuteStatementInput) error { return in.ReadJSON(r) },
@@ -399,7 +399,7 @@ func ExecuteStatement() api.Operation[ExecuteStatementInput, ExecuteStatementOut
 
 func ExecuteTransaction() api.Operation[ExecuteTransactionInput, ExecuteTransactionOutput] {
 	return api.Operation[ExecuteTransactionInput, ExecuteTransactionOutput]{
-		Service: "dynamodb", Name: "ExecuteTransaction", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "ExecuteTransaction",
 		Validate: (*ExecuteTransactionInput).Validate,
 		Present:  (*ExecuteTransactionInput).Present,
 		Read:     func(r *strictjson.Reader, in *ExecuteTransactionInput) error { return in.ReadJSON(r) },
@@ -409,7 +409,7 @@ func ExecuteTransaction() api.Operation[ExecuteTransactionInput, ExecuteTransact
 
 func ExportTableToPointInTime() api.Operation[ExportTableToPointInTimeInput, ExportTableToPointInTimeOutput] {
 	return api.Operation[ExportTableToPointInTimeInput, ExportTableToPointInTimeOutput]{
-		Service: "dynamodb", Name: "ExportTableToPointInTime", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "ExportTableToPointInTime",
 		Validate: (*ExportTableToPointInTimeInput).Validate,
 		Present:  (*ExportTableToPointInTimeInput).Present,
 		Read:     func(r *strictjson.Reader, in *ExportTableToPointInTimeInput) error { return in.ReadJSON(r) },
@@ -419,7 +419,7 @@ func ExportTableToPointInTime() api.Operation[ExportTableToPointInTimeInput, Exp
 
 func GetItem() api.Operation[GetItemInput, GetItemOutput] {
 	return api.Operation[GetItemInput, GetItemOutput]{
-		Service: "dynamodb", Name: "GetItem", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "GetItem",
 		Validate: (*GetItemInput).Validate,
 		Present:  (*GetItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *GetItemInput) error { return in.ReadJSON(r) },
@@ -429,7 +429,7 @@ func GetItem() api.Operation[GetItemInput, GetItemOutput] {
 
 func GetResourcePolicy() api.Operation[GetResourcePolicyInput, GetResourcePolicyOutput] {
 	return api.Operation[GetResourcePolicyInput, GetResourcePolicyOutput]{
-		Service: "dynamodb", Name: "GetResourcePolicy", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "GetResourcePolicy",
 		Validate: (*GetResourcePolicyInput).Validate,
 		Present:  (*GetResourcePolicyInput).Present,
 		Read:     func(r *strictjson.Reader, in *GetResourcePolicyInput) error { return in.ReadJSON(r) },
@@ -439,7 +439,7 @@ func GetResourcePolicy() api.Operation[GetResourcePolicyInput, GetResourcePolicy
 
 func ImportTable() api.Operation[ImportTableInput, ImportTableOutput] {
 	return api.Operation[ImportTableInput, ImportTableOutput]{
-		Service: "dynamodb", Name: "ImportTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "ImportTable",
 		Validate: (*ImportTableInput).Validate,
 		Present:  (*ImportTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *ImportTableInput) error { return in.ReadJSON(r) },
@@ -449,7 +449,7 @@ func ImportTable() api.Operation[ImportTableInput, ImportTableOutput] {
 
 func ListBackups() api.Operation[ListBackupsInput, ListBackupsOutput] {
 	return api.Operation[ListBackupsInput, ListBackupsOutput]{
-		Service: "dynamodb", Name: "ListBackups", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListBackups",
 		Validate: (*ListBackupsInput).Validate,
 		Present:  (*ListBackupsInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListBackupsInput) error { return in.ReadJSON(r) },
@@ -459,7 +459,7 @@ func ListBackups() api.Operation[ListBackupsInput, ListBackupsOutput] {
 
 func ListContributorInsights() api.Operation[ListContributorInsightsInput, ListContributorInsightsOutput] {
 	return api.Operation[ListContributorInsightsInput, ListContributorInsightsOutput]{
-		Service: "dynamodb", Name: "ListContributorInsights", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListContributorInsights",
 		Validate: (*ListContributorInsightsInput).Validate,
 		Present:  (*ListContributorInsightsInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListContributorInsightsInput) error { return in.ReadJSON(r) },
@@ -469,7 +469,7 @@ func ListContributorInsights() api.Operation[ListContributorInsightsInput, ListC
 
 func ListExports() api.Operation[ListExportsInput, ListExportsOutput] {
 	return api.Operation[ListExportsInput, ListExportsOutput]{
-		Service: "dynamodb", Name: "ListExports", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListExports",
 		Validate: (*ListExportsInput).Validate,
 		Present:  (*ListExportsInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListExportsInput) error { return in.ReadJSON(r) },
@@ -479,7 +479,7 @@ func ListExports() api.Operation[ListExportsInput, ListExportsOutput] {
 
 func ListGlobalTables() api.Operation[ListGlobalTablesInput, ListGlobalTablesOutput] {
 	return api.Operation[ListGlobalTablesInput, ListGlobalTablesOutput]{
-		Service: "dynamodb", Name: "ListGlobalTables", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListGlobalTables",
 		Validate: (*ListGlobalTablesInput).Validate,
 		Present:  (*ListGlobalTablesInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListGlobalTablesInput) error { return in.ReadJSON(r) },
@@ -489,7 +489,7 @@ func ListGlobalTables() api.Operation[ListGlobalTablesInput, ListGlobalTablesOut
 
 func ListImports() api.Operation[ListImportsInput, ListImportsOutput] {
 	return api.Operation[ListImportsInput, ListImportsOutput]{
-		Service: "dynamodb", Name: "ListImports", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListImports",
 		Validate: (*ListImportsInput).Validate,
 		Present:  (*ListImportsInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListImportsInput) error { return in.ReadJSON(r) },
@@ -499,7 +499,7 @@ func ListImports() api.Operation[ListImportsInput, ListImportsOutput] {
 
 func ListTables() api.Operation[ListTablesInput, ListTablesOutput] {
 	return api.Operation[ListTablesInput, ListTablesOutput]{
-		Service: "dynamodb", Name: "ListTables", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListTables",
 		Validate: (*ListTablesInput).Validate,
 		Present:  (*ListTablesInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListTablesInput) error { return in.ReadJSON(r) },
@@ -509,7 +509,7 @@ func ListTables() api.Operation[ListTablesInput, ListTablesOutput] {
 
 func ListTagsOfResource() api.Operation[ListTagsOfResourceInput, ListTagsOfResourceOutput] {
 	return api.Operation[ListTagsOfResourceInput, ListTagsOfResourceOutput]{
-		Service: "dynamodb", Name: "ListTagsOfResource", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListTagsOfResource",
 		Validate: (*ListTagsOfResourceInput).Validate,
 		Present:  (*ListTagsOfResourceInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListTagsOfResourceInput) error { return in.ReadJSON(r) },
@@ -519,7 +519,7 @@ func ListTagsOfResource() api.Operation[ListTagsOfResourceInput, ListTagsOfResou
 
 func PutItem() api.Operation[PutItemInput, PutItemOutput] {
 	return api.Operation[PutItemInput, PutItemOutput]{
-		Service: "dynamodb", Name: "PutItem", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "PutItem",
 		Validate: (*PutItemInput).Validate,
 		Present:  (*PutItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *PutItemInput) error { return in.ReadJSON(r) },
@@ -529,7 +529,7 @@ func PutItem() api.Operation[PutItemInput, PutItemOutput] {
 
 func PutResourcePolicy() api.Operation[PutResourcePolicyInput, PutResourcePolicyOutput] {
 	return api.Operation[PutResourcePolicyInput, PutResourcePolicyOutput]{
-		Service: "dynamodb", Name: "PutResourcePolicy", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "PutResourcePolicy",
 		Validate: (*PutResourcePolicyInput).Validate,
 		Present:  (*PutResourcePolicyInput).Present,
 		Read:     func(r *strictjson.Reader, in *PutResourcePolicyInput) error { return in.ReadJSON(r) },
@@ -539,7 +539,7 @@ func PutResourcePolicy() api.Operation[PutResourcePolicyInput, PutResourcePolicy
 
 func Query() api.Operation[QueryInput, QueryOutput] {
 	return api.Operation[QueryInput, QueryOutput]{
-		Service: "dynamodb", Name: "Query", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "Query",
 		Validate: (*QueryInput).Validate,
 		Present:  (*QueryInput).Present,
 		Read:     func(r *strictjson.Reader, in *QueryInput) error { return in.ReadJSON(r) },
@@ -549,7 +549,7 @@ func Query() api.Operation[QueryInput, QueryOutput] {
 
 func RestoreTableFromBackup() api.Operation[RestoreTableFromBackupInput, RestoreTableFromBackupOutput] {
 	return api.Operation[RestoreTableFromBackupInput, RestoreTableFromBackupOutput]{
-		Service: "dynamodb", Name: "RestoreTableFromBackup", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "RestoreTableFromBackup",
 		Validate: (*RestoreTableFromBackupInput).Validate,
 		Present:  (*RestoreTableFromBackupInput).Present,
 		Read:     func(r *strictjson.Reader, in *RestoreTableFromBackupInput) error { return in.ReadJSON(r) },
@@ -559,7 +559,7 @@ func RestoreTableFromBackup() api.Operation[RestoreTableFromBackupInput, Restore
 
 func RestoreTableToPointInTime() api.Operation[RestoreTableToPointInTimeInput, RestoreTableToPointInTimeOutput] {
 	return api.Operation[RestoreTableToPointInTimeInput, RestoreTableToPointInTimeOutput]{
-		Service: "dynamodb", Name: "RestoreTableToPointInTime", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "RestoreTableToPointInTime",
 		Validate: (*RestoreTableToPointInTimeInput).Validate,
 		Present:  (*RestoreTableToPointInTimeInput).Present,
 		Read:     func(r *strictjson.Reader, in *RestoreTableToPointInTimeInput) error { return in.ReadJSON(r) },
@@ -569,7 +569,7 @@ func RestoreTableToPointInTime() api.Operation[RestoreTableToPointInTimeInput, R
 
 func Scan() api.Operation[ScanInput, ScanOutput] {
 	return api.Operation[ScanInput, ScanOutput]{
-		Service: "dynamodb", Name: "Scan", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "Scan",
 		Validate: (*ScanInput).Validate,
 		Present:  (*ScanInput).Present,
 		Read:     func(r *strictjson.Reader, in *ScanInput) error { return in.ReadJSON(r) },
@@ -579,7 +579,7 @@ func Scan() api.Operation[ScanInput, ScanOutput] {
 
 func TagResource() api.Operation[TagResourceInput, TagResourceOutput] {
 	return api.Operation[TagResourceInput, TagResourceOutput]{
-		Service: "dynamodb", Name: "TagResource", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "TagResource",
 		Validate: (*TagResourceInput).Validate,
 		Present:  (*TagResourceInput).Present,
 		Read:     func(r *strictjson.Reader, in *TagResourceInput) error { return in.ReadJSON(r) },
@@ -589,7 +589,7 @@ func TagResource() api.Operation[TagResourceInput, TagResourceOutput] {
 
 func TransactGetItems() api.Operation[TransactGetItemsInput, TransactGetItemsOutput] {
 	return api.Operation[TransactGetItemsInput, TransactGetItemsOutput]{
-		Service: "dynamodb", Name: "TransactGetItems", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "TransactGetItems",
 		Validate: (*TransactGetItemsInput).Validate,
 		Present:  (*TransactGetItemsInput).Present,
 		Read:     func(r *strictjson.Reader, in *TransactGetItemsInput) error { return in.ReadJSON(r) },
@@ -599,7 +599,7 @@ func TransactGetItems() api.Operation[TransactGetItemsInput, TransactGetItemsOut
 
 func TransactWriteItems() api.Operation[TransactWriteItemsInput, TransactWriteItemsOutput] {
 	return api.Operation[TransactWriteItemsInput, TransactWriteItemsOutput]{
-		Service: "dynamodb", Name: "TransactWriteItems", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "TransactWriteItems",
 		Validate: (*TransactWriteItemsInput).Validate,
 		Present:  (*TransactWriteItemsInput).Present,
 		Read:     func(r *strictjson.Reader, in *TransactWriteItemsInput) error { return in.ReadJSON(r) },
@@ -609,7 +609,7 @@ func TransactWriteItems() api.Operation[TransactWriteItemsInput, TransactWriteIt
 
 func UntagResource() api.Operation[UntagResourceInput, UntagResourceOutput] {
 	return api.Operation[UntagResourceInput, UntagResourceOutput]{
-		Service: "dynamodb", Name: "UntagResource", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UntagResource",
 		Validate: (*UntagResourceInput).Validate,
 		Present:  (*UntagResourceInput).Present,
 		Read:     func(r *strictjson.Reader, in *UntagResourceInput) error { return in.ReadJSON(r) },
@@ -619,7 +619,7 @@ func UntagResource() api.Operation[UntagResourceInput, UntagResourceOutput] {
 
 func UpdateContinuousBackups() api.Operation[UpdateContinuousBackupsInput, UpdateContinuousBackupsOutput] {
 	return api.Operation[UpdateContinuousBackupsInput, UpdateContinuousBackupsOutput]{
-		Service: "dynamodb", Name: "UpdateContinuousBackups", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateContinuousBackups",
 		Validate: (*UpdateContinuousBackupsInput).Validate,
 		Present:  (*UpdateContinuousBackupsInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateContinuousBackupsInput) error { return in.ReadJSON(r) },
@@ -629,7 +629,7 @@ func UpdateContinuousBackups() api.Operation[UpdateContinuousBackupsInput, Updat
 
 func UpdateContributorInsights() api.Operation[UpdateContributorInsightsInput, UpdateContributorInsightsOutput] {
 	return api.Operation[UpdateContributorInsightsInput, UpdateContributorInsightsOutput]{
-		Service: "dynamodb", Name: "UpdateContributorInsights", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateContributorInsights",
 		Validate: (*UpdateContributorInsightsInput).Validate,
 		Present:  (*UpdateContributorInsightsInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateContributorInsightsInput) error { return in.ReadJSON(r) },
@@ -639,7 +639,7 @@ func UpdateContributorInsights() api.Operation[UpdateContributorInsightsInput, U
 
 func UpdateGlobalTable() api.Operation[UpdateGlobalTableInput, UpdateGlobalTableOutput] {
 	return api.Operation[UpdateGlobalTableInput, UpdateGlobalTableOutput]{
-		Service: "dynamodb", Name: "UpdateGlobalTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateGlobalTable",
 		Validate: (*UpdateGlobalTableInput).Validate,
 		Present:  (*UpdateGlobalTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateGlobalTableInput) error { return in.ReadJSON(r) },
@@ -649,7 +649,7 @@ func UpdateGlobalTable() api.Operation[UpdateGlobalTableInput, UpdateGlobalTable
 
 func UpdateGlobalTableSettings() api.Operation[UpdateGlobalTableSettingsInput, UpdateGlobalTableSettingsOutput] {
 	return api.Operation[UpdateGlobalTableSettingsInput, UpdateGlobalTableSettingsOutput]{
-		Service: "dynamodb", Name: "UpdateGlobalTableSettings", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateGlobalTableSettings",
 		Validate: (*UpdateGlobalTableSettingsInput).Validate,
 		Present:  (*UpdateGlobalTableSettingsInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateGlobalTableSettingsInput) error { return in.ReadJSON(r) },
@@ -659,7 +659,7 @@ func UpdateGlobalTableSettings() api.Operation[UpdateGlobalTableSettingsInput, U
 
 func UpdateItem() api.Operation[UpdateItemInput, UpdateItemOutput] {
 	return api.Operation[UpdateItemInput, UpdateItemOutput]{
-		Service: "dynamodb", Name: "UpdateItem", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateItem",
 		Validate: (*UpdateItemInput).Validate,
 		Present:  (*UpdateItemInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateItemInput) error { return in.ReadJSON(r) },
@@ -669,7 +669,7 @@ func UpdateItem() api.Operation[UpdateItemInput, UpdateItemOutput] {
 
 func UpdateKinesisStreamingDestination() api.Operation[UpdateKinesisStreamingDestinationInput, UpdateKinesisStreamingDestinationOutput] {
 	return api.Operation[UpdateKinesisStreamingDestinationInput, UpdateKinesisStreamingDestinationOutput]{
-		Service: "dynamodb", Name: "UpdateKinesisStreamingDestination", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateKinesisStreamingDestination",
 		Validate: (*UpdateKinesisStreamingDestinationInput).Validate,
 		Present:  (*UpdateKinesisStreamingDestinationInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateKinesisStreamingDestinationInput) error { return in.ReadJSON(r) },
@@ -679,7 +679,7 @@ func UpdateKinesisStreamingDestination() api.Operation[UpdateKinesisStreamingDes
 
 func UpdateTable() api.Operation[UpdateTableInput, UpdateTableOutput] {
 	return api.Operation[UpdateTableInput, UpdateTableOutput]{
-		Service: "dynamodb", Name: "UpdateTable", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateTable",
 		Validate: (*UpdateTableInput).Validate,
 		Present:  (*UpdateTableInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateTableInput) error { return in.ReadJSON(r) },
@@ -689,7 +689,7 @@ func UpdateTable() api.Operation[UpdateTableInput, UpdateTableOutput] {
 
 func UpdateTableReplicaAutoScaling() api.Operation[UpdateTableReplicaAutoScalingInput, UpdateTableReplicaAutoScalingOutput] {
 	return api.Operation[UpdateTableReplicaAutoScalingInput, UpdateTableReplicaAutoScalingOutput]{
-		Service: "dynamodb", Name: "UpdateTableReplicaAutoScaling", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateTableReplicaAutoScaling",
 		Validate: (*UpdateTableReplicaAutoScalingInput).Validate,
 		Present:  (*UpdateTableReplicaAutoScalingInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateTableReplicaAutoScalingInput) error { return in.ReadJSON(r) },
@@ -699,7 +699,7 @@ func UpdateTableReplicaAutoScaling() api.Operation[UpdateTableReplicaAutoScaling
 
 func UpdateTimeToLive() api.Operation[UpdateTimeToLiveInput, UpdateTimeToLiveOutput] {
 	return api.Operation[UpdateTimeToLiveInput, UpdateTimeToLiveOutput]{
-		Service: "dynamodb", Name: "UpdateTimeToLive", ReadOnly: false, Idempotent: false,
+		Service: "dynamodb", Name: "UpdateTimeToLive",
 		Validate: (*UpdateTimeToLiveInput).Validate,
 		Present:  (*UpdateTimeToLiveInput).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateTimeToLiveInput) error { return in.ReadJSON(r) },

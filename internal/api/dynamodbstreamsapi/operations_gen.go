@@ -21,19 +21,19 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("DescribeStream", "DescribeStreamInput", "DescribeStreamOutput", "POST", "/",
-			"ExclusiveStartShardId Limit ShardFilter StreamArn", true),
+			"ExclusiveStartShardId Limit ShardFilter StreamArn"),
 		api.DescribeOperation("GetRecords", "GetRecordsInput", "GetRecordsOutput", "POST", "/",
-			"Limit ShardIterator", true),
+			"Limit ShardIterator"),
 		api.DescribeOperation("GetShardIterator", "GetShardIteratorInput", "GetShardIteratorOutput", "POST", "/",
-			"SequenceNumber ShardId ShardIteratorType StreamArn", true),
+			"SequenceNumber ShardId ShardIteratorType StreamArn"),
 		api.DescribeOperation("ListStreams", "ListStreamsInput", "ListStreamsOutput", "POST", "/",
-			"ExclusiveStartStreamArn Limit TableName", true),
+			"ExclusiveStartStreamArn Limit TableName"),
 	}
 }
 
 func DescribeStream() api.Operation[DescribeStreamInput, DescribeStreamOutput] {
 	return api.Operation[DescribeStreamInput, DescribeStreamOutput]{
-		Service: "dynamodb", Name: "DescribeStream", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "DescribeStream",
 		Validate: (*DescribeStreamInput).Validate,
 		Present:  (*DescribeStreamInput).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeStreamInput) error { return in.ReadJSON(r) },
@@ -43,7 +43,7 @@ func DescribeStream() api.Operation[DescribeStreamInput, DescribeStreamOutput] {
 
 func GetRecords() api.Operation[GetRecordsInput, GetRecordsOutput] {
 	return api.Operation[GetRecordsInput, GetRecordsOutput]{
-		Service: "dynamodb", Name: "GetRecords", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "GetRecords",
 		Validate: (*GetRecordsInput).Validate,
 		Present:  (*GetRecordsInput).Present,
 		Read:     func(r *strictjson.Reader, in *GetRecordsInput) error { return in.ReadJSON(r) },
@@ -53,7 +53,7 @@ func GetRecords() api.Operation[GetRecordsInput, GetRecordsOutput] {
 
 func GetShardIterator() api.Operation[GetShardIteratorInput, GetShardIteratorOutput] {
 	return api.Operation[GetShardIteratorInput, GetShardIteratorOutput]{
-		Service: "dynamodb", Name: "GetShardIterator", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "GetShardIterator",
 		Validate: (*GetShardIteratorInput).Validate,
 		Present:  (*GetShardIteratorInput).Present,
 		Read:     func(r *strictjson.Reader, in *GetShardIteratorInput) error { return in.ReadJSON(r) },
@@ -63,7 +63,7 @@ func GetShardIterator() api.Operation[GetShardIteratorInput, GetShardIteratorOut
 
 func ListStreams() api.Operation[ListStreamsInput, ListStreamsOutput] {
 	return api.Operation[ListStreamsInput, ListStreamsOutput]{
-		Service: "dynamodb", Name: "ListStreams", ReadOnly: true, Idempotent: false,
+		Service: "dynamodb", Name: "ListStreams",
 		Validate: (*ListStreamsInput).Validate,
 		Present:  (*ListStreamsInput).Present,
 		Read:     func(r *strictjson.Reader, in *ListStreamsInput) error { return in.ReadJSON(r) },

@@ -38,9 +38,8 @@ type metadata struct {
 }
 
 type operation struct {
-	Name       string `json:"name"`
-	Idempotent bool   `json:"idempotent"`
-	HTTP       struct {
+	Name string `json:"name"`
+	HTTP struct {
 		Method       string `json:"method"`
 		RequestURI   string `json:"requestUri"`
 		ResponseCode int    `json:"responseCode"`
@@ -54,6 +53,7 @@ type operation struct {
 	EndpointDiscovery      json.RawMessage `json:"endpointdiscovery"`
 	EndpointOperation      json.RawMessage `json:"endpointoperation"`
 	Errors                 json.RawMessage `json:"errors"`
+	Idempotent             json.RawMessage `json:"idempotent"`
 	OperationContextParams json.RawMessage `json:"operationContextParams"`
 	ReadOnly               json.RawMessage `json:"readonly"`
 }

@@ -19,10 +19,9 @@ func (p *plan) writeOperations(out *source) error {
 	out.line("func Operations() []api.OperationInfo {\nreturn []api.OperationInfo{")
 	for _, name := range sortedKeys(p.Operations) {
 		op := p.Operations[name]
-		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q, %t),", name, exported(op.Input.Shape),
+		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q),", name, exported(op.Input.Shape),
 			exported(op.Output.Shape),
-			op.HTTP.Method, path(op), strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "),
-			readOnly(name))
+			op.HTTP.Method, path(op), strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "))
 	}
 	out.line("}\n}\n")
 	for _, name := range sortedKeys(p.Operations) {
@@ -38,28 +37,10 @@ func path(op *operation) string {
 	return path
 }
 
-// readOnly says what CloudTrail would: whether the operation leaves every resource as it was. Using a key
-// changes nothing.
-func readOnly(name string) bool {
-	for _, prefix := range []string{
-		"Get", "List", "Describe", "BatchGet", "TransactGet", "Query", "Scan", "Assume", "Simulate",
-		"Validate", "Estimate",
-		"Encrypt", "Decrypt", "ReEncrypt", "GenerateDataKey", "GenerateMac", "GenerateRandom", "Sign",
-		"Verify", "DeriveShared",
-		"DecodeAuthorization", "Encapsulate", "Decapsulate",
-	} {
-		if strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 func (p *plan) writeOperation(out *source, op *operation) error {
 	in, result := exported(op.Input.Shape), exported(op.Output.Shape)
 	out.line("func %s() api.Operation[%s, %s] {\nreturn api.Operation[%[2]s, %[3]s]{", op.Name, in, result)
-	out.line("Service: %q, Name: %q, ReadOnly: %t, Idempotent: %t,",
-		p.Metadata.credentialScope(), op.Name, readOnly(op.Name), op.Idempotent)
+	out.line("Service: %q, Name: %q,", p.Metadata.credentialScope(), op.Name)
 	out.line("Validate: (*%s).Validate,\nPresent: (*%[1]s).Present,", in)
 	hasOutput := op.Output.Location == ""
 	if !p.isJSON() {

@@ -20,363 +20,363 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("AcceptDelegationRequest", "AcceptDelegationRequestRequest", "AcceptDelegationRequestOutput", "POST", "/",
-			"DelegationRequestId", false),
+			"DelegationRequestId"),
 		api.DescribeOperation("AddClientIDToOpenIDConnectProvider", "AddClientIDToOpenIDConnectProviderRequest", "AddClientIDToOpenIDConnectProviderOutput", "POST", "/",
-			"ClientID OpenIDConnectProviderArn", false),
+			"ClientID OpenIDConnectProviderArn"),
 		api.DescribeOperation("AddRoleToInstanceProfile", "AddRoleToInstanceProfileRequest", "AddRoleToInstanceProfileOutput", "POST", "/",
-			"InstanceProfileName RoleName", false),
+			"InstanceProfileName RoleName"),
 		api.DescribeOperation("AddUserToGroup", "AddUserToGroupRequest", "AddUserToGroupOutput", "POST", "/",
-			"GroupName UserName", false),
+			"GroupName UserName"),
 		api.DescribeOperation("AssociateDelegationRequest", "AssociateDelegationRequestRequest", "AssociateDelegationRequestOutput", "POST", "/",
-			"DelegationRequestId", false),
+			"DelegationRequestId"),
 		api.DescribeOperation("AttachGroupPolicy", "AttachGroupPolicyRequest", "AttachGroupPolicyOutput", "POST", "/",
-			"GroupName PolicyArn", false),
+			"GroupName PolicyArn"),
 		api.DescribeOperation("AttachRolePolicy", "AttachRolePolicyRequest", "AttachRolePolicyOutput", "POST", "/",
-			"PolicyArn RoleName", false),
+			"PolicyArn RoleName"),
 		api.DescribeOperation("AttachUserPolicy", "AttachUserPolicyRequest", "AttachUserPolicyOutput", "POST", "/",
-			"PolicyArn UserName", false),
+			"PolicyArn UserName"),
 		api.DescribeOperation("ChangePassword", "ChangePasswordRequest", "ChangePasswordOutput", "POST", "/",
-			"NewPassword OldPassword", false),
+			"NewPassword OldPassword"),
 		api.DescribeOperation("CreateAccessKey", "CreateAccessKeyRequest", "CreateAccessKeyResponse", "POST", "/",
-			"UserName", false),
+			"UserName"),
 		api.DescribeOperation("CreateAccountAlias", "CreateAccountAliasRequest", "CreateAccountAliasOutput", "POST", "/",
-			"AccountAlias", false),
+			"AccountAlias"),
 		api.DescribeOperation("CreateDelegationRequest", "CreateDelegationRequestRequest", "CreateDelegationRequestResponse", "POST", "/",
-			"Description NotificationChannel OnlySendByOwner OwnerAccountId Permissions RedirectUrl RequestMessage RequestorWorkflowId SessionDuration", false),
+			"Description NotificationChannel OnlySendByOwner OwnerAccountId Permissions RedirectUrl RequestMessage RequestorWorkflowId SessionDuration"),
 		api.DescribeOperation("CreateGroup", "CreateGroupRequest", "CreateGroupResponse", "POST", "/",
-			"GroupName Path", false),
+			"GroupName Path"),
 		api.DescribeOperation("CreateInstanceProfile", "CreateInstanceProfileRequest", "CreateInstanceProfileResponse", "POST", "/",
-			"InstanceProfileName Path Tags", false),
+			"InstanceProfileName Path Tags"),
 		api.DescribeOperation("CreateLoginProfile", "CreateLoginProfileRequest", "CreateLoginProfileResponse", "POST", "/",
-			"Password PasswordResetRequired UserName", false),
+			"Password PasswordResetRequired UserName"),
 		api.DescribeOperation("CreateOpenIDConnectProvider", "CreateOpenIDConnectProviderRequest", "CreateOpenIDConnectProviderResponse", "POST", "/",
-			"ClientIDList Tags ThumbprintList Url", false),
+			"ClientIDList Tags ThumbprintList Url"),
 		api.DescribeOperation("CreatePolicy", "CreatePolicyRequest", "CreatePolicyResponse", "POST", "/",
-			"Description Path PolicyDocument PolicyName Tags", false),
+			"Description Path PolicyDocument PolicyName Tags"),
 		api.DescribeOperation("CreatePolicyVersion", "CreatePolicyVersionRequest", "CreatePolicyVersionResponse", "POST", "/",
-			"PolicyArn PolicyDocument SetAsDefault", false),
+			"PolicyArn PolicyDocument SetAsDefault"),
 		api.DescribeOperation("CreateRole", "CreateRoleRequest", "CreateRoleResponse", "POST", "/",
-			"AssumeRolePolicyDocument Description MaxSessionDuration Path PermissionsBoundary RoleName Tags", false),
+			"AssumeRolePolicyDocument Description MaxSessionDuration Path PermissionsBoundary RoleName Tags"),
 		api.DescribeOperation("CreateSAMLProvider", "CreateSAMLProviderRequest", "CreateSAMLProviderResponse", "POST", "/",
-			"AddPrivateKey AssertionEncryptionMode Name SAMLMetadataDocument Tags", false),
+			"AddPrivateKey AssertionEncryptionMode Name SAMLMetadataDocument Tags"),
 		api.DescribeOperation("CreateServiceLinkedRole", "CreateServiceLinkedRoleRequest", "CreateServiceLinkedRoleResponse", "POST", "/",
-			"AWSServiceName CustomSuffix Description", false),
+			"AWSServiceName CustomSuffix Description"),
 		api.DescribeOperation("CreateServiceSpecificCredential", "CreateServiceSpecificCredentialRequest", "CreateServiceSpecificCredentialResponse", "POST", "/",
-			"CredentialAgeDays ServiceName UserName", false),
+			"CredentialAgeDays ServiceName UserName"),
 		api.DescribeOperation("CreateUser", "CreateUserRequest", "CreateUserResponse", "POST", "/",
-			"Path PermissionsBoundary Tags UserName", false),
+			"Path PermissionsBoundary Tags UserName"),
 		api.DescribeOperation("CreateVirtualMFADevice", "CreateVirtualMFADeviceRequest", "CreateVirtualMFADeviceResponse", "POST", "/",
-			"Path Tags VirtualMFADeviceName", false),
+			"Path Tags VirtualMFADeviceName"),
 		api.DescribeOperation("DeactivateMFADevice", "DeactivateMFADeviceRequest", "DeactivateMFADeviceOutput", "POST", "/",
-			"SerialNumber UserName", false),
+			"SerialNumber UserName"),
 		api.DescribeOperation("DeleteAccessKey", "DeleteAccessKeyRequest", "DeleteAccessKeyOutput", "POST", "/",
-			"AccessKeyId UserName", false),
+			"AccessKeyId UserName"),
 		api.DescribeOperation("DeleteAccountAlias", "DeleteAccountAliasRequest", "DeleteAccountAliasOutput", "POST", "/",
-			"AccountAlias", false),
+			"AccountAlias"),
 		api.DescribeOperation("DeleteAccountPasswordPolicy", "DeleteAccountPasswordPolicyInput", "DeleteAccountPasswordPolicyOutput", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("DeleteGroup", "DeleteGroupRequest", "DeleteGroupOutput", "POST", "/",
-			"GroupName", false),
+			"GroupName"),
 		api.DescribeOperation("DeleteGroupPolicy", "DeleteGroupPolicyRequest", "DeleteGroupPolicyOutput", "POST", "/",
-			"GroupName PolicyName", false),
+			"GroupName PolicyName"),
 		api.DescribeOperation("DeleteInstanceProfile", "DeleteInstanceProfileRequest", "DeleteInstanceProfileOutput", "POST", "/",
-			"InstanceProfileName", false),
+			"InstanceProfileName"),
 		api.DescribeOperation("DeleteLoginProfile", "DeleteLoginProfileRequest", "DeleteLoginProfileOutput", "POST", "/",
-			"UserName", false),
+			"UserName"),
 		api.DescribeOperation("DeleteOpenIDConnectProvider", "DeleteOpenIDConnectProviderRequest", "DeleteOpenIDConnectProviderOutput", "POST", "/",
-			"OpenIDConnectProviderArn", false),
+			"OpenIDConnectProviderArn"),
 		api.DescribeOperation("DeletePolicy", "DeletePolicyRequest", "DeletePolicyOutput", "POST", "/",
-			"PolicyArn", false),
+			"PolicyArn"),
 		api.DescribeOperation("DeletePolicyVersion", "DeletePolicyVersionRequest", "DeletePolicyVersionOutput", "POST", "/",
-			"PolicyArn VersionId", false),
+			"PolicyArn VersionId"),
 		api.DescribeOperation("DeleteRole", "DeleteRoleRequest", "DeleteRoleOutput", "POST", "/",
-			"RoleName", false),
+			"RoleName"),
 		api.DescribeOperation("DeleteRolePermissionsBoundary", "DeleteRolePermissionsBoundaryRequest", "DeleteRolePermissionsBoundaryOutput", "POST", "/",
-			"RoleName", false),
+			"RoleName"),
 		api.DescribeOperation("DeleteRolePolicy", "DeleteRolePolicyRequest", "DeleteRolePolicyOutput", "POST", "/",
-			"PolicyName RoleName", false),
+			"PolicyName RoleName"),
 		api.DescribeOperation("DeleteSAMLProvider", "DeleteSAMLProviderRequest", "DeleteSAMLProviderOutput", "POST", "/",
-			"SAMLProviderArn", false),
+			"SAMLProviderArn"),
 		api.DescribeOperation("DeleteSSHPublicKey", "DeleteSSHPublicKeyRequest", "DeleteSSHPublicKeyOutput", "POST", "/",
-			"SSHPublicKeyId UserName", false),
+			"SSHPublicKeyId UserName"),
 		api.DescribeOperation("DeleteServerCertificate", "DeleteServerCertificateRequest", "DeleteServerCertificateOutput", "POST", "/",
-			"ServerCertificateName", false),
+			"ServerCertificateName"),
 		api.DescribeOperation("DeleteServiceLinkedRole", "DeleteServiceLinkedRoleRequest", "DeleteServiceLinkedRoleResponse", "POST", "/",
-			"RoleName", false),
+			"RoleName"),
 		api.DescribeOperation("DeleteServiceSpecificCredential", "DeleteServiceSpecificCredentialRequest", "DeleteServiceSpecificCredentialOutput", "POST", "/",
-			"ServiceSpecificCredentialId UserName", false),
+			"ServiceSpecificCredentialId UserName"),
 		api.DescribeOperation("DeleteSigningCertificate", "DeleteSigningCertificateRequest", "DeleteSigningCertificateOutput", "POST", "/",
-			"CertificateId UserName", false),
+			"CertificateId UserName"),
 		api.DescribeOperation("DeleteUser", "DeleteUserRequest", "DeleteUserOutput", "POST", "/",
-			"UserName", false),
+			"UserName"),
 		api.DescribeOperation("DeleteUserPermissionsBoundary", "DeleteUserPermissionsBoundaryRequest", "DeleteUserPermissionsBoundaryOutput", "POST", "/",
-			"UserName", false),
+			"UserName"),
 		api.DescribeOperation("DeleteUserPolicy", "DeleteUserPolicyRequest", "DeleteUserPolicyOutput", "POST", "/",
-			"PolicyName UserName", false),
+			"PolicyName UserName"),
 		api.DescribeOperation("DeleteVirtualMFADevice", "DeleteVirtualMFADeviceRequest", "DeleteVirtualMFADeviceOutput", "POST", "/",
-			"SerialNumber", false),
+			"SerialNumber"),
 		api.DescribeOperation("DetachGroupPolicy", "DetachGroupPolicyRequest", "DetachGroupPolicyOutput", "POST", "/",
-			"GroupName PolicyArn", false),
+			"GroupName PolicyArn"),
 		api.DescribeOperation("DetachRolePolicy", "DetachRolePolicyRequest", "DetachRolePolicyOutput", "POST", "/",
-			"PolicyArn RoleName", false),
+			"PolicyArn RoleName"),
 		api.DescribeOperation("DetachUserPolicy", "DetachUserPolicyRequest", "DetachUserPolicyOutput", "POST", "/",
-			"PolicyArn UserName", false),
+			"PolicyArn UserName"),
 		api.DescribeOperation("DisableOrganizationsRootCredentialsManagement", "DisableOrganizationsRootCredentialsManagementRequest", "DisableOrganizationsRootCredentialsManagementResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("DisableOrganizationsRootSessions", "DisableOrganizationsRootSessionsRequest", "DisableOrganizationsRootSessionsResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("DisableOutboundWebIdentityFederation", "DisableOutboundWebIdentityFederationInput", "DisableOutboundWebIdentityFederationOutput", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("EnableMFADevice", "EnableMFADeviceRequest", "EnableMFADeviceOutput", "POST", "/",
-			"AuthenticationCode1 AuthenticationCode2 SerialNumber UserName", false),
+			"AuthenticationCode1 AuthenticationCode2 SerialNumber UserName"),
 		api.DescribeOperation("EnableOrganizationsRootCredentialsManagement", "EnableOrganizationsRootCredentialsManagementRequest", "EnableOrganizationsRootCredentialsManagementResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("EnableOrganizationsRootSessions", "EnableOrganizationsRootSessionsRequest", "EnableOrganizationsRootSessionsResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("EnableOutboundWebIdentityFederation", "EnableOutboundWebIdentityFederationInput", "EnableOutboundWebIdentityFederationResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("GenerateCredentialReport", "GenerateCredentialReportInput", "GenerateCredentialReportResponse", "POST", "/",
-			"", false),
+			""),
 		api.DescribeOperation("GenerateOrganizationsAccessReport", "GenerateOrganizationsAccessReportRequest", "GenerateOrganizationsAccessReportResponse", "POST", "/",
-			"EntityPath OrganizationsPolicyId", false),
+			"EntityPath OrganizationsPolicyId"),
 		api.DescribeOperation("GenerateServiceLastAccessedDetails", "GenerateServiceLastAccessedDetailsRequest", "GenerateServiceLastAccessedDetailsResponse", "POST", "/",
-			"Arn Granularity", false),
+			"Arn Granularity"),
 		api.DescribeOperation("GetAccessKeyLastUsed", "GetAccessKeyLastUsedRequest", "GetAccessKeyLastUsedResponse", "POST", "/",
-			"AccessKeyId", true),
+			"AccessKeyId"),
 		api.DescribeOperation("GetAccountAuthorizationDetails", "GetAccountAuthorizationDetailsRequest", "GetAccountAuthorizationDetailsResponse", "POST", "/",
-			"Filter Marker MaxItems", true),
+			"Filter Marker MaxItems"),
 		api.DescribeOperation("GetAccountPasswordPolicy", "GetAccountPasswordPolicyInput", "GetAccountPasswordPolicyResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("GetAccountSummary", "GetAccountSummaryInput", "GetAccountSummaryResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("GetContextKeysForCustomPolicy", "GetContextKeysForCustomPolicyRequest", "GetContextKeysForPolicyResponse", "POST", "/",
-			"PolicyInputList", true),
+			"PolicyInputList"),
 		api.DescribeOperation("GetContextKeysForPrincipalPolicy", "GetContextKeysForPrincipalPolicyRequest", "GetContextKeysForPolicyResponse", "POST", "/",
-			"PolicyInputList PolicySourceArn", true),
+			"PolicyInputList PolicySourceArn"),
 		api.DescribeOperation("GetCredentialReport", "GetCredentialReportInput", "GetCredentialReportResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("GetDelegationRequest", "GetDelegationRequestRequest", "GetDelegationRequestResponse", "POST", "/",
-			"DelegationPermissionCheck DelegationRequestId", true),
+			"DelegationPermissionCheck DelegationRequestId"),
 		api.DescribeOperation("GetGroup", "GetGroupRequest", "GetGroupResponse", "POST", "/",
-			"GroupName Marker MaxItems", true),
+			"GroupName Marker MaxItems"),
 		api.DescribeOperation("GetGroupPolicy", "GetGroupPolicyRequest", "GetGroupPolicyResponse", "POST", "/",
-			"GroupName PolicyName", true),
+			"GroupName PolicyName"),
 		api.DescribeOperation("GetHumanReadableSummary", "GetHumanReadableSummaryRequest", "GetHumanReadableSummaryResponse", "POST", "/",
-			"EntityArn Locale", true),
+			"EntityArn Locale"),
 		api.DescribeOperation("GetInstanceProfile", "GetInstanceProfileRequest", "GetInstanceProfileResponse", "POST", "/",
-			"InstanceProfileName", true),
+			"InstanceProfileName"),
 		api.DescribeOperation("GetLoginProfile", "GetLoginProfileRequest", "GetLoginProfileResponse", "POST", "/",
-			"UserName", true),
+			"UserName"),
 		api.DescribeOperation("GetMFADevice", "GetMFADeviceRequest", "GetMFADeviceResponse", "POST", "/",
-			"SerialNumber UserName", true),
+			"SerialNumber UserName"),
 		api.DescribeOperation("GetOpenIDConnectProvider", "GetOpenIDConnectProviderRequest", "GetOpenIDConnectProviderResponse", "POST", "/",
-			"OpenIDConnectProviderArn", true),
+			"OpenIDConnectProviderArn"),
 		api.DescribeOperation("GetOrganizationsAccessReport", "GetOrganizationsAccessReportRequest", "GetOrganizationsAccessReportResponse", "POST", "/",
-			"JobId Marker MaxItems SortKey", true),
+			"JobId Marker MaxItems SortKey"),
 		api.DescribeOperation("GetOutboundWebIdentityFederationInfo", "GetOutboundWebIdentityFederationInfoInput", "GetOutboundWebIdentityFederationInfoResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("GetPolicy", "GetPolicyRequest", "GetPolicyResponse", "POST", "/",
-			"PolicyArn", true),
+			"PolicyArn"),
 		api.DescribeOperation("GetPolicyVersion", "GetPolicyVersionRequest", "GetPolicyVersionResponse", "POST", "/",
-			"PolicyArn VersionId", true),
+			"PolicyArn VersionId"),
 		api.DescribeOperation("GetRole", "GetRoleRequest", "GetRoleResponse", "POST", "/",
-			"RoleName", true),
+			"RoleName"),
 		api.DescribeOperation("GetRolePolicy", "GetRolePolicyRequest", "GetRolePolicyResponse", "POST", "/",
-			"PolicyName RoleName", true),
+			"PolicyName RoleName"),
 		api.DescribeOperation("GetSAMLProvider", "GetSAMLProviderRequest", "GetSAMLProviderResponse", "POST", "/",
-			"SAMLProviderArn", true),
+			"SAMLProviderArn"),
 		api.DescribeOperation("GetSSHPublicKey", "GetSSHPublicKeyRequest", "GetSSHPublicKeyResponse", "POST", "/",
-			"Encoding SSHPublicKeyId UserName", true),
+			"Encoding SSHPublicKeyId UserName"),
 		api.DescribeOperation("GetServerCertificate", "GetServerCertificateRequest", "GetServerCertificateResponse", "POST", "/",
-			"ServerCertificateName", true),
+			"ServerCertificateName"),
 		api.DescribeOperation("GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsRequest", "GetServiceLastAccessedDetailsResponse", "POST", "/",
-			"JobId Marker MaxItems", true),
+			"JobId Marker MaxItems"),
 		api.DescribeOperation("GetServiceLastAccessedDetailsWithEntities", "GetServiceLastAccessedDetailsWithEntitiesRequest", "GetServiceLastAccessedDetailsWithEntitiesResponse", "POST", "/",
-			"JobId Marker MaxItems ServiceNamespace", true),
+			"JobId Marker MaxItems ServiceNamespace"),
 		api.DescribeOperation("GetServiceLinkedRoleDeletionStatus", "GetServiceLinkedRoleDeletionStatusRequest", "GetServiceLinkedRoleDeletionStatusResponse", "POST", "/",
-			"DeletionTaskId", true),
+			"DeletionTaskId"),
 		api.DescribeOperation("GetUser", "GetUserRequest", "GetUserResponse", "POST", "/",
-			"UserName", true),
+			"UserName"),
 		api.DescribeOperation("GetUserPolicy", "GetUserPolicyRequest", "GetUserPolicyResponse", "POST", "/",
-			"PolicyName UserName", true),
+			"PolicyName UserName"),
 		api.DescribeOperation("ListAccessKeys", "ListAccessKeysRequest", "ListAccessKeysResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListAccountAliases", "ListAccountAliasesRequest", "ListAccountAliasesResponse", "POST", "/",
-			"Marker MaxItems", true),
+			"Marker MaxItems"),
 		api.DescribeOperation("ListAttachedGroupPolicies", "ListAttachedGroupPoliciesRequest", "ListAttachedGroupPoliciesResponse", "POST", "/",
-			"GroupName Marker MaxItems PathPrefix", true),
+			"GroupName Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListAttachedRolePolicies", "ListAttachedRolePoliciesRequest", "ListAttachedRolePoliciesResponse", "POST", "/",
-			"Marker MaxItems PathPrefix RoleName", true),
+			"Marker MaxItems PathPrefix RoleName"),
 		api.DescribeOperation("ListAttachedUserPolicies", "ListAttachedUserPoliciesRequest", "ListAttachedUserPoliciesResponse", "POST", "/",
-			"Marker MaxItems PathPrefix UserName", true),
+			"Marker MaxItems PathPrefix UserName"),
 		api.DescribeOperation("ListDelegationRequests", "ListDelegationRequestsRequest", "ListDelegationRequestsResponse", "POST", "/",
-			"Marker MaxItems OwnerId", true),
+			"Marker MaxItems OwnerId"),
 		api.DescribeOperation("ListEntitiesForPolicy", "ListEntitiesForPolicyRequest", "ListEntitiesForPolicyResponse", "POST", "/",
-			"EntityFilter Marker MaxItems PathPrefix PolicyArn PolicyUsageFilter", true),
+			"EntityFilter Marker MaxItems PathPrefix PolicyArn PolicyUsageFilter"),
 		api.DescribeOperation("ListGroupPolicies", "ListGroupPoliciesRequest", "ListGroupPoliciesResponse", "POST", "/",
-			"GroupName Marker MaxItems", true),
+			"GroupName Marker MaxItems"),
 		api.DescribeOperation("ListGroups", "ListGroupsRequest", "ListGroupsResponse", "POST", "/",
-			"Marker MaxItems PathPrefix", true),
+			"Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListGroupsForUser", "ListGroupsForUserRequest", "ListGroupsForUserResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListInstanceProfileTags", "ListInstanceProfileTagsRequest", "ListInstanceProfileTagsResponse", "POST", "/",
-			"InstanceProfileName Marker MaxItems", true),
+			"InstanceProfileName Marker MaxItems"),
 		api.DescribeOperation("ListInstanceProfiles", "ListInstanceProfilesRequest", "ListInstanceProfilesResponse", "POST", "/",
-			"Marker MaxItems PathPrefix", true),
+			"Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListInstanceProfilesForRole", "ListInstanceProfilesForRoleRequest", "ListInstanceProfilesForRoleResponse", "POST", "/",
-			"Marker MaxItems RoleName", true),
+			"Marker MaxItems RoleName"),
 		api.DescribeOperation("ListMFADeviceTags", "ListMFADeviceTagsRequest", "ListMFADeviceTagsResponse", "POST", "/",
-			"Marker MaxItems SerialNumber", true),
+			"Marker MaxItems SerialNumber"),
 		api.DescribeOperation("ListMFADevices", "ListMFADevicesRequest", "ListMFADevicesResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListOpenIDConnectProviderTags", "ListOpenIDConnectProviderTagsRequest", "ListOpenIDConnectProviderTagsResponse", "POST", "/",
-			"Marker MaxItems OpenIDConnectProviderArn", true),
+			"Marker MaxItems OpenIDConnectProviderArn"),
 		api.DescribeOperation("ListOpenIDConnectProviders", "ListOpenIDConnectProvidersRequest", "ListOpenIDConnectProvidersResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("ListOrganizationsFeatures", "ListOrganizationsFeaturesRequest", "ListOrganizationsFeaturesResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("ListPolicies", "ListPoliciesRequest", "ListPoliciesResponse", "POST", "/",
-			"Marker MaxItems OnlyAttached PathPrefix PolicyUsageFilter Scope", true),
+			"Marker MaxItems OnlyAttached PathPrefix PolicyUsageFilter Scope"),
 		api.DescribeOperation("ListPoliciesGrantingServiceAccess", "ListPoliciesGrantingServiceAccessRequest", "ListPoliciesGrantingServiceAccessResponse", "POST", "/",
-			"Arn Marker ServiceNamespaces", true),
+			"Arn Marker ServiceNamespaces"),
 		api.DescribeOperation("ListPolicyTags", "ListPolicyTagsRequest", "ListPolicyTagsResponse", "POST", "/",
-			"Marker MaxItems PolicyArn", true),
+			"Marker MaxItems PolicyArn"),
 		api.DescribeOperation("ListPolicyVersions", "ListPolicyVersionsRequest", "ListPolicyVersionsResponse", "POST", "/",
-			"Marker MaxItems PolicyArn", true),
+			"Marker MaxItems PolicyArn"),
 		api.DescribeOperation("ListRolePolicies", "ListRolePoliciesRequest", "ListRolePoliciesResponse", "POST", "/",
-			"Marker MaxItems RoleName", true),
+			"Marker MaxItems RoleName"),
 		api.DescribeOperation("ListRoleTags", "ListRoleTagsRequest", "ListRoleTagsResponse", "POST", "/",
-			"Marker MaxItems RoleName", true),
+			"Marker MaxItems RoleName"),
 		api.DescribeOperation("ListRoles", "ListRolesRequest", "ListRolesResponse", "POST", "/",
-			"Marker MaxItems PathPrefix", true),
+			"Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListSAMLProviderTags", "ListSAMLProviderTagsRequest", "ListSAMLProviderTagsResponse", "POST", "/",
-			"Marker MaxItems SAMLProviderArn", true),
+			"Marker MaxItems SAMLProviderArn"),
 		api.DescribeOperation("ListSAMLProviders", "ListSAMLProvidersRequest", "ListSAMLProvidersResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("ListSSHPublicKeys", "ListSSHPublicKeysRequest", "ListSSHPublicKeysResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListServerCertificateTags", "ListServerCertificateTagsRequest", "ListServerCertificateTagsResponse", "POST", "/",
-			"Marker MaxItems ServerCertificateName", true),
+			"Marker MaxItems ServerCertificateName"),
 		api.DescribeOperation("ListServerCertificates", "ListServerCertificatesRequest", "ListServerCertificatesResponse", "POST", "/",
-			"Marker MaxItems PathPrefix", true),
+			"Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListServiceSpecificCredentials", "ListServiceSpecificCredentialsRequest", "ListServiceSpecificCredentialsResponse", "POST", "/",
-			"AllUsers Marker MaxItems ServiceName UserName", true),
+			"AllUsers Marker MaxItems ServiceName UserName"),
 		api.DescribeOperation("ListSigningCertificates", "ListSigningCertificatesRequest", "ListSigningCertificatesResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListUserPolicies", "ListUserPoliciesRequest", "ListUserPoliciesResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListUserTags", "ListUserTagsRequest", "ListUserTagsResponse", "POST", "/",
-			"Marker MaxItems UserName", true),
+			"Marker MaxItems UserName"),
 		api.DescribeOperation("ListUsers", "ListUsersRequest", "ListUsersResponse", "POST", "/",
-			"Marker MaxItems PathPrefix", true),
+			"Marker MaxItems PathPrefix"),
 		api.DescribeOperation("ListVirtualMFADevices", "ListVirtualMFADevicesRequest", "ListVirtualMFADevicesResponse", "POST", "/",
-			"AssignmentStatus Marker MaxItems", true),
+			"AssignmentStatus Marker MaxItems"),
 		api.DescribeOperation("PutGroupPolicy", "PutGroupPolicyRequest", "PutGroupPolicyOutput", "POST", "/",
-			"GroupName PolicyDocument PolicyName", false),
+			"GroupName PolicyDocument PolicyName"),
 		api.DescribeOperation("PutRolePermissionsBoundary", "PutRolePermissionsBoundaryRequest", "PutRolePermissionsBoundaryOutput", "POST", "/",
-			"PermissionsBoundary RoleName", false),
+			"PermissionsBoundary RoleName"),
 		api.DescribeOperation("PutRolePolicy", "PutRolePolicyRequest", "PutRolePolicyOutput", "POST", "/",
-			"PolicyDocument PolicyName RoleName", false),
+			"PolicyDocument PolicyName RoleName"),
 		api.DescribeOperation("PutUserPermissionsBoundary", "PutUserPermissionsBoundaryRequest", "PutUserPermissionsBoundaryOutput", "POST", "/",
-			"PermissionsBoundary UserName", false),
+			"PermissionsBoundary UserName"),
 		api.DescribeOperation("PutUserPolicy", "PutUserPolicyRequest", "PutUserPolicyOutput", "POST", "/",
-			"PolicyDocument PolicyName UserName", false),
+			"PolicyDocument PolicyName UserName"),
 		api.DescribeOperation("RejectDelegationRequest", "RejectDelegationRequestRequest", "RejectDelegationRequestOutput", "POST", "/",
-			"DelegationRequestId Notes", false),
+			"DelegationRequestId Notes"),
 		api.DescribeOperation("RemoveClientIDFromOpenIDConnectProvider", "RemoveClientIDFromOpenIDConnectProviderRequest", "RemoveClientIDFromOpenIDConnectProviderOutput", "POST", "/",
-			"ClientID OpenIDConnectProviderArn", false),
+			"ClientID OpenIDConnectProviderArn"),
 		api.DescribeOperation("RemoveRoleFromInstanceProfile", "RemoveRoleFromInstanceProfileRequest", "RemoveRoleFromInstanceProfileOutput", "POST", "/",
-			"InstanceProfileName RoleName", false),
+			"InstanceProfileName RoleName"),
 		api.DescribeOperation("RemoveUserFromGroup", "RemoveUserFromGroupRequest", "RemoveUserFromGroupOutput", "POST", "/",
-			"GroupName UserName", false),
+			"GroupName UserName"),
 		api.DescribeOperation("ResetServiceSpecificCredential", "ResetServiceSpecificCredentialRequest", "ResetServiceSpecificCredentialResponse", "POST", "/",
-			"ServiceSpecificCredentialId UserName", false),
+			"ServiceSpecificCredentialId UserName"),
 		api.DescribeOperation("ResyncMFADevice", "ResyncMFADeviceRequest", "ResyncMFADeviceOutput", "POST", "/",
-			"AuthenticationCode1 AuthenticationCode2 SerialNumber UserName", false),
+			"AuthenticationCode1 AuthenticationCode2 SerialNumber UserName"),
 		api.DescribeOperation("SendDelegationToken", "SendDelegationTokenRequest", "SendDelegationTokenOutput", "POST", "/",
-			"DelegationRequestId", false),
+			"DelegationRequestId"),
 		api.DescribeOperation("SetDefaultPolicyVersion", "SetDefaultPolicyVersionRequest", "SetDefaultPolicyVersionOutput", "POST", "/",
-			"PolicyArn VersionId", false),
+			"PolicyArn VersionId"),
 		api.DescribeOperation("SetSecurityTokenServicePreferences", "SetSecurityTokenServicePreferencesRequest", "SetSecurityTokenServicePreferencesOutput", "POST", "/",
-			"GlobalEndpointTokenVersion", false),
+			"GlobalEndpointTokenVersion"),
 		api.DescribeOperation("SimulateCustomPolicy", "SimulateCustomPolicyRequest", "SimulatePolicyResponse", "POST", "/",
-			"ActionNames CallerArn ContextEntries Marker MaxItems PermissionsBoundaryPolicyInputList PolicyInputList ResourceArns ResourceHandlingOption ResourceOwner ResourcePolicy", true),
+			"ActionNames CallerArn ContextEntries Marker MaxItems PermissionsBoundaryPolicyInputList PolicyInputList ResourceArns ResourceHandlingOption ResourceOwner ResourcePolicy"),
 		api.DescribeOperation("SimulatePrincipalPolicy", "SimulatePrincipalPolicyRequest", "SimulatePolicyResponse", "POST", "/",
-			"ActionNames CallerArn ContextEntries Marker MaxItems PermissionsBoundaryPolicyInputList PolicyInputList PolicySourceArn ResourceArns ResourceHandlingOption ResourceOwner ResourcePolicy", true),
+			"ActionNames CallerArn ContextEntries Marker MaxItems PermissionsBoundaryPolicyInputList PolicyInputList PolicySourceArn ResourceArns ResourceHandlingOption ResourceOwner ResourcePolicy"),
 		api.DescribeOperation("TagInstanceProfile", "TagInstanceProfileRequest", "TagInstanceProfileOutput", "POST", "/",
-			"InstanceProfileName Tags", false),
+			"InstanceProfileName Tags"),
 		api.DescribeOperation("TagMFADevice", "TagMFADeviceRequest", "TagMFADeviceOutput", "POST", "/",
-			"SerialNumber Tags", false),
+			"SerialNumber Tags"),
 		api.DescribeOperation("TagOpenIDConnectProvider", "TagOpenIDConnectProviderRequest", "TagOpenIDConnectProviderOutput", "POST", "/",
-			"OpenIDConnectProviderArn Tags", false),
+			"OpenIDConnectProviderArn Tags"),
 		api.DescribeOperation("TagPolicy", "TagPolicyRequest", "TagPolicyOutput", "POST", "/",
-			"PolicyArn Tags", false),
+			"PolicyArn Tags"),
 		api.DescribeOperation("TagRole", "TagRoleRequest", "TagRoleOutput", "POST", "/",
-			"RoleName Tags", false),
+			"RoleName Tags"),
 		api.DescribeOperation("TagSAMLProvider", "TagSAMLProviderRequest", "TagSAMLProviderOutput", "POST", "/",
-			"SAMLProviderArn Tags", false),
+			"SAMLProviderArn Tags"),
 		api.DescribeOperation("TagServerCertificate", "TagServerCertificateRequest", "TagServerCertificateOutput", "POST", "/",
-			"ServerCertificateName Tags", false),
+			"ServerCertificateName Tags"),
 		api.DescribeOperation("TagUser", "TagUserRequest", "TagUserOutput", "POST", "/",
-			"Tags UserName", false),
+			"Tags UserName"),
 		api.DescribeOperation("UntagInstanceProfile", "UntagInstanceProfileRequest", "UntagInstanceProfileOutput", "POST", "/",
-			"InstanceProfileName TagKeys", false),
+			"InstanceProfileName TagKeys"),
 		api.DescribeOperation("UntagMFADevice", "UntagMFADeviceRequest", "UntagMFADeviceOutput", "POST", "/",
-			"SerialNumber TagKeys", false),
+			"SerialNumber TagKeys"),
 		api.DescribeOperation("UntagOpenIDConnectProvider", "UntagOpenIDConnectProviderRequest", "UntagOpenIDConnectProviderOutput", "POST", "/",
-			"OpenIDConnectProviderArn TagKeys", false),
+			"OpenIDConnectProviderArn TagKeys"),
 		api.DescribeOperation("UntagPolicy", "UntagPolicyRequest", "UntagPolicyOutput", "POST", "/",
-			"PolicyArn TagKeys", false),
+			"PolicyArn TagKeys"),
 		api.DescribeOperation("UntagRole", "UntagRoleRequest", "UntagRoleOutput", "POST", "/",
-			"RoleName TagKeys", false),
+			"RoleName TagKeys"),
 		api.DescribeOperation("UntagSAMLProvider", "UntagSAMLProviderRequest", "UntagSAMLProviderOutput", "POST", "/",
-			"SAMLProviderArn TagKeys", false),
+			"SAMLProviderArn TagKeys"),
 		api.DescribeOperation("UntagServerCertificate", "UntagServerCertificateRequest", "UntagServerCertificateOutput", "POST", "/",
-			"ServerCertificateName TagKeys", false),
+			"ServerCertificateName TagKeys"),
 		api.DescribeOperation("UntagUser", "UntagUserRequest", "UntagUserOutput", "POST", "/",
-			"TagKeys UserName", false),
+			"TagKeys UserName"),
 		api.DescribeOperation("UpdateAccessKey", "UpdateAccessKeyRequest", "UpdateAccessKeyOutput", "POST", "/",
-			"AccessKeyId Status UserName", false),
+			"AccessKeyId Status UserName"),
 		api.DescribeOperation("UpdateAccountPasswordPolicy", "UpdateAccountPasswordPolicyRequest", "UpdateAccountPasswordPolicyOutput", "POST", "/",
-			"AllowUsersToChangePassword HardExpiry MaxPasswordAge MinimumPasswordLength PasswordReusePrevention RequireLowercaseCharacters RequireNumbers RequireSymbols RequireUppercaseCharacters", false),
+			"AllowUsersToChangePassword HardExpiry MaxPasswordAge MinimumPasswordLength PasswordReusePrevention RequireLowercaseCharacters RequireNumbers RequireSymbols RequireUppercaseCharacters"),
 		api.DescribeOperation("UpdateAssumeRolePolicy", "UpdateAssumeRolePolicyRequest", "UpdateAssumeRolePolicyOutput", "POST", "/",
-			"PolicyDocument RoleName", false),
+			"PolicyDocument RoleName"),
 		api.DescribeOperation("UpdateDelegationRequest", "UpdateDelegationRequestRequest", "UpdateDelegationRequestOutput", "POST", "/",
-			"DelegationRequestId Notes", false),
+			"DelegationRequestId Notes"),
 		api.DescribeOperation("UpdateGroup", "UpdateGroupRequest", "UpdateGroupOutput", "POST", "/",
-			"GroupName NewGroupName NewPath", false),
+			"GroupName NewGroupName NewPath"),
 		api.DescribeOperation("UpdateLoginProfile", "UpdateLoginProfileRequest", "UpdateLoginProfileOutput", "POST", "/",
-			"Password PasswordResetRequired UserName", false),
+			"Password PasswordResetRequired UserName"),
 		api.DescribeOperation("UpdateOpenIDConnectProviderThumbprint", "UpdateOpenIDConnectProviderThumbprintRequest", "UpdateOpenIDConnectProviderThumbprintOutput", "POST", "/",
-			"OpenIDConnectProviderArn ThumbprintList", false),
+			"OpenIDConnectProviderArn ThumbprintList"),
 		api.DescribeOperation("UpdateRole", "UpdateRoleRequest", "UpdateRoleResponse", "POST", "/",
-			"Description MaxSessionDuration RoleName", false),
+			"Description MaxSessionDuration RoleName"),
 		api.DescribeOperation("UpdateRoleDescription", "UpdateRoleDescriptionRequest", "UpdateRoleDescriptionResponse", "POST", "/",
-			"Description RoleName", false),
+			"Description RoleName"),
 		api.DescribeOperation("UpdateSAMLProvider", "UpdateSAMLProviderRequest", "UpdateSAMLProviderResponse", "POST", "/",
-			"AddPrivateKey AssertionEncryptionMode RemovePrivateKey SAMLMetadataDocument SAMLProviderArn", false),
+			"AddPrivateKey AssertionEncryptionMode RemovePrivateKey SAMLMetadataDocument SAMLProviderArn"),
 		api.DescribeOperation("UpdateSSHPublicKey", "UpdateSSHPublicKeyRequest", "UpdateSSHPublicKeyOutput", "POST", "/",
-			"SSHPublicKeyId Status UserName", false),
+			"SSHPublicKeyId Status UserName"),
 		api.DescribeOperation("UpdateServerCertificate", "UpdateServerCertificateRequest", "UpdateServerCertificateOutput", "POST", "/",
-			"NewPath NewServerCertificateName ServerCertificateName", false),
+			"NewPath NewServerCertificateName ServerCertificateName"),
 		api.DescribeOperation("UpdateServiceSpecificCredential", "UpdateServiceSpecificCredentialRequest", "UpdateServiceSpecificCredentialOutput", "POST", "/",
-			"ServiceSpecificCredentialId Status UserName", false),
+			"ServiceSpecificCredentialId Status UserName"),
 		api.DescribeOperation("UpdateSigningCertificate", "UpdateSigningCertificateRequest", "UpdateSigningCertificateOutput", "POST", "/",
-			"CertificateId Status UserName", false),
+			"CertificateId Status UserName"),
 		api.DescribeOperation("UpdateUser", "UpdateUserRequest", "UpdateUserOutput", "POST", "/",
-			"NewPath NewUserName UserName", false),
+			"NewPath NewUserName UserName"),
 		api.DescribeOperation("UploadSSHPublicKey", "UploadSSHPublicKeyRequest", "UploadSSHPublicKeyResponse", "POST", "/",
-			"SSHPublicKeyBody UserName", false),
+			"SSHPublicKeyBody UserName"),
 		api.DescribeOperation("UploadServerCertificate", "UploadServerCertificateRequest", "UploadServerCertificateResponse", "POST", "/",
-			"CertificateBody CertificateChain Path PrivateKey ServerCertificateName Tags", false),
+			"CertificateBody CertificateChain Path PrivateKey ServerCertificateName Tags"),
 		api.DescribeOperation("UploadSigningCertificate", "UploadSigningCertificateRequest", "UploadSigningCertificateResponse", "POST", "/",
-			"CertificateBody UserName", false),
+			"CertificateBody UserName"),
 	}
 }
 
 func AcceptDelegationRequest() api.Operation[AcceptDelegationRequestRequest, AcceptDelegationRequestOutput] {
 	return api.Operation[AcceptDelegationRequestRequest, AcceptDelegationRequestOutput]{
-		Service: "iam", Name: "AcceptDelegationRequest", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AcceptDelegationRequest",
 		Validate: (*AcceptDelegationRequestRequest).Validate,
 		Present:  (*AcceptDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *AcceptDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -388,7 +388,7 @@ func AcceptDelegationRequest() api.Operation[AcceptDelegationRequestRequest, Acc
 
 func AddClientIDToOpenIDConnectProvider() api.Operation[AddClientIDToOpenIDConnectProviderRequest, AddClientIDToOpenIDConnectProviderOutput] {
 	return api.Operation[AddClientIDToOpenIDConnectProviderRequest, AddClientIDToOpenIDConnectProviderOutput]{
-		Service: "iam", Name: "AddClientIDToOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AddClientIDToOpenIDConnectProvider",
 		Validate: (*AddClientIDToOpenIDConnectProviderRequest).Validate,
 		Present:  (*AddClientIDToOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *AddClientIDToOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -400,7 +400,7 @@ func AddClientIDToOpenIDConnectProvider() api.Operation[AddClientIDToOpenIDConne
 
 func AddRoleToInstanceProfile() api.Operation[AddRoleToInstanceProfileRequest, AddRoleToInstanceProfileOutput] {
 	return api.Operation[AddRoleToInstanceProfileRequest, AddRoleToInstanceProfileOutput]{
-		Service: "iam", Name: "AddRoleToInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AddRoleToInstanceProfile",
 		Validate: (*AddRoleToInstanceProfileRequest).Validate,
 		Present:  (*AddRoleToInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *AddRoleToInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -412,7 +412,7 @@ func AddRoleToInstanceProfile() api.Operation[AddRoleToInstanceProfileRequest, A
 
 func AddUserToGroup() api.Operation[AddUserToGroupRequest, AddUserToGroupOutput] {
 	return api.Operation[AddUserToGroupRequest, AddUserToGroupOutput]{
-		Service: "iam", Name: "AddUserToGroup", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AddUserToGroup",
 		Validate: (*AddUserToGroupRequest).Validate,
 		Present:  (*AddUserToGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *AddUserToGroupRequest) error { return in.ReadForm(f) },
@@ -424,7 +424,7 @@ func AddUserToGroup() api.Operation[AddUserToGroupRequest, AddUserToGroupOutput]
 
 func AssociateDelegationRequest() api.Operation[AssociateDelegationRequestRequest, AssociateDelegationRequestOutput] {
 	return api.Operation[AssociateDelegationRequestRequest, AssociateDelegationRequestOutput]{
-		Service: "iam", Name: "AssociateDelegationRequest", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AssociateDelegationRequest",
 		Validate: (*AssociateDelegationRequestRequest).Validate,
 		Present:  (*AssociateDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *AssociateDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -436,7 +436,7 @@ func AssociateDelegationRequest() api.Operation[AssociateDelegationRequestReques
 
 func AttachGroupPolicy() api.Operation[AttachGroupPolicyRequest, AttachGroupPolicyOutput] {
 	return api.Operation[AttachGroupPolicyRequest, AttachGroupPolicyOutput]{
-		Service: "iam", Name: "AttachGroupPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AttachGroupPolicy",
 		Validate: (*AttachGroupPolicyRequest).Validate,
 		Present:  (*AttachGroupPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *AttachGroupPolicyRequest) error { return in.ReadForm(f) },
@@ -448,7 +448,7 @@ func AttachGroupPolicy() api.Operation[AttachGroupPolicyRequest, AttachGroupPoli
 
 func AttachRolePolicy() api.Operation[AttachRolePolicyRequest, AttachRolePolicyOutput] {
 	return api.Operation[AttachRolePolicyRequest, AttachRolePolicyOutput]{
-		Service: "iam", Name: "AttachRolePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AttachRolePolicy",
 		Validate: (*AttachRolePolicyRequest).Validate,
 		Present:  (*AttachRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *AttachRolePolicyRequest) error { return in.ReadForm(f) },
@@ -460,7 +460,7 @@ func AttachRolePolicy() api.Operation[AttachRolePolicyRequest, AttachRolePolicyO
 
 func AttachUserPolicy() api.Operation[AttachUserPolicyRequest, AttachUserPolicyOutput] {
 	return api.Operation[AttachUserPolicyRequest, AttachUserPolicyOutput]{
-		Service: "iam", Name: "AttachUserPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "AttachUserPolicy",
 		Validate: (*AttachUserPolicyRequest).Validate,
 		Present:  (*AttachUserPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *AttachUserPolicyRequest) error { return in.ReadForm(f) },
@@ -472,7 +472,7 @@ func AttachUserPolicy() api.Operation[AttachUserPolicyRequest, AttachUserPolicyO
 
 func ChangePassword() api.Operation[ChangePasswordRequest, ChangePasswordOutput] {
 	return api.Operation[ChangePasswordRequest, ChangePasswordOutput]{
-		Service: "iam", Name: "ChangePassword", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "ChangePassword",
 		Validate: (*ChangePasswordRequest).Validate,
 		Present:  (*ChangePasswordRequest).Present,
 		ReadForm: func(f *api.Form, in *ChangePasswordRequest) error { return in.ReadForm(f) },
@@ -484,7 +484,7 @@ func ChangePassword() api.Operation[ChangePasswordRequest, ChangePasswordOutput]
 
 func CreateAccessKey() api.Operation[CreateAccessKeyRequest, CreateAccessKeyResponse] {
 	return api.Operation[CreateAccessKeyRequest, CreateAccessKeyResponse]{
-		Service: "iam", Name: "CreateAccessKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateAccessKey",
 		Validate: (*CreateAccessKeyRequest).Validate,
 		Present:  (*CreateAccessKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateAccessKeyRequest) error { return in.ReadForm(f) },
@@ -496,7 +496,7 @@ func CreateAccessKey() api.Operation[CreateAccessKeyRequest, CreateAccessKeyResp
 
 func CreateAccountAlias() api.Operation[CreateAccountAliasRequest, CreateAccountAliasOutput] {
 	return api.Operation[CreateAccountAliasRequest, CreateAccountAliasOutput]{
-		Service: "iam", Name: "CreateAccountAlias", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateAccountAlias",
 		Validate: (*CreateAccountAliasRequest).Validate,
 		Present:  (*CreateAccountAliasRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateAccountAliasRequest) error { return in.ReadForm(f) },
@@ -508,7 +508,7 @@ func CreateAccountAlias() api.Operation[CreateAccountAliasRequest, CreateAccount
 
 func CreateDelegationRequest() api.Operation[CreateDelegationRequestRequest, CreateDelegationRequestResponse] {
 	return api.Operation[CreateDelegationRequestRequest, CreateDelegationRequestResponse]{
-		Service: "iam", Name: "CreateDelegationRequest", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateDelegationRequest",
 		Validate: (*CreateDelegationRequestRequest).Validate,
 		Present:  (*CreateDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -520,7 +520,7 @@ func CreateDelegationRequest() api.Operation[CreateDelegationRequestRequest, Cre
 
 func CreateGroup() api.Operation[CreateGroupRequest, CreateGroupResponse] {
 	return api.Operation[CreateGroupRequest, CreateGroupResponse]{
-		Service: "iam", Name: "CreateGroup", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateGroup",
 		Validate: (*CreateGroupRequest).Validate,
 		Present:  (*CreateGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateGroupRequest) error { return in.ReadForm(f) },
@@ -532,7 +532,7 @@ func CreateGroup() api.Operation[CreateGroupRequest, CreateGroupResponse] {
 
 func CreateInstanceProfile() api.Operation[CreateInstanceProfileRequest, CreateInstanceProfileResponse] {
 	return api.Operation[CreateInstanceProfileRequest, CreateInstanceProfileResponse]{
-		Service: "iam", Name: "CreateInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateInstanceProfile",
 		Validate: (*CreateInstanceProfileRequest).Validate,
 		Present:  (*CreateInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -544,7 +544,7 @@ func CreateInstanceProfile() api.Operation[CreateInstanceProfileRequest, CreateI
 
 func CreateLoginProfile() api.Operation[CreateLoginProfileRequest, CreateLoginProfileResponse] {
 	return api.Operation[CreateLoginProfileRequest, CreateLoginProfileResponse]{
-		Service: "iam", Name: "CreateLoginProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateLoginProfile",
 		Validate: (*CreateLoginProfileRequest).Validate,
 		Present:  (*CreateLoginProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateLoginProfileRequest) error { return in.ReadForm(f) },
@@ -556,7 +556,7 @@ func CreateLoginProfile() api.Operation[CreateLoginProfileRequest, CreateLoginPr
 
 func CreateOpenIDConnectProvider() api.Operation[CreateOpenIDConnectProviderRequest, CreateOpenIDConnectProviderResponse] {
 	return api.Operation[CreateOpenIDConnectProviderRequest, CreateOpenIDConnectProviderResponse]{
-		Service: "iam", Name: "CreateOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateOpenIDConnectProvider",
 		Validate: (*CreateOpenIDConnectProviderRequest).Validate,
 		Present:  (*CreateOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -568,7 +568,7 @@ func CreateOpenIDConnectProvider() api.Operation[CreateOpenIDConnectProviderRequ
 
 func CreatePolicy() api.Operation[CreatePolicyRequest, CreatePolicyResponse] {
 	return api.Operation[CreatePolicyRequest, CreatePolicyResponse]{
-		Service: "iam", Name: "CreatePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreatePolicy",
 		Validate: (*CreatePolicyRequest).Validate,
 		Present:  (*CreatePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *CreatePolicyRequest) error { return in.ReadForm(f) },
@@ -580,7 +580,7 @@ func CreatePolicy() api.Operation[CreatePolicyRequest, CreatePolicyResponse] {
 
 func CreatePolicyVersion() api.Operation[CreatePolicyVersionRequest, CreatePolicyVersionResponse] {
 	return api.Operation[CreatePolicyVersionRequest, CreatePolicyVersionResponse]{
-		Service: "iam", Name: "CreatePolicyVersion", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreatePolicyVersion",
 		Validate: (*CreatePolicyVersionRequest).Validate,
 		Present:  (*CreatePolicyVersionRequest).Present,
 		ReadForm: func(f *api.Form, in *CreatePolicyVersionRequest) error { return in.ReadForm(f) },
@@ -592,7 +592,7 @@ func CreatePolicyVersion() api.Operation[CreatePolicyVersionRequest, CreatePolic
 
 func CreateRole() api.Operation[CreateRoleRequest, CreateRoleResponse] {
 	return api.Operation[CreateRoleRequest, CreateRoleResponse]{
-		Service: "iam", Name: "CreateRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateRole",
 		Validate: (*CreateRoleRequest).Validate,
 		Present:  (*CreateRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateRoleRequest) error { return in.ReadForm(f) },
@@ -604,7 +604,7 @@ func CreateRole() api.Operation[CreateRoleRequest, CreateRoleResponse] {
 
 func CreateSAMLProvider() api.Operation[CreateSAMLProviderRequest, CreateSAMLProviderResponse] {
 	return api.Operation[CreateSAMLProviderRequest, CreateSAMLProviderResponse]{
-		Service: "iam", Name: "CreateSAMLProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateSAMLProvider",
 		Validate: (*CreateSAMLProviderRequest).Validate,
 		Present:  (*CreateSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -616,7 +616,7 @@ func CreateSAMLProvider() api.Operation[CreateSAMLProviderRequest, CreateSAMLPro
 
 func CreateServiceLinkedRole() api.Operation[CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse] {
 	return api.Operation[CreateServiceLinkedRoleRequest, CreateServiceLinkedRoleResponse]{
-		Service: "iam", Name: "CreateServiceLinkedRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateServiceLinkedRole",
 		Validate: (*CreateServiceLinkedRoleRequest).Validate,
 		Present:  (*CreateServiceLinkedRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateServiceLinkedRoleRequest) error { return in.ReadForm(f) },
@@ -628,7 +628,7 @@ func CreateServiceLinkedRole() api.Operation[CreateServiceLinkedRoleRequest, Cre
 
 func CreateServiceSpecificCredential() api.Operation[CreateServiceSpecificCredentialRequest, CreateServiceSpecificCredentialResponse] {
 	return api.Operation[CreateServiceSpecificCredentialRequest, CreateServiceSpecificCredentialResponse]{
-		Service: "iam", Name: "CreateServiceSpecificCredential", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateServiceSpecificCredential",
 		Validate: (*CreateServiceSpecificCredentialRequest).Validate,
 		Present:  (*CreateServiceSpecificCredentialRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateServiceSpecificCredentialRequest) error { return in.ReadForm(f) },
@@ -640,7 +640,7 @@ func CreateServiceSpecificCredential() api.Operation[CreateServiceSpecificCreden
 
 func CreateUser() api.Operation[CreateUserRequest, CreateUserResponse] {
 	return api.Operation[CreateUserRequest, CreateUserResponse]{
-		Service: "iam", Name: "CreateUser", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateUser",
 		Validate: (*CreateUserRequest).Validate,
 		Present:  (*CreateUserRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateUserRequest) error { return in.ReadForm(f) },
@@ -652,7 +652,7 @@ func CreateUser() api.Operation[CreateUserRequest, CreateUserResponse] {
 
 func CreateVirtualMFADevice() api.Operation[CreateVirtualMFADeviceRequest, CreateVirtualMFADeviceResponse] {
 	return api.Operation[CreateVirtualMFADeviceRequest, CreateVirtualMFADeviceResponse]{
-		Service: "iam", Name: "CreateVirtualMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "CreateVirtualMFADevice",
 		Validate: (*CreateVirtualMFADeviceRequest).Validate,
 		Present:  (*CreateVirtualMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *CreateVirtualMFADeviceRequest) error { return in.ReadForm(f) },
@@ -664,7 +664,7 @@ func CreateVirtualMFADevice() api.Operation[CreateVirtualMFADeviceRequest, Creat
 
 func DeactivateMFADevice() api.Operation[DeactivateMFADeviceRequest, DeactivateMFADeviceOutput] {
 	return api.Operation[DeactivateMFADeviceRequest, DeactivateMFADeviceOutput]{
-		Service: "iam", Name: "DeactivateMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeactivateMFADevice",
 		Validate: (*DeactivateMFADeviceRequest).Validate,
 		Present:  (*DeactivateMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *DeactivateMFADeviceRequest) error { return in.ReadForm(f) },
@@ -676,7 +676,7 @@ func DeactivateMFADevice() api.Operation[DeactivateMFADeviceRequest, DeactivateM
 
 func DeleteAccessKey() api.Operation[DeleteAccessKeyRequest, DeleteAccessKeyOutput] {
 	return api.Operation[DeleteAccessKeyRequest, DeleteAccessKeyOutput]{
-		Service: "iam", Name: "DeleteAccessKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteAccessKey",
 		Validate: (*DeleteAccessKeyRequest).Validate,
 		Present:  (*DeleteAccessKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteAccessKeyRequest) error { return in.ReadForm(f) },
@@ -688,7 +688,7 @@ func DeleteAccessKey() api.Operation[DeleteAccessKeyRequest, DeleteAccessKeyOutp
 
 func DeleteAccountAlias() api.Operation[DeleteAccountAliasRequest, DeleteAccountAliasOutput] {
 	return api.Operation[DeleteAccountAliasRequest, DeleteAccountAliasOutput]{
-		Service: "iam", Name: "DeleteAccountAlias", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteAccountAlias",
 		Validate: (*DeleteAccountAliasRequest).Validate,
 		Present:  (*DeleteAccountAliasRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteAccountAliasRequest) error { return in.ReadForm(f) },
@@ -700,7 +700,7 @@ func DeleteAccountAlias() api.Operation[DeleteAccountAliasRequest, DeleteAccount
 
 func DeleteAccountPasswordPolicy() api.Operation[DeleteAccountPasswordPolicyInput, DeleteAccountPasswordPolicyOutput] {
 	return api.Operation[DeleteAccountPasswordPolicyInput, DeleteAccountPasswordPolicyOutput]{
-		Service: "iam", Name: "DeleteAccountPasswordPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteAccountPasswordPolicy",
 		Validate: (*DeleteAccountPasswordPolicyInput).Validate,
 		Present:  (*DeleteAccountPasswordPolicyInput).Present,
 		ReadForm: func(f *api.Form, in *DeleteAccountPasswordPolicyInput) error { return in.ReadForm(f) },
@@ -712,7 +712,7 @@ func DeleteAccountPasswordPolicy() api.Operation[DeleteAccountPasswordPolicyInpu
 
 func DeleteGroup() api.Operation[DeleteGroupRequest, DeleteGroupOutput] {
 	return api.Operation[DeleteGroupRequest, DeleteGroupOutput]{
-		Service: "iam", Name: "DeleteGroup", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteGroup",
 		Validate: (*DeleteGroupRequest).Validate,
 		Present:  (*DeleteGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteGroupRequest) error { return in.ReadForm(f) },
@@ -724,7 +724,7 @@ func DeleteGroup() api.Operation[DeleteGroupRequest, DeleteGroupOutput] {
 
 func DeleteGroupPolicy() api.Operation[DeleteGroupPolicyRequest, DeleteGroupPolicyOutput] {
 	return api.Operation[DeleteGroupPolicyRequest, DeleteGroupPolicyOutput]{
-		Service: "iam", Name: "DeleteGroupPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteGroupPolicy",
 		Validate: (*DeleteGroupPolicyRequest).Validate,
 		Present:  (*DeleteGroupPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteGroupPolicyRequest) error { return in.ReadForm(f) },
@@ -736,7 +736,7 @@ func DeleteGroupPolicy() api.Operation[DeleteGroupPolicyRequest, DeleteGroupPoli
 
 func DeleteInstanceProfile() api.Operation[DeleteInstanceProfileRequest, DeleteInstanceProfileOutput] {
 	return api.Operation[DeleteInstanceProfileRequest, DeleteInstanceProfileOutput]{
-		Service: "iam", Name: "DeleteInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteInstanceProfile",
 		Validate: (*DeleteInstanceProfileRequest).Validate,
 		Present:  (*DeleteInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -748,7 +748,7 @@ func DeleteInstanceProfile() api.Operation[DeleteInstanceProfileRequest, DeleteI
 
 func DeleteLoginProfile() api.Operation[DeleteLoginProfileRequest, DeleteLoginProfileOutput] {
 	return api.Operation[DeleteLoginProfileRequest, DeleteLoginProfileOutput]{
-		Service: "iam", Name: "DeleteLoginProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteLoginProfile",
 		Validate: (*DeleteLoginProfileRequest).Validate,
 		Present:  (*DeleteLoginProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteLoginProfileRequest) error { return in.ReadForm(f) },
@@ -760,7 +760,7 @@ func DeleteLoginProfile() api.Operation[DeleteLoginProfileRequest, DeleteLoginPr
 
 func DeleteOpenIDConnectProvider() api.Operation[DeleteOpenIDConnectProviderRequest, DeleteOpenIDConnectProviderOutput] {
 	return api.Operation[DeleteOpenIDConnectProviderRequest, DeleteOpenIDConnectProviderOutput]{
-		Service: "iam", Name: "DeleteOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteOpenIDConnectProvider",
 		Validate: (*DeleteOpenIDConnectProviderRequest).Validate,
 		Present:  (*DeleteOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -772,7 +772,7 @@ func DeleteOpenIDConnectProvider() api.Operation[DeleteOpenIDConnectProviderRequ
 
 func DeletePolicy() api.Operation[DeletePolicyRequest, DeletePolicyOutput] {
 	return api.Operation[DeletePolicyRequest, DeletePolicyOutput]{
-		Service: "iam", Name: "DeletePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeletePolicy",
 		Validate: (*DeletePolicyRequest).Validate,
 		Present:  (*DeletePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeletePolicyRequest) error { return in.ReadForm(f) },
@@ -784,7 +784,7 @@ func DeletePolicy() api.Operation[DeletePolicyRequest, DeletePolicyOutput] {
 
 func DeletePolicyVersion() api.Operation[DeletePolicyVersionRequest, DeletePolicyVersionOutput] {
 	return api.Operation[DeletePolicyVersionRequest, DeletePolicyVersionOutput]{
-		Service: "iam", Name: "DeletePolicyVersion", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeletePolicyVersion",
 		Validate: (*DeletePolicyVersionRequest).Validate,
 		Present:  (*DeletePolicyVersionRequest).Present,
 		ReadForm: func(f *api.Form, in *DeletePolicyVersionRequest) error { return in.ReadForm(f) },
@@ -796,7 +796,7 @@ func DeletePolicyVersion() api.Operation[DeletePolicyVersionRequest, DeletePolic
 
 func DeleteRole() api.Operation[DeleteRoleRequest, DeleteRoleOutput] {
 	return api.Operation[DeleteRoleRequest, DeleteRoleOutput]{
-		Service: "iam", Name: "DeleteRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteRole",
 		Validate: (*DeleteRoleRequest).Validate,
 		Present:  (*DeleteRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteRoleRequest) error { return in.ReadForm(f) },
@@ -808,7 +808,7 @@ func DeleteRole() api.Operation[DeleteRoleRequest, DeleteRoleOutput] {
 
 func DeleteRolePermissionsBoundary() api.Operation[DeleteRolePermissionsBoundaryRequest, DeleteRolePermissionsBoundaryOutput] {
 	return api.Operation[DeleteRolePermissionsBoundaryRequest, DeleteRolePermissionsBoundaryOutput]{
-		Service: "iam", Name: "DeleteRolePermissionsBoundary", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteRolePermissionsBoundary",
 		Validate: (*DeleteRolePermissionsBoundaryRequest).Validate,
 		Present:  (*DeleteRolePermissionsBoundaryRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteRolePermissionsBoundaryRequest) error { return in.ReadForm(f) },
@@ -820,7 +820,7 @@ func DeleteRolePermissionsBoundary() api.Operation[DeleteRolePermissionsBoundary
 
 func DeleteRolePolicy() api.Operation[DeleteRolePolicyRequest, DeleteRolePolicyOutput] {
 	return api.Operation[DeleteRolePolicyRequest, DeleteRolePolicyOutput]{
-		Service: "iam", Name: "DeleteRolePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteRolePolicy",
 		Validate: (*DeleteRolePolicyRequest).Validate,
 		Present:  (*DeleteRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteRolePolicyRequest) error { return in.ReadForm(f) },
@@ -832,7 +832,7 @@ func DeleteRolePolicy() api.Operation[DeleteRolePolicyRequest, DeleteRolePolicyO
 
 func DeleteSAMLProvider() api.Operation[DeleteSAMLProviderRequest, DeleteSAMLProviderOutput] {
 	return api.Operation[DeleteSAMLProviderRequest, DeleteSAMLProviderOutput]{
-		Service: "iam", Name: "DeleteSAMLProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteSAMLProvider",
 		Validate: (*DeleteSAMLProviderRequest).Validate,
 		Present:  (*DeleteSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -844,7 +844,7 @@ func DeleteSAMLProvider() api.Operation[DeleteSAMLProviderRequest, DeleteSAMLPro
 
 func DeleteSSHPublicKey() api.Operation[DeleteSSHPublicKeyRequest, DeleteSSHPublicKeyOutput] {
 	return api.Operation[DeleteSSHPublicKeyRequest, DeleteSSHPublicKeyOutput]{
-		Service: "iam", Name: "DeleteSSHPublicKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteSSHPublicKey",
 		Validate: (*DeleteSSHPublicKeyRequest).Validate,
 		Present:  (*DeleteSSHPublicKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteSSHPublicKeyRequest) error { return in.ReadForm(f) },
@@ -856,7 +856,7 @@ func DeleteSSHPublicKey() api.Operation[DeleteSSHPublicKeyRequest, DeleteSSHPubl
 
 func DeleteServerCertificate() api.Operation[DeleteServerCertificateRequest, DeleteServerCertificateOutput] {
 	return api.Operation[DeleteServerCertificateRequest, DeleteServerCertificateOutput]{
-		Service: "iam", Name: "DeleteServerCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteServerCertificate",
 		Validate: (*DeleteServerCertificateRequest).Validate,
 		Present:  (*DeleteServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteServerCertificateRequest) error { return in.ReadForm(f) },
@@ -868,7 +868,7 @@ func DeleteServerCertificate() api.Operation[DeleteServerCertificateRequest, Del
 
 func DeleteServiceLinkedRole() api.Operation[DeleteServiceLinkedRoleRequest, DeleteServiceLinkedRoleResponse] {
 	return api.Operation[DeleteServiceLinkedRoleRequest, DeleteServiceLinkedRoleResponse]{
-		Service: "iam", Name: "DeleteServiceLinkedRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteServiceLinkedRole",
 		Validate: (*DeleteServiceLinkedRoleRequest).Validate,
 		Present:  (*DeleteServiceLinkedRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteServiceLinkedRoleRequest) error { return in.ReadForm(f) },
@@ -880,7 +880,7 @@ func DeleteServiceLinkedRole() api.Operation[DeleteServiceLinkedRoleRequest, Del
 
 func DeleteServiceSpecificCredential() api.Operation[DeleteServiceSpecificCredentialRequest, DeleteServiceSpecificCredentialOutput] {
 	return api.Operation[DeleteServiceSpecificCredentialRequest, DeleteServiceSpecificCredentialOutput]{
-		Service: "iam", Name: "DeleteServiceSpecificCredential", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteServiceSpecificCredential",
 		Validate: (*DeleteServiceSpecificCredentialRequest).Validate,
 		Present:  (*DeleteServiceSpecificCredentialRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteServiceSpecificCredentialRequest) error { return in.ReadForm(f) },
@@ -892,7 +892,7 @@ func DeleteServiceSpecificCredential() api.Operation[DeleteServiceSpecificCreden
 
 func DeleteSigningCertificate() api.Operation[DeleteSigningCertificateRequest, DeleteSigningCertificateOutput] {
 	return api.Operation[DeleteSigningCertificateRequest, DeleteSigningCertificateOutput]{
-		Service: "iam", Name: "DeleteSigningCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteSigningCertificate",
 		Validate: (*DeleteSigningCertificateRequest).Validate,
 		Present:  (*DeleteSigningCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteSigningCertificateRequest) error { return in.ReadForm(f) },
@@ -904,7 +904,7 @@ func DeleteSigningCertificate() api.Operation[DeleteSigningCertificateRequest, D
 
 func DeleteUser() api.Operation[DeleteUserRequest, DeleteUserOutput] {
 	return api.Operation[DeleteUserRequest, DeleteUserOutput]{
-		Service: "iam", Name: "DeleteUser", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteUser",
 		Validate: (*DeleteUserRequest).Validate,
 		Present:  (*DeleteUserRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteUserRequest) error { return in.ReadForm(f) },
@@ -916,7 +916,7 @@ func DeleteUser() api.Operation[DeleteUserRequest, DeleteUserOutput] {
 
 func DeleteUserPermissionsBoundary() api.Operation[DeleteUserPermissionsBoundaryRequest, DeleteUserPermissionsBoundaryOutput] {
 	return api.Operation[DeleteUserPermissionsBoundaryRequest, DeleteUserPermissionsBoundaryOutput]{
-		Service: "iam", Name: "DeleteUserPermissionsBoundary", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteUserPermissionsBoundary",
 		Validate: (*DeleteUserPermissionsBoundaryRequest).Validate,
 		Present:  (*DeleteUserPermissionsBoundaryRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteUserPermissionsBoundaryRequest) error { return in.ReadForm(f) },
@@ -928,7 +928,7 @@ func DeleteUserPermissionsBoundary() api.Operation[DeleteUserPermissionsBoundary
 
 func DeleteUserPolicy() api.Operation[DeleteUserPolicyRequest, DeleteUserPolicyOutput] {
 	return api.Operation[DeleteUserPolicyRequest, DeleteUserPolicyOutput]{
-		Service: "iam", Name: "DeleteUserPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteUserPolicy",
 		Validate: (*DeleteUserPolicyRequest).Validate,
 		Present:  (*DeleteUserPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteUserPolicyRequest) error { return in.ReadForm(f) },
@@ -940,7 +940,7 @@ func DeleteUserPolicy() api.Operation[DeleteUserPolicyRequest, DeleteUserPolicyO
 
 func DeleteVirtualMFADevice() api.Operation[DeleteVirtualMFADeviceRequest, DeleteVirtualMFADeviceOutput] {
 	return api.Operation[DeleteVirtualMFADeviceRequest, DeleteVirtualMFADeviceOutput]{
-		Service: "iam", Name: "DeleteVirtualMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DeleteVirtualMFADevice",
 		Validate: (*DeleteVirtualMFADeviceRequest).Validate,
 		Present:  (*DeleteVirtualMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *DeleteVirtualMFADeviceRequest) error { return in.ReadForm(f) },
@@ -952,7 +952,7 @@ func DeleteVirtualMFADevice() api.Operation[DeleteVirtualMFADeviceRequest, Delet
 
 func DetachGroupPolicy() api.Operation[DetachGroupPolicyRequest, DetachGroupPolicyOutput] {
 	return api.Operation[DetachGroupPolicyRequest, DetachGroupPolicyOutput]{
-		Service: "iam", Name: "DetachGroupPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DetachGroupPolicy",
 		Validate: (*DetachGroupPolicyRequest).Validate,
 		Present:  (*DetachGroupPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DetachGroupPolicyRequest) error { return in.ReadForm(f) },
@@ -964,7 +964,7 @@ func DetachGroupPolicy() api.Operation[DetachGroupPolicyRequest, DetachGroupPoli
 
 func DetachRolePolicy() api.Operation[DetachRolePolicyRequest, DetachRolePolicyOutput] {
 	return api.Operation[DetachRolePolicyRequest, DetachRolePolicyOutput]{
-		Service: "iam", Name: "DetachRolePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DetachRolePolicy",
 		Validate: (*DetachRolePolicyRequest).Validate,
 		Present:  (*DetachRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DetachRolePolicyRequest) error { return in.ReadForm(f) },
@@ -976,7 +976,7 @@ func DetachRolePolicy() api.Operation[DetachRolePolicyRequest, DetachRolePolicyO
 
 func DetachUserPolicy() api.Operation[DetachUserPolicyRequest, DetachUserPolicyOutput] {
 	return api.Operation[DetachUserPolicyRequest, DetachUserPolicyOutput]{
-		Service: "iam", Name: "DetachUserPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DetachUserPolicy",
 		Validate: (*DetachUserPolicyRequest).Validate,
 		Present:  (*DetachUserPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *DetachUserPolicyRequest) error { return in.ReadForm(f) },
@@ -988,7 +988,7 @@ func DetachUserPolicy() api.Operation[DetachUserPolicyRequest, DetachUserPolicyO
 
 func DisableOrganizationsRootCredentialsManagement() api.Operation[DisableOrganizationsRootCredentialsManagementRequest, DisableOrganizationsRootCredentialsManagementResponse] {
 	return api.Operation[DisableOrganizationsRootCredentialsManagementRequest, DisableOrganizationsRootCredentialsManagementResponse]{
-		Service: "iam", Name: "DisableOrganizationsRootCredentialsManagement", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DisableOrganizationsRootCredentialsManagement",
 		Validate: (*DisableOrganizationsRootCredentialsManagementRequest).Validate,
 		Present:  (*DisableOrganizationsRootCredentialsManagementRequest).Present,
 		ReadForm: func(f *api.Form, in *DisableOrganizationsRootCredentialsManagementRequest) error {
@@ -1002,7 +1002,7 @@ func DisableOrganizationsRootCredentialsManagement() api.Operation[DisableOrgani
 
 func DisableOrganizationsRootSessions() api.Operation[DisableOrganizationsRootSessionsRequest, DisableOrganizationsRootSessionsResponse] {
 	return api.Operation[DisableOrganizationsRootSessionsRequest, DisableOrganizationsRootSessionsResponse]{
-		Service: "iam", Name: "DisableOrganizationsRootSessions", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DisableOrganizationsRootSessions",
 		Validate: (*DisableOrganizationsRootSessionsRequest).Validate,
 		Present:  (*DisableOrganizationsRootSessionsRequest).Present,
 		ReadForm: func(f *api.Form, in *DisableOrganizationsRootSessionsRequest) error { return in.ReadForm(f) },
@@ -1014,7 +1014,7 @@ func DisableOrganizationsRootSessions() api.Operation[DisableOrganizationsRootSe
 
 func DisableOutboundWebIdentityFederation() api.Operation[DisableOutboundWebIdentityFederationInput, DisableOutboundWebIdentityFederationOutput] {
 	return api.Operation[DisableOutboundWebIdentityFederationInput, DisableOutboundWebIdentityFederationOutput]{
-		Service: "iam", Name: "DisableOutboundWebIdentityFederation", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "DisableOutboundWebIdentityFederation",
 		Validate: (*DisableOutboundWebIdentityFederationInput).Validate,
 		Present:  (*DisableOutboundWebIdentityFederationInput).Present,
 		ReadForm: func(f *api.Form, in *DisableOutboundWebIdentityFederationInput) error { return in.ReadForm(f) },
@@ -1026,7 +1026,7 @@ func DisableOutboundWebIdentityFederation() api.Operation[DisableOutboundWebIden
 
 func EnableMFADevice() api.Operation[EnableMFADeviceRequest, EnableMFADeviceOutput] {
 	return api.Operation[EnableMFADeviceRequest, EnableMFADeviceOutput]{
-		Service: "iam", Name: "EnableMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "EnableMFADevice",
 		Validate: (*EnableMFADeviceRequest).Validate,
 		Present:  (*EnableMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *EnableMFADeviceRequest) error { return in.ReadForm(f) },
@@ -1038,7 +1038,7 @@ func EnableMFADevice() api.Operation[EnableMFADeviceRequest, EnableMFADeviceOutp
 
 func EnableOrganizationsRootCredentialsManagement() api.Operation[EnableOrganizationsRootCredentialsManagementRequest, EnableOrganizationsRootCredentialsManagementResponse] {
 	return api.Operation[EnableOrganizationsRootCredentialsManagementRequest, EnableOrganizationsRootCredentialsManagementResponse]{
-		Service: "iam", Name: "EnableOrganizationsRootCredentialsManagement", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "EnableOrganizationsRootCredentialsManagement",
 		Validate: (*EnableOrganizationsRootCredentialsManagementRequest).Validate,
 		Present:  (*EnableOrganizationsRootCredentialsManagementRequest).Present,
 		ReadForm: func(f *api.Form, in *EnableOrganizationsRootCredentialsManagementRequest) error {
@@ -1052,7 +1052,7 @@ func EnableOrganizationsRootCredentialsManagement() api.Operation[EnableOrganiza
 
 func EnableOrganizationsRootSessions() api.Operation[EnableOrganizationsRootSessionsRequest, EnableOrganizationsRootSessionsResponse] {
 	return api.Operation[EnableOrganizationsRootSessionsRequest, EnableOrganizationsRootSessionsResponse]{
-		Service: "iam", Name: "EnableOrganizationsRootSessions", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "EnableOrganizationsRootSessions",
 		Validate: (*EnableOrganizationsRootSessionsRequest).Validate,
 		Present:  (*EnableOrganizationsRootSessionsRequest).Present,
 		ReadForm: func(f *api.Form, in *EnableOrganizationsRootSessionsRequest) error { return in.ReadForm(f) },
@@ -1064,7 +1064,7 @@ func EnableOrganizationsRootSessions() api.Operation[EnableOrganizationsRootSess
 
 func EnableOutboundWebIdentityFederation() api.Operation[EnableOutboundWebIdentityFederationInput, EnableOutboundWebIdentityFederationResponse] {
 	return api.Operation[EnableOutboundWebIdentityFederationInput, EnableOutboundWebIdentityFederationResponse]{
-		Service: "iam", Name: "EnableOutboundWebIdentityFederation", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "EnableOutboundWebIdentityFederation",
 		Validate: (*EnableOutboundWebIdentityFederationInput).Validate,
 		Present:  (*EnableOutboundWebIdentityFederationInput).Present,
 		ReadForm: func(f *api.Form, in *EnableOutboundWebIdentityFederationInput) error { return in.ReadForm(f) },
@@ -1076,7 +1076,7 @@ func EnableOutboundWebIdentityFederation() api.Operation[EnableOutboundWebIdenti
 
 func GenerateCredentialReport() api.Operation[GenerateCredentialReportInput, GenerateCredentialReportResponse] {
 	return api.Operation[GenerateCredentialReportInput, GenerateCredentialReportResponse]{
-		Service: "iam", Name: "GenerateCredentialReport", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "GenerateCredentialReport",
 		Validate: (*GenerateCredentialReportInput).Validate,
 		Present:  (*GenerateCredentialReportInput).Present,
 		ReadForm: func(f *api.Form, in *GenerateCredentialReportInput) error { return in.ReadForm(f) },
@@ -1088,7 +1088,7 @@ func GenerateCredentialReport() api.Operation[GenerateCredentialReportInput, Gen
 
 func GenerateOrganizationsAccessReport() api.Operation[GenerateOrganizationsAccessReportRequest, GenerateOrganizationsAccessReportResponse] {
 	return api.Operation[GenerateOrganizationsAccessReportRequest, GenerateOrganizationsAccessReportResponse]{
-		Service: "iam", Name: "GenerateOrganizationsAccessReport", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "GenerateOrganizationsAccessReport",
 		Validate: (*GenerateOrganizationsAccessReportRequest).Validate,
 		Present:  (*GenerateOrganizationsAccessReportRequest).Present,
 		ReadForm: func(f *api.Form, in *GenerateOrganizationsAccessReportRequest) error { return in.ReadForm(f) },
@@ -1100,7 +1100,7 @@ func GenerateOrganizationsAccessReport() api.Operation[GenerateOrganizationsAcce
 
 func GenerateServiceLastAccessedDetails() api.Operation[GenerateServiceLastAccessedDetailsRequest, GenerateServiceLastAccessedDetailsResponse] {
 	return api.Operation[GenerateServiceLastAccessedDetailsRequest, GenerateServiceLastAccessedDetailsResponse]{
-		Service: "iam", Name: "GenerateServiceLastAccessedDetails", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "GenerateServiceLastAccessedDetails",
 		Validate: (*GenerateServiceLastAccessedDetailsRequest).Validate,
 		Present:  (*GenerateServiceLastAccessedDetailsRequest).Present,
 		ReadForm: func(f *api.Form, in *GenerateServiceLastAccessedDetailsRequest) error { return in.ReadForm(f) },
@@ -1112,7 +1112,7 @@ func GenerateServiceLastAccessedDetails() api.Operation[GenerateServiceLastAcces
 
 func GetAccessKeyLastUsed() api.Operation[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse] {
 	return api.Operation[GetAccessKeyLastUsedRequest, GetAccessKeyLastUsedResponse]{
-		Service: "iam", Name: "GetAccessKeyLastUsed", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetAccessKeyLastUsed",
 		Validate: (*GetAccessKeyLastUsedRequest).Validate,
 		Present:  (*GetAccessKeyLastUsedRequest).Present,
 		ReadForm: func(f *api.Form, in *GetAccessKeyLastUsedRequest) error { return in.ReadForm(f) },
@@ -1124,7 +1124,7 @@ func GetAccessKeyLastUsed() api.Operation[GetAccessKeyLastUsedRequest, GetAccess
 
 func GetAccountAuthorizationDetails() api.Operation[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse] {
 	return api.Operation[GetAccountAuthorizationDetailsRequest, GetAccountAuthorizationDetailsResponse]{
-		Service: "iam", Name: "GetAccountAuthorizationDetails", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetAccountAuthorizationDetails",
 		Validate: (*GetAccountAuthorizationDetailsRequest).Validate,
 		Present:  (*GetAccountAuthorizationDetailsRequest).Present,
 		ReadForm: func(f *api.Form, in *GetAccountAuthorizationDetailsRequest) error { return in.ReadForm(f) },
@@ -1136,7 +1136,7 @@ func GetAccountAuthorizationDetails() api.Operation[GetAccountAuthorizationDetai
 
 func GetAccountPasswordPolicy() api.Operation[GetAccountPasswordPolicyInput, GetAccountPasswordPolicyResponse] {
 	return api.Operation[GetAccountPasswordPolicyInput, GetAccountPasswordPolicyResponse]{
-		Service: "iam", Name: "GetAccountPasswordPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetAccountPasswordPolicy",
 		Validate: (*GetAccountPasswordPolicyInput).Validate,
 		Present:  (*GetAccountPasswordPolicyInput).Present,
 		ReadForm: func(f *api.Form, in *GetAccountPasswordPolicyInput) error { return in.ReadForm(f) },
@@ -1148,7 +1148,7 @@ func GetAccountPasswordPolicy() api.Operation[GetAccountPasswordPolicyInput, Get
 
 func GetAccountSummary() api.Operation[GetAccountSummaryInput, GetAccountSummaryResponse] {
 	return api.Operation[GetAccountSummaryInput, GetAccountSummaryResponse]{
-		Service: "iam", Name: "GetAccountSummary", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetAccountSummary",
 		Validate: (*GetAccountSummaryInput).Validate,
 		Present:  (*GetAccountSummaryInput).Present,
 		ReadForm: func(f *api.Form, in *GetAccountSummaryInput) error { return in.ReadForm(f) },
@@ -1160,7 +1160,7 @@ func GetAccountSummary() api.Operation[GetAccountSummaryInput, GetAccountSummary
 
 func GetContextKeysForCustomPolicy() api.Operation[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse] {
 	return api.Operation[GetContextKeysForCustomPolicyRequest, GetContextKeysForPolicyResponse]{
-		Service: "iam", Name: "GetContextKeysForCustomPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetContextKeysForCustomPolicy",
 		Validate: (*GetContextKeysForCustomPolicyRequest).Validate,
 		Present:  (*GetContextKeysForCustomPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetContextKeysForCustomPolicyRequest) error { return in.ReadForm(f) },
@@ -1172,7 +1172,7 @@ func GetContextKeysForCustomPolicy() api.Operation[GetContextKeysForCustomPolicy
 
 func GetContextKeysForPrincipalPolicy() api.Operation[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse] {
 	return api.Operation[GetContextKeysForPrincipalPolicyRequest, GetContextKeysForPolicyResponse]{
-		Service: "iam", Name: "GetContextKeysForPrincipalPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetContextKeysForPrincipalPolicy",
 		Validate: (*GetContextKeysForPrincipalPolicyRequest).Validate,
 		Present:  (*GetContextKeysForPrincipalPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetContextKeysForPrincipalPolicyRequest) error { return in.ReadForm(f) },
@@ -1184,7 +1184,7 @@ func GetContextKeysForPrincipalPolicy() api.Operation[GetContextKeysForPrincipal
 
 func GetCredentialReport() api.Operation[GetCredentialReportInput, GetCredentialReportResponse] {
 	return api.Operation[GetCredentialReportInput, GetCredentialReportResponse]{
-		Service: "iam", Name: "GetCredentialReport", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetCredentialReport",
 		Validate: (*GetCredentialReportInput).Validate,
 		Present:  (*GetCredentialReportInput).Present,
 		ReadForm: func(f *api.Form, in *GetCredentialReportInput) error { return in.ReadForm(f) },
@@ -1196,7 +1196,7 @@ func GetCredentialReport() api.Operation[GetCredentialReportInput, GetCredential
 
 func GetDelegationRequest() api.Operation[GetDelegationRequestRequest, GetDelegationRequestResponse] {
 	return api.Operation[GetDelegationRequestRequest, GetDelegationRequestResponse]{
-		Service: "iam", Name: "GetDelegationRequest", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetDelegationRequest",
 		Validate: (*GetDelegationRequestRequest).Validate,
 		Present:  (*GetDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *GetDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -1208,7 +1208,7 @@ func GetDelegationRequest() api.Operation[GetDelegationRequestRequest, GetDelega
 
 func GetGroup() api.Operation[GetGroupRequest, GetGroupResponse] {
 	return api.Operation[GetGroupRequest, GetGroupResponse]{
-		Service: "iam", Name: "GetGroup", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetGroup",
 		Validate: (*GetGroupRequest).Validate,
 		Present:  (*GetGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *GetGroupRequest) error { return in.ReadForm(f) },
@@ -1220,7 +1220,7 @@ func GetGroup() api.Operation[GetGroupRequest, GetGroupResponse] {
 
 func GetGroupPolicy() api.Operation[GetGroupPolicyRequest, GetGroupPolicyResponse] {
 	return api.Operation[GetGroupPolicyRequest, GetGroupPolicyResponse]{
-		Service: "iam", Name: "GetGroupPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetGroupPolicy",
 		Validate: (*GetGroupPolicyRequest).Validate,
 		Present:  (*GetGroupPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetGroupPolicyRequest) error { return in.ReadForm(f) },
@@ -1232,7 +1232,7 @@ func GetGroupPolicy() api.Operation[GetGroupPolicyRequest, GetGroupPolicyRespons
 
 func GetHumanReadableSummary() api.Operation[GetHumanReadableSummaryRequest, GetHumanReadableSummaryResponse] {
 	return api.Operation[GetHumanReadableSummaryRequest, GetHumanReadableSummaryResponse]{
-		Service: "iam", Name: "GetHumanReadableSummary", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetHumanReadableSummary",
 		Validate: (*GetHumanReadableSummaryRequest).Validate,
 		Present:  (*GetHumanReadableSummaryRequest).Present,
 		ReadForm: func(f *api.Form, in *GetHumanReadableSummaryRequest) error { return in.ReadForm(f) },
@@ -1244,7 +1244,7 @@ func GetHumanReadableSummary() api.Operation[GetHumanReadableSummaryRequest, Get
 
 func GetInstanceProfile() api.Operation[GetInstanceProfileRequest, GetInstanceProfileResponse] {
 	return api.Operation[GetInstanceProfileRequest, GetInstanceProfileResponse]{
-		Service: "iam", Name: "GetInstanceProfile", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetInstanceProfile",
 		Validate: (*GetInstanceProfileRequest).Validate,
 		Present:  (*GetInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *GetInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -1256,7 +1256,7 @@ func GetInstanceProfile() api.Operation[GetInstanceProfileRequest, GetInstancePr
 
 func GetLoginProfile() api.Operation[GetLoginProfileRequest, GetLoginProfileResponse] {
 	return api.Operation[GetLoginProfileRequest, GetLoginProfileResponse]{
-		Service: "iam", Name: "GetLoginProfile", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetLoginProfile",
 		Validate: (*GetLoginProfileRequest).Validate,
 		Present:  (*GetLoginProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *GetLoginProfileRequest) error { return in.ReadForm(f) },
@@ -1268,7 +1268,7 @@ func GetLoginProfile() api.Operation[GetLoginProfileRequest, GetLoginProfileResp
 
 func GetMFADevice() api.Operation[GetMFADeviceRequest, GetMFADeviceResponse] {
 	return api.Operation[GetMFADeviceRequest, GetMFADeviceResponse]{
-		Service: "iam", Name: "GetMFADevice", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetMFADevice",
 		Validate: (*GetMFADeviceRequest).Validate,
 		Present:  (*GetMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *GetMFADeviceRequest) error { return in.ReadForm(f) },
@@ -1280,7 +1280,7 @@ func GetMFADevice() api.Operation[GetMFADeviceRequest, GetMFADeviceResponse] {
 
 func GetOpenIDConnectProvider() api.Operation[GetOpenIDConnectProviderRequest, GetOpenIDConnectProviderResponse] {
 	return api.Operation[GetOpenIDConnectProviderRequest, GetOpenIDConnectProviderResponse]{
-		Service: "iam", Name: "GetOpenIDConnectProvider", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetOpenIDConnectProvider",
 		Validate: (*GetOpenIDConnectProviderRequest).Validate,
 		Present:  (*GetOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *GetOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -1292,7 +1292,7 @@ func GetOpenIDConnectProvider() api.Operation[GetOpenIDConnectProviderRequest, G
 
 func GetOrganizationsAccessReport() api.Operation[GetOrganizationsAccessReportRequest, GetOrganizationsAccessReportResponse] {
 	return api.Operation[GetOrganizationsAccessReportRequest, GetOrganizationsAccessReportResponse]{
-		Service: "iam", Name: "GetOrganizationsAccessReport", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetOrganizationsAccessReport",
 		Validate: (*GetOrganizationsAccessReportRequest).Validate,
 		Present:  (*GetOrganizationsAccessReportRequest).Present,
 		ReadForm: func(f *api.Form, in *GetOrganizationsAccessReportRequest) error { return in.ReadForm(f) },
@@ -1304,7 +1304,7 @@ func GetOrganizationsAccessReport() api.Operation[GetOrganizationsAccessReportRe
 
 func GetOutboundWebIdentityFederationInfo() api.Operation[GetOutboundWebIdentityFederationInfoInput, GetOutboundWebIdentityFederationInfoResponse] {
 	return api.Operation[GetOutboundWebIdentityFederationInfoInput, GetOutboundWebIdentityFederationInfoResponse]{
-		Service: "iam", Name: "GetOutboundWebIdentityFederationInfo", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetOutboundWebIdentityFederationInfo",
 		Validate: (*GetOutboundWebIdentityFederationInfoInput).Validate,
 		Present:  (*GetOutboundWebIdentityFederationInfoInput).Present,
 		ReadForm: func(f *api.Form, in *GetOutboundWebIdentityFederationInfoInput) error { return in.ReadForm(f) },
@@ -1316,7 +1316,7 @@ func GetOutboundWebIdentityFederationInfo() api.Operation[GetOutboundWebIdentity
 
 func GetPolicy() api.Operation[GetPolicyRequest, GetPolicyResponse] {
 	return api.Operation[GetPolicyRequest, GetPolicyResponse]{
-		Service: "iam", Name: "GetPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetPolicy",
 		Validate: (*GetPolicyRequest).Validate,
 		Present:  (*GetPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetPolicyRequest) error { return in.ReadForm(f) },
@@ -1328,7 +1328,7 @@ func GetPolicy() api.Operation[GetPolicyRequest, GetPolicyResponse] {
 
 func GetPolicyVersion() api.Operation[GetPolicyVersionRequest, GetPolicyVersionResponse] {
 	return api.Operation[GetPolicyVersionRequest, GetPolicyVersionResponse]{
-		Service: "iam", Name: "GetPolicyVersion", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetPolicyVersion",
 		Validate: (*GetPolicyVersionRequest).Validate,
 		Present:  (*GetPolicyVersionRequest).Present,
 		ReadForm: func(f *api.Form, in *GetPolicyVersionRequest) error { return in.ReadForm(f) },
@@ -1340,7 +1340,7 @@ func GetPolicyVersion() api.Operation[GetPolicyVersionRequest, GetPolicyVersionR
 
 func GetRole() api.Operation[GetRoleRequest, GetRoleResponse] {
 	return api.Operation[GetRoleRequest, GetRoleResponse]{
-		Service: "iam", Name: "GetRole", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetRole",
 		Validate: (*GetRoleRequest).Validate,
 		Present:  (*GetRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *GetRoleRequest) error { return in.ReadForm(f) },
@@ -1352,7 +1352,7 @@ func GetRole() api.Operation[GetRoleRequest, GetRoleResponse] {
 
 func GetRolePolicy() api.Operation[GetRolePolicyRequest, GetRolePolicyResponse] {
 	return api.Operation[GetRolePolicyRequest, GetRolePolicyResponse]{
-		Service: "iam", Name: "GetRolePolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetRolePolicy",
 		Validate: (*GetRolePolicyRequest).Validate,
 		Present:  (*GetRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetRolePolicyRequest) error { return in.ReadForm(f) },
@@ -1364,7 +1364,7 @@ func GetRolePolicy() api.Operation[GetRolePolicyRequest, GetRolePolicyResponse] 
 
 func GetSAMLProvider() api.Operation[GetSAMLProviderRequest, GetSAMLProviderResponse] {
 	return api.Operation[GetSAMLProviderRequest, GetSAMLProviderResponse]{
-		Service: "iam", Name: "GetSAMLProvider", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetSAMLProvider",
 		Validate: (*GetSAMLProviderRequest).Validate,
 		Present:  (*GetSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *GetSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -1376,7 +1376,7 @@ func GetSAMLProvider() api.Operation[GetSAMLProviderRequest, GetSAMLProviderResp
 
 func GetSSHPublicKey() api.Operation[GetSSHPublicKeyRequest, GetSSHPublicKeyResponse] {
 	return api.Operation[GetSSHPublicKeyRequest, GetSSHPublicKeyResponse]{
-		Service: "iam", Name: "GetSSHPublicKey", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetSSHPublicKey",
 		Validate: (*GetSSHPublicKeyRequest).Validate,
 		Present:  (*GetSSHPublicKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetSSHPublicKeyRequest) error { return in.ReadForm(f) },
@@ -1388,7 +1388,7 @@ func GetSSHPublicKey() api.Operation[GetSSHPublicKeyRequest, GetSSHPublicKeyResp
 
 func GetServerCertificate() api.Operation[GetServerCertificateRequest, GetServerCertificateResponse] {
 	return api.Operation[GetServerCertificateRequest, GetServerCertificateResponse]{
-		Service: "iam", Name: "GetServerCertificate", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetServerCertificate",
 		Validate: (*GetServerCertificateRequest).Validate,
 		Present:  (*GetServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *GetServerCertificateRequest) error { return in.ReadForm(f) },
@@ -1400,7 +1400,7 @@ func GetServerCertificate() api.Operation[GetServerCertificateRequest, GetServer
 
 func GetServiceLastAccessedDetails() api.Operation[GetServiceLastAccessedDetailsRequest, GetServiceLastAccessedDetailsResponse] {
 	return api.Operation[GetServiceLastAccessedDetailsRequest, GetServiceLastAccessedDetailsResponse]{
-		Service: "iam", Name: "GetServiceLastAccessedDetails", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetServiceLastAccessedDetails",
 		Validate: (*GetServiceLastAccessedDetailsRequest).Validate,
 		Present:  (*GetServiceLastAccessedDetailsRequest).Present,
 		ReadForm: func(f *api.Form, in *GetServiceLastAccessedDetailsRequest) error { return in.ReadForm(f) },
@@ -1412,7 +1412,7 @@ func GetServiceLastAccessedDetails() api.Operation[GetServiceLastAccessedDetails
 
 func GetServiceLastAccessedDetailsWithEntities() api.Operation[GetServiceLastAccessedDetailsWithEntitiesRequest, GetServiceLastAccessedDetailsWithEntitiesResponse] {
 	return api.Operation[GetServiceLastAccessedDetailsWithEntitiesRequest, GetServiceLastAccessedDetailsWithEntitiesResponse]{
-		Service: "iam", Name: "GetServiceLastAccessedDetailsWithEntities", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetServiceLastAccessedDetailsWithEntities",
 		Validate: (*GetServiceLastAccessedDetailsWithEntitiesRequest).Validate,
 		Present:  (*GetServiceLastAccessedDetailsWithEntitiesRequest).Present,
 		ReadForm: func(f *api.Form, in *GetServiceLastAccessedDetailsWithEntitiesRequest) error { return in.ReadForm(f) },
@@ -1424,7 +1424,7 @@ func GetServiceLastAccessedDetailsWithEntities() api.Operation[GetServiceLastAcc
 
 func GetServiceLinkedRoleDeletionStatus() api.Operation[GetServiceLinkedRoleDeletionStatusRequest, GetServiceLinkedRoleDeletionStatusResponse] {
 	return api.Operation[GetServiceLinkedRoleDeletionStatusRequest, GetServiceLinkedRoleDeletionStatusResponse]{
-		Service: "iam", Name: "GetServiceLinkedRoleDeletionStatus", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetServiceLinkedRoleDeletionStatus",
 		Validate: (*GetServiceLinkedRoleDeletionStatusRequest).Validate,
 		Present:  (*GetServiceLinkedRoleDeletionStatusRequest).Present,
 		ReadForm: func(f *api.Form, in *GetServiceLinkedRoleDeletionStatusRequest) error { return in.ReadForm(f) },
@@ -1436,7 +1436,7 @@ func GetServiceLinkedRoleDeletionStatus() api.Operation[GetServiceLinkedRoleDele
 
 func GetUser() api.Operation[GetUserRequest, GetUserResponse] {
 	return api.Operation[GetUserRequest, GetUserResponse]{
-		Service: "iam", Name: "GetUser", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetUser",
 		Validate: (*GetUserRequest).Validate,
 		Present:  (*GetUserRequest).Present,
 		ReadForm: func(f *api.Form, in *GetUserRequest) error { return in.ReadForm(f) },
@@ -1448,7 +1448,7 @@ func GetUser() api.Operation[GetUserRequest, GetUserResponse] {
 
 func GetUserPolicy() api.Operation[GetUserPolicyRequest, GetUserPolicyResponse] {
 	return api.Operation[GetUserPolicyRequest, GetUserPolicyResponse]{
-		Service: "iam", Name: "GetUserPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "GetUserPolicy",
 		Validate: (*GetUserPolicyRequest).Validate,
 		Present:  (*GetUserPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *GetUserPolicyRequest) error { return in.ReadForm(f) },
@@ -1460,7 +1460,7 @@ func GetUserPolicy() api.Operation[GetUserPolicyRequest, GetUserPolicyResponse] 
 
 func ListAccessKeys() api.Operation[ListAccessKeysRequest, ListAccessKeysResponse] {
 	return api.Operation[ListAccessKeysRequest, ListAccessKeysResponse]{
-		Service: "iam", Name: "ListAccessKeys", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListAccessKeys",
 		Validate: (*ListAccessKeysRequest).Validate,
 		Present:  (*ListAccessKeysRequest).Present,
 		ReadForm: func(f *api.Form, in *ListAccessKeysRequest) error { return in.ReadForm(f) },
@@ -1472,7 +1472,7 @@ func ListAccessKeys() api.Operation[ListAccessKeysRequest, ListAccessKeysRespons
 
 func ListAccountAliases() api.Operation[ListAccountAliasesRequest, ListAccountAliasesResponse] {
 	return api.Operation[ListAccountAliasesRequest, ListAccountAliasesResponse]{
-		Service: "iam", Name: "ListAccountAliases", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListAccountAliases",
 		Validate: (*ListAccountAliasesRequest).Validate,
 		Present:  (*ListAccountAliasesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListAccountAliasesRequest) error { return in.ReadForm(f) },
@@ -1484,7 +1484,7 @@ func ListAccountAliases() api.Operation[ListAccountAliasesRequest, ListAccountAl
 
 func ListAttachedGroupPolicies() api.Operation[ListAttachedGroupPoliciesRequest, ListAttachedGroupPoliciesResponse] {
 	return api.Operation[ListAttachedGroupPoliciesRequest, ListAttachedGroupPoliciesResponse]{
-		Service: "iam", Name: "ListAttachedGroupPolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListAttachedGroupPolicies",
 		Validate: (*ListAttachedGroupPoliciesRequest).Validate,
 		Present:  (*ListAttachedGroupPoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListAttachedGroupPoliciesRequest) error { return in.ReadForm(f) },
@@ -1496,7 +1496,7 @@ func ListAttachedGroupPolicies() api.Operation[ListAttachedGroupPoliciesRequest,
 
 func ListAttachedRolePolicies() api.Operation[ListAttachedRolePoliciesRequest, ListAttachedRolePoliciesResponse] {
 	return api.Operation[ListAttachedRolePoliciesRequest, ListAttachedRolePoliciesResponse]{
-		Service: "iam", Name: "ListAttachedRolePolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListAttachedRolePolicies",
 		Validate: (*ListAttachedRolePoliciesRequest).Validate,
 		Present:  (*ListAttachedRolePoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListAttachedRolePoliciesRequest) error { return in.ReadForm(f) },
@@ -1508,7 +1508,7 @@ func ListAttachedRolePolicies() api.Operation[ListAttachedRolePoliciesRequest, L
 
 func ListAttachedUserPolicies() api.Operation[ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse] {
 	return api.Operation[ListAttachedUserPoliciesRequest, ListAttachedUserPoliciesResponse]{
-		Service: "iam", Name: "ListAttachedUserPolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListAttachedUserPolicies",
 		Validate: (*ListAttachedUserPoliciesRequest).Validate,
 		Present:  (*ListAttachedUserPoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListAttachedUserPoliciesRequest) error { return in.ReadForm(f) },
@@ -1520,7 +1520,7 @@ func ListAttachedUserPolicies() api.Operation[ListAttachedUserPoliciesRequest, L
 
 func ListDelegationRequests() api.Operation[ListDelegationRequestsRequest, ListDelegationRequestsResponse] {
 	return api.Operation[ListDelegationRequestsRequest, ListDelegationRequestsResponse]{
-		Service: "iam", Name: "ListDelegationRequests", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListDelegationRequests",
 		Validate: (*ListDelegationRequestsRequest).Validate,
 		Present:  (*ListDelegationRequestsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListDelegationRequestsRequest) error { return in.ReadForm(f) },
@@ -1532,7 +1532,7 @@ func ListDelegationRequests() api.Operation[ListDelegationRequestsRequest, ListD
 
 func ListEntitiesForPolicy() api.Operation[ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse] {
 	return api.Operation[ListEntitiesForPolicyRequest, ListEntitiesForPolicyResponse]{
-		Service: "iam", Name: "ListEntitiesForPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListEntitiesForPolicy",
 		Validate: (*ListEntitiesForPolicyRequest).Validate,
 		Present:  (*ListEntitiesForPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *ListEntitiesForPolicyRequest) error { return in.ReadForm(f) },
@@ -1544,7 +1544,7 @@ func ListEntitiesForPolicy() api.Operation[ListEntitiesForPolicyRequest, ListEnt
 
 func ListGroupPolicies() api.Operation[ListGroupPoliciesRequest, ListGroupPoliciesResponse] {
 	return api.Operation[ListGroupPoliciesRequest, ListGroupPoliciesResponse]{
-		Service: "iam", Name: "ListGroupPolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListGroupPolicies",
 		Validate: (*ListGroupPoliciesRequest).Validate,
 		Present:  (*ListGroupPoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListGroupPoliciesRequest) error { return in.ReadForm(f) },
@@ -1556,7 +1556,7 @@ func ListGroupPolicies() api.Operation[ListGroupPoliciesRequest, ListGroupPolici
 
 func ListGroups() api.Operation[ListGroupsRequest, ListGroupsResponse] {
 	return api.Operation[ListGroupsRequest, ListGroupsResponse]{
-		Service: "iam", Name: "ListGroups", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListGroups",
 		Validate: (*ListGroupsRequest).Validate,
 		Present:  (*ListGroupsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListGroupsRequest) error { return in.ReadForm(f) },
@@ -1568,7 +1568,7 @@ func ListGroups() api.Operation[ListGroupsRequest, ListGroupsResponse] {
 
 func ListGroupsForUser() api.Operation[ListGroupsForUserRequest, ListGroupsForUserResponse] {
 	return api.Operation[ListGroupsForUserRequest, ListGroupsForUserResponse]{
-		Service: "iam", Name: "ListGroupsForUser", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListGroupsForUser",
 		Validate: (*ListGroupsForUserRequest).Validate,
 		Present:  (*ListGroupsForUserRequest).Present,
 		ReadForm: func(f *api.Form, in *ListGroupsForUserRequest) error { return in.ReadForm(f) },
@@ -1580,7 +1580,7 @@ func ListGroupsForUser() api.Operation[ListGroupsForUserRequest, ListGroupsForUs
 
 func ListInstanceProfileTags() api.Operation[ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse] {
 	return api.Operation[ListInstanceProfileTagsRequest, ListInstanceProfileTagsResponse]{
-		Service: "iam", Name: "ListInstanceProfileTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListInstanceProfileTags",
 		Validate: (*ListInstanceProfileTagsRequest).Validate,
 		Present:  (*ListInstanceProfileTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListInstanceProfileTagsRequest) error { return in.ReadForm(f) },
@@ -1592,7 +1592,7 @@ func ListInstanceProfileTags() api.Operation[ListInstanceProfileTagsRequest, Lis
 
 func ListInstanceProfiles() api.Operation[ListInstanceProfilesRequest, ListInstanceProfilesResponse] {
 	return api.Operation[ListInstanceProfilesRequest, ListInstanceProfilesResponse]{
-		Service: "iam", Name: "ListInstanceProfiles", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListInstanceProfiles",
 		Validate: (*ListInstanceProfilesRequest).Validate,
 		Present:  (*ListInstanceProfilesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListInstanceProfilesRequest) error { return in.ReadForm(f) },
@@ -1604,7 +1604,7 @@ func ListInstanceProfiles() api.Operation[ListInstanceProfilesRequest, ListInsta
 
 func ListInstanceProfilesForRole() api.Operation[ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse] {
 	return api.Operation[ListInstanceProfilesForRoleRequest, ListInstanceProfilesForRoleResponse]{
-		Service: "iam", Name: "ListInstanceProfilesForRole", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListInstanceProfilesForRole",
 		Validate: (*ListInstanceProfilesForRoleRequest).Validate,
 		Present:  (*ListInstanceProfilesForRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *ListInstanceProfilesForRoleRequest) error { return in.ReadForm(f) },
@@ -1616,7 +1616,7 @@ func ListInstanceProfilesForRole() api.Operation[ListInstanceProfilesForRoleRequ
 
 func ListMFADeviceTags() api.Operation[ListMFADeviceTagsRequest, ListMFADeviceTagsResponse] {
 	return api.Operation[ListMFADeviceTagsRequest, ListMFADeviceTagsResponse]{
-		Service: "iam", Name: "ListMFADeviceTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListMFADeviceTags",
 		Validate: (*ListMFADeviceTagsRequest).Validate,
 		Present:  (*ListMFADeviceTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListMFADeviceTagsRequest) error { return in.ReadForm(f) },
@@ -1628,7 +1628,7 @@ func ListMFADeviceTags() api.Operation[ListMFADeviceTagsRequest, ListMFADeviceTa
 
 func ListMFADevices() api.Operation[ListMFADevicesRequest, ListMFADevicesResponse] {
 	return api.Operation[ListMFADevicesRequest, ListMFADevicesResponse]{
-		Service: "iam", Name: "ListMFADevices", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListMFADevices",
 		Validate: (*ListMFADevicesRequest).Validate,
 		Present:  (*ListMFADevicesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListMFADevicesRequest) error { return in.ReadForm(f) },
@@ -1640,7 +1640,7 @@ func ListMFADevices() api.Operation[ListMFADevicesRequest, ListMFADevicesRespons
 
 func ListOpenIDConnectProviderTags() api.Operation[ListOpenIDConnectProviderTagsRequest, ListOpenIDConnectProviderTagsResponse] {
 	return api.Operation[ListOpenIDConnectProviderTagsRequest, ListOpenIDConnectProviderTagsResponse]{
-		Service: "iam", Name: "ListOpenIDConnectProviderTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListOpenIDConnectProviderTags",
 		Validate: (*ListOpenIDConnectProviderTagsRequest).Validate,
 		Present:  (*ListOpenIDConnectProviderTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListOpenIDConnectProviderTagsRequest) error { return in.ReadForm(f) },
@@ -1652,7 +1652,7 @@ func ListOpenIDConnectProviderTags() api.Operation[ListOpenIDConnectProviderTags
 
 func ListOpenIDConnectProviders() api.Operation[ListOpenIDConnectProvidersRequest, ListOpenIDConnectProvidersResponse] {
 	return api.Operation[ListOpenIDConnectProvidersRequest, ListOpenIDConnectProvidersResponse]{
-		Service: "iam", Name: "ListOpenIDConnectProviders", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListOpenIDConnectProviders",
 		Validate: (*ListOpenIDConnectProvidersRequest).Validate,
 		Present:  (*ListOpenIDConnectProvidersRequest).Present,
 		ReadForm: func(f *api.Form, in *ListOpenIDConnectProvidersRequest) error { return in.ReadForm(f) },
@@ -1664,7 +1664,7 @@ func ListOpenIDConnectProviders() api.Operation[ListOpenIDConnectProvidersReques
 
 func ListOrganizationsFeatures() api.Operation[ListOrganizationsFeaturesRequest, ListOrganizationsFeaturesResponse] {
 	return api.Operation[ListOrganizationsFeaturesRequest, ListOrganizationsFeaturesResponse]{
-		Service: "iam", Name: "ListOrganizationsFeatures", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListOrganizationsFeatures",
 		Validate: (*ListOrganizationsFeaturesRequest).Validate,
 		Present:  (*ListOrganizationsFeaturesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListOrganizationsFeaturesRequest) error { return in.ReadForm(f) },
@@ -1676,7 +1676,7 @@ func ListOrganizationsFeatures() api.Operation[ListOrganizationsFeaturesRequest,
 
 func ListPolicies() api.Operation[ListPoliciesRequest, ListPoliciesResponse] {
 	return api.Operation[ListPoliciesRequest, ListPoliciesResponse]{
-		Service: "iam", Name: "ListPolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListPolicies",
 		Validate: (*ListPoliciesRequest).Validate,
 		Present:  (*ListPoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListPoliciesRequest) error { return in.ReadForm(f) },
@@ -1688,7 +1688,7 @@ func ListPolicies() api.Operation[ListPoliciesRequest, ListPoliciesResponse] {
 
 func ListPoliciesGrantingServiceAccess() api.Operation[ListPoliciesGrantingServiceAccessRequest, ListPoliciesGrantingServiceAccessResponse] {
 	return api.Operation[ListPoliciesGrantingServiceAccessRequest, ListPoliciesGrantingServiceAccessResponse]{
-		Service: "iam", Name: "ListPoliciesGrantingServiceAccess", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListPoliciesGrantingServiceAccess",
 		Validate: (*ListPoliciesGrantingServiceAccessRequest).Validate,
 		Present:  (*ListPoliciesGrantingServiceAccessRequest).Present,
 		ReadForm: func(f *api.Form, in *ListPoliciesGrantingServiceAccessRequest) error { return in.ReadForm(f) },
@@ -1700,7 +1700,7 @@ func ListPoliciesGrantingServiceAccess() api.Operation[ListPoliciesGrantingServi
 
 func ListPolicyTags() api.Operation[ListPolicyTagsRequest, ListPolicyTagsResponse] {
 	return api.Operation[ListPolicyTagsRequest, ListPolicyTagsResponse]{
-		Service: "iam", Name: "ListPolicyTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListPolicyTags",
 		Validate: (*ListPolicyTagsRequest).Validate,
 		Present:  (*ListPolicyTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListPolicyTagsRequest) error { return in.ReadForm(f) },
@@ -1712,7 +1712,7 @@ func ListPolicyTags() api.Operation[ListPolicyTagsRequest, ListPolicyTagsRespons
 
 func ListPolicyVersions() api.Operation[ListPolicyVersionsRequest, ListPolicyVersionsResponse] {
 	return api.Operation[ListPolicyVersionsRequest, ListPolicyVersionsResponse]{
-		Service: "iam", Name: "ListPolicyVersions", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListPolicyVersions",
 		Validate: (*ListPolicyVersionsRequest).Validate,
 		Present:  (*ListPolicyVersionsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListPolicyVersionsRequest) error { return in.ReadForm(f) },
@@ -1724,7 +1724,7 @@ func ListPolicyVersions() api.Operation[ListPolicyVersionsRequest, ListPolicyVer
 
 func ListRolePolicies() api.Operation[ListRolePoliciesRequest, ListRolePoliciesResponse] {
 	return api.Operation[ListRolePoliciesRequest, ListRolePoliciesResponse]{
-		Service: "iam", Name: "ListRolePolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListRolePolicies",
 		Validate: (*ListRolePoliciesRequest).Validate,
 		Present:  (*ListRolePoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListRolePoliciesRequest) error { return in.ReadForm(f) },
@@ -1736,7 +1736,7 @@ func ListRolePolicies() api.Operation[ListRolePoliciesRequest, ListRolePoliciesR
 
 func ListRoleTags() api.Operation[ListRoleTagsRequest, ListRoleTagsResponse] {
 	return api.Operation[ListRoleTagsRequest, ListRoleTagsResponse]{
-		Service: "iam", Name: "ListRoleTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListRoleTags",
 		Validate: (*ListRoleTagsRequest).Validate,
 		Present:  (*ListRoleTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListRoleTagsRequest) error { return in.ReadForm(f) },
@@ -1748,7 +1748,7 @@ func ListRoleTags() api.Operation[ListRoleTagsRequest, ListRoleTagsResponse] {
 
 func ListRoles() api.Operation[ListRolesRequest, ListRolesResponse] {
 	return api.Operation[ListRolesRequest, ListRolesResponse]{
-		Service: "iam", Name: "ListRoles", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListRoles",
 		Validate: (*ListRolesRequest).Validate,
 		Present:  (*ListRolesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListRolesRequest) error { return in.ReadForm(f) },
@@ -1760,7 +1760,7 @@ func ListRoles() api.Operation[ListRolesRequest, ListRolesResponse] {
 
 func ListSAMLProviderTags() api.Operation[ListSAMLProviderTagsRequest, ListSAMLProviderTagsResponse] {
 	return api.Operation[ListSAMLProviderTagsRequest, ListSAMLProviderTagsResponse]{
-		Service: "iam", Name: "ListSAMLProviderTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListSAMLProviderTags",
 		Validate: (*ListSAMLProviderTagsRequest).Validate,
 		Present:  (*ListSAMLProviderTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListSAMLProviderTagsRequest) error { return in.ReadForm(f) },
@@ -1772,7 +1772,7 @@ func ListSAMLProviderTags() api.Operation[ListSAMLProviderTagsRequest, ListSAMLP
 
 func ListSAMLProviders() api.Operation[ListSAMLProvidersRequest, ListSAMLProvidersResponse] {
 	return api.Operation[ListSAMLProvidersRequest, ListSAMLProvidersResponse]{
-		Service: "iam", Name: "ListSAMLProviders", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListSAMLProviders",
 		Validate: (*ListSAMLProvidersRequest).Validate,
 		Present:  (*ListSAMLProvidersRequest).Present,
 		ReadForm: func(f *api.Form, in *ListSAMLProvidersRequest) error { return in.ReadForm(f) },
@@ -1784,7 +1784,7 @@ func ListSAMLProviders() api.Operation[ListSAMLProvidersRequest, ListSAMLProvide
 
 func ListSSHPublicKeys() api.Operation[ListSSHPublicKeysRequest, ListSSHPublicKeysResponse] {
 	return api.Operation[ListSSHPublicKeysRequest, ListSSHPublicKeysResponse]{
-		Service: "iam", Name: "ListSSHPublicKeys", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListSSHPublicKeys",
 		Validate: (*ListSSHPublicKeysRequest).Validate,
 		Present:  (*ListSSHPublicKeysRequest).Present,
 		ReadForm: func(f *api.Form, in *ListSSHPublicKeysRequest) error { return in.ReadForm(f) },
@@ -1796,7 +1796,7 @@ func ListSSHPublicKeys() api.Operation[ListSSHPublicKeysRequest, ListSSHPublicKe
 
 func ListServerCertificateTags() api.Operation[ListServerCertificateTagsRequest, ListServerCertificateTagsResponse] {
 	return api.Operation[ListServerCertificateTagsRequest, ListServerCertificateTagsResponse]{
-		Service: "iam", Name: "ListServerCertificateTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListServerCertificateTags",
 		Validate: (*ListServerCertificateTagsRequest).Validate,
 		Present:  (*ListServerCertificateTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListServerCertificateTagsRequest) error { return in.ReadForm(f) },
@@ -1808,7 +1808,7 @@ func ListServerCertificateTags() api.Operation[ListServerCertificateTagsRequest,
 
 func ListServerCertificates() api.Operation[ListServerCertificatesRequest, ListServerCertificatesResponse] {
 	return api.Operation[ListServerCertificatesRequest, ListServerCertificatesResponse]{
-		Service: "iam", Name: "ListServerCertificates", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListServerCertificates",
 		Validate: (*ListServerCertificatesRequest).Validate,
 		Present:  (*ListServerCertificatesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListServerCertificatesRequest) error { return in.ReadForm(f) },
@@ -1820,7 +1820,7 @@ func ListServerCertificates() api.Operation[ListServerCertificatesRequest, ListS
 
 func ListServiceSpecificCredentials() api.Operation[ListServiceSpecificCredentialsRequest, ListServiceSpecificCredentialsResponse] {
 	return api.Operation[ListServiceSpecificCredentialsRequest, ListServiceSpecificCredentialsResponse]{
-		Service: "iam", Name: "ListServiceSpecificCredentials", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListServiceSpecificCredentials",
 		Validate: (*ListServiceSpecificCredentialsRequest).Validate,
 		Present:  (*ListServiceSpecificCredentialsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListServiceSpecificCredentialsRequest) error { return in.ReadForm(f) },
@@ -1832,7 +1832,7 @@ func ListServiceSpecificCredentials() api.Operation[ListServiceSpecificCredentia
 
 func ListSigningCertificates() api.Operation[ListSigningCertificatesRequest, ListSigningCertificatesResponse] {
 	return api.Operation[ListSigningCertificatesRequest, ListSigningCertificatesResponse]{
-		Service: "iam", Name: "ListSigningCertificates", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListSigningCertificates",
 		Validate: (*ListSigningCertificatesRequest).Validate,
 		Present:  (*ListSigningCertificatesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListSigningCertificatesRequest) error { return in.ReadForm(f) },
@@ -1844,7 +1844,7 @@ func ListSigningCertificates() api.Operation[ListSigningCertificatesRequest, Lis
 
 func ListUserPolicies() api.Operation[ListUserPoliciesRequest, ListUserPoliciesResponse] {
 	return api.Operation[ListUserPoliciesRequest, ListUserPoliciesResponse]{
-		Service: "iam", Name: "ListUserPolicies", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListUserPolicies",
 		Validate: (*ListUserPoliciesRequest).Validate,
 		Present:  (*ListUserPoliciesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListUserPoliciesRequest) error { return in.ReadForm(f) },
@@ -1856,7 +1856,7 @@ func ListUserPolicies() api.Operation[ListUserPoliciesRequest, ListUserPoliciesR
 
 func ListUserTags() api.Operation[ListUserTagsRequest, ListUserTagsResponse] {
 	return api.Operation[ListUserTagsRequest, ListUserTagsResponse]{
-		Service: "iam", Name: "ListUserTags", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListUserTags",
 		Validate: (*ListUserTagsRequest).Validate,
 		Present:  (*ListUserTagsRequest).Present,
 		ReadForm: func(f *api.Form, in *ListUserTagsRequest) error { return in.ReadForm(f) },
@@ -1868,7 +1868,7 @@ func ListUserTags() api.Operation[ListUserTagsRequest, ListUserTagsResponse] {
 
 func ListUsers() api.Operation[ListUsersRequest, ListUsersResponse] {
 	return api.Operation[ListUsersRequest, ListUsersResponse]{
-		Service: "iam", Name: "ListUsers", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListUsers",
 		Validate: (*ListUsersRequest).Validate,
 		Present:  (*ListUsersRequest).Present,
 		ReadForm: func(f *api.Form, in *ListUsersRequest) error { return in.ReadForm(f) },
@@ -1880,7 +1880,7 @@ func ListUsers() api.Operation[ListUsersRequest, ListUsersResponse] {
 
 func ListVirtualMFADevices() api.Operation[ListVirtualMFADevicesRequest, ListVirtualMFADevicesResponse] {
 	return api.Operation[ListVirtualMFADevicesRequest, ListVirtualMFADevicesResponse]{
-		Service: "iam", Name: "ListVirtualMFADevices", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "ListVirtualMFADevices",
 		Validate: (*ListVirtualMFADevicesRequest).Validate,
 		Present:  (*ListVirtualMFADevicesRequest).Present,
 		ReadForm: func(f *api.Form, in *ListVirtualMFADevicesRequest) error { return in.ReadForm(f) },
@@ -1892,7 +1892,7 @@ func ListVirtualMFADevices() api.Operation[ListVirtualMFADevicesRequest, ListVir
 
 func PutGroupPolicy() api.Operation[PutGroupPolicyRequest, PutGroupPolicyOutput] {
 	return api.Operation[PutGroupPolicyRequest, PutGroupPolicyOutput]{
-		Service: "iam", Name: "PutGroupPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "PutGroupPolicy",
 		Validate: (*PutGroupPolicyRequest).Validate,
 		Present:  (*PutGroupPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *PutGroupPolicyRequest) error { return in.ReadForm(f) },
@@ -1904,7 +1904,7 @@ func PutGroupPolicy() api.Operation[PutGroupPolicyRequest, PutGroupPolicyOutput]
 
 func PutRolePermissionsBoundary() api.Operation[PutRolePermissionsBoundaryRequest, PutRolePermissionsBoundaryOutput] {
 	return api.Operation[PutRolePermissionsBoundaryRequest, PutRolePermissionsBoundaryOutput]{
-		Service: "iam", Name: "PutRolePermissionsBoundary", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "PutRolePermissionsBoundary",
 		Validate: (*PutRolePermissionsBoundaryRequest).Validate,
 		Present:  (*PutRolePermissionsBoundaryRequest).Present,
 		ReadForm: func(f *api.Form, in *PutRolePermissionsBoundaryRequest) error { return in.ReadForm(f) },
@@ -1916,7 +1916,7 @@ func PutRolePermissionsBoundary() api.Operation[PutRolePermissionsBoundaryReques
 
 func PutRolePolicy() api.Operation[PutRolePolicyRequest, PutRolePolicyOutput] {
 	return api.Operation[PutRolePolicyRequest, PutRolePolicyOutput]{
-		Service: "iam", Name: "PutRolePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "PutRolePolicy",
 		Validate: (*PutRolePolicyRequest).Validate,
 		Present:  (*PutRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *PutRolePolicyRequest) error { return in.ReadForm(f) },
@@ -1928,7 +1928,7 @@ func PutRolePolicy() api.Operation[PutRolePolicyRequest, PutRolePolicyOutput] {
 
 func PutUserPermissionsBoundary() api.Operation[PutUserPermissionsBoundaryRequest, PutUserPermissionsBoundaryOutput] {
 	return api.Operation[PutUserPermissionsBoundaryRequest, PutUserPermissionsBoundaryOutput]{
-		Service: "iam", Name: "PutUserPermissionsBoundary", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "PutUserPermissionsBoundary",
 		Validate: (*PutUserPermissionsBoundaryRequest).Validate,
 		Present:  (*PutUserPermissionsBoundaryRequest).Present,
 		ReadForm: func(f *api.Form, in *PutUserPermissionsBoundaryRequest) error { return in.ReadForm(f) },
@@ -1940,7 +1940,7 @@ func PutUserPermissionsBoundary() api.Operation[PutUserPermissionsBoundaryReques
 
 func PutUserPolicy() api.Operation[PutUserPolicyRequest, PutUserPolicyOutput] {
 	return api.Operation[PutUserPolicyRequest, PutUserPolicyOutput]{
-		Service: "iam", Name: "PutUserPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "PutUserPolicy",
 		Validate: (*PutUserPolicyRequest).Validate,
 		Present:  (*PutUserPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *PutUserPolicyRequest) error { return in.ReadForm(f) },
@@ -1952,7 +1952,7 @@ func PutUserPolicy() api.Operation[PutUserPolicyRequest, PutUserPolicyOutput] {
 
 func RejectDelegationRequest() api.Operation[RejectDelegationRequestRequest, RejectDelegationRequestOutput] {
 	return api.Operation[RejectDelegationRequestRequest, RejectDelegationRequestOutput]{
-		Service: "iam", Name: "RejectDelegationRequest", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "RejectDelegationRequest",
 		Validate: (*RejectDelegationRequestRequest).Validate,
 		Present:  (*RejectDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *RejectDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -1964,7 +1964,7 @@ func RejectDelegationRequest() api.Operation[RejectDelegationRequestRequest, Rej
 
 func RemoveClientIDFromOpenIDConnectProvider() api.Operation[RemoveClientIDFromOpenIDConnectProviderRequest, RemoveClientIDFromOpenIDConnectProviderOutput] {
 	return api.Operation[RemoveClientIDFromOpenIDConnectProviderRequest, RemoveClientIDFromOpenIDConnectProviderOutput]{
-		Service: "iam", Name: "RemoveClientIDFromOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "RemoveClientIDFromOpenIDConnectProvider",
 		Validate: (*RemoveClientIDFromOpenIDConnectProviderRequest).Validate,
 		Present:  (*RemoveClientIDFromOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *RemoveClientIDFromOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -1976,7 +1976,7 @@ func RemoveClientIDFromOpenIDConnectProvider() api.Operation[RemoveClientIDFromO
 
 func RemoveRoleFromInstanceProfile() api.Operation[RemoveRoleFromInstanceProfileRequest, RemoveRoleFromInstanceProfileOutput] {
 	return api.Operation[RemoveRoleFromInstanceProfileRequest, RemoveRoleFromInstanceProfileOutput]{
-		Service: "iam", Name: "RemoveRoleFromInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "RemoveRoleFromInstanceProfile",
 		Validate: (*RemoveRoleFromInstanceProfileRequest).Validate,
 		Present:  (*RemoveRoleFromInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *RemoveRoleFromInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -1988,7 +1988,7 @@ func RemoveRoleFromInstanceProfile() api.Operation[RemoveRoleFromInstanceProfile
 
 func RemoveUserFromGroup() api.Operation[RemoveUserFromGroupRequest, RemoveUserFromGroupOutput] {
 	return api.Operation[RemoveUserFromGroupRequest, RemoveUserFromGroupOutput]{
-		Service: "iam", Name: "RemoveUserFromGroup", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "RemoveUserFromGroup",
 		Validate: (*RemoveUserFromGroupRequest).Validate,
 		Present:  (*RemoveUserFromGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *RemoveUserFromGroupRequest) error { return in.ReadForm(f) },
@@ -2000,7 +2000,7 @@ func RemoveUserFromGroup() api.Operation[RemoveUserFromGroupRequest, RemoveUserF
 
 func ResetServiceSpecificCredential() api.Operation[ResetServiceSpecificCredentialRequest, ResetServiceSpecificCredentialResponse] {
 	return api.Operation[ResetServiceSpecificCredentialRequest, ResetServiceSpecificCredentialResponse]{
-		Service: "iam", Name: "ResetServiceSpecificCredential", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "ResetServiceSpecificCredential",
 		Validate: (*ResetServiceSpecificCredentialRequest).Validate,
 		Present:  (*ResetServiceSpecificCredentialRequest).Present,
 		ReadForm: func(f *api.Form, in *ResetServiceSpecificCredentialRequest) error { return in.ReadForm(f) },
@@ -2012,7 +2012,7 @@ func ResetServiceSpecificCredential() api.Operation[ResetServiceSpecificCredenti
 
 func ResyncMFADevice() api.Operation[ResyncMFADeviceRequest, ResyncMFADeviceOutput] {
 	return api.Operation[ResyncMFADeviceRequest, ResyncMFADeviceOutput]{
-		Service: "iam", Name: "ResyncMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "ResyncMFADevice",
 		Validate: (*ResyncMFADeviceRequest).Validate,
 		Present:  (*ResyncMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *ResyncMFADeviceRequest) error { return in.ReadForm(f) },
@@ -2024,7 +2024,7 @@ func ResyncMFADevice() api.Operation[ResyncMFADeviceRequest, ResyncMFADeviceOutp
 
 func SendDelegationToken() api.Operation[SendDelegationTokenRequest, SendDelegationTokenOutput] {
 	return api.Operation[SendDelegationTokenRequest, SendDelegationTokenOutput]{
-		Service: "iam", Name: "SendDelegationToken", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "SendDelegationToken",
 		Validate: (*SendDelegationTokenRequest).Validate,
 		Present:  (*SendDelegationTokenRequest).Present,
 		ReadForm: func(f *api.Form, in *SendDelegationTokenRequest) error { return in.ReadForm(f) },
@@ -2036,7 +2036,7 @@ func SendDelegationToken() api.Operation[SendDelegationTokenRequest, SendDelegat
 
 func SetDefaultPolicyVersion() api.Operation[SetDefaultPolicyVersionRequest, SetDefaultPolicyVersionOutput] {
 	return api.Operation[SetDefaultPolicyVersionRequest, SetDefaultPolicyVersionOutput]{
-		Service: "iam", Name: "SetDefaultPolicyVersion", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "SetDefaultPolicyVersion",
 		Validate: (*SetDefaultPolicyVersionRequest).Validate,
 		Present:  (*SetDefaultPolicyVersionRequest).Present,
 		ReadForm: func(f *api.Form, in *SetDefaultPolicyVersionRequest) error { return in.ReadForm(f) },
@@ -2048,7 +2048,7 @@ func SetDefaultPolicyVersion() api.Operation[SetDefaultPolicyVersionRequest, Set
 
 func SetSecurityTokenServicePreferences() api.Operation[SetSecurityTokenServicePreferencesRequest, SetSecurityTokenServicePreferencesOutput] {
 	return api.Operation[SetSecurityTokenServicePreferencesRequest, SetSecurityTokenServicePreferencesOutput]{
-		Service: "iam", Name: "SetSecurityTokenServicePreferences", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "SetSecurityTokenServicePreferences",
 		Validate: (*SetSecurityTokenServicePreferencesRequest).Validate,
 		Present:  (*SetSecurityTokenServicePreferencesRequest).Present,
 		ReadForm: func(f *api.Form, in *SetSecurityTokenServicePreferencesRequest) error { return in.ReadForm(f) },
@@ -2060,7 +2060,7 @@ func SetSecurityTokenServicePreferences() api.Operation[SetSecurityTokenServiceP
 
 func SimulateCustomPolicy() api.Operation[SimulateCustomPolicyRequest, SimulatePolicyResponse] {
 	return api.Operation[SimulateCustomPolicyRequest, SimulatePolicyResponse]{
-		Service: "iam", Name: "SimulateCustomPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "SimulateCustomPolicy",
 		Validate: (*SimulateCustomPolicyRequest).Validate,
 		Present:  (*SimulateCustomPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *SimulateCustomPolicyRequest) error { return in.ReadForm(f) },
@@ -2072,7 +2072,7 @@ func SimulateCustomPolicy() api.Operation[SimulateCustomPolicyRequest, SimulateP
 
 func SimulatePrincipalPolicy() api.Operation[SimulatePrincipalPolicyRequest, SimulatePolicyResponse] {
 	return api.Operation[SimulatePrincipalPolicyRequest, SimulatePolicyResponse]{
-		Service: "iam", Name: "SimulatePrincipalPolicy", ReadOnly: true, Idempotent: false,
+		Service: "iam", Name: "SimulatePrincipalPolicy",
 		Validate: (*SimulatePrincipalPolicyRequest).Validate,
 		Present:  (*SimulatePrincipalPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *SimulatePrincipalPolicyRequest) error { return in.ReadForm(f) },
@@ -2084,7 +2084,7 @@ func SimulatePrincipalPolicy() api.Operation[SimulatePrincipalPolicyRequest, Sim
 
 func TagInstanceProfile() api.Operation[TagInstanceProfileRequest, TagInstanceProfileOutput] {
 	return api.Operation[TagInstanceProfileRequest, TagInstanceProfileOutput]{
-		Service: "iam", Name: "TagInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagInstanceProfile",
 		Validate: (*TagInstanceProfileRequest).Validate,
 		Present:  (*TagInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *TagInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -2096,7 +2096,7 @@ func TagInstanceProfile() api.Operation[TagInstanceProfileRequest, TagInstancePr
 
 func TagMFADevice() api.Operation[TagMFADeviceRequest, TagMFADeviceOutput] {
 	return api.Operation[TagMFADeviceRequest, TagMFADeviceOutput]{
-		Service: "iam", Name: "TagMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagMFADevice",
 		Validate: (*TagMFADeviceRequest).Validate,
 		Present:  (*TagMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *TagMFADeviceRequest) error { return in.ReadForm(f) },
@@ -2108,7 +2108,7 @@ func TagMFADevice() api.Operation[TagMFADeviceRequest, TagMFADeviceOutput] {
 
 func TagOpenIDConnectProvider() api.Operation[TagOpenIDConnectProviderRequest, TagOpenIDConnectProviderOutput] {
 	return api.Operation[TagOpenIDConnectProviderRequest, TagOpenIDConnectProviderOutput]{
-		Service: "iam", Name: "TagOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagOpenIDConnectProvider",
 		Validate: (*TagOpenIDConnectProviderRequest).Validate,
 		Present:  (*TagOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *TagOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -2120,7 +2120,7 @@ func TagOpenIDConnectProvider() api.Operation[TagOpenIDConnectProviderRequest, T
 
 func TagPolicy() api.Operation[TagPolicyRequest, TagPolicyOutput] {
 	return api.Operation[TagPolicyRequest, TagPolicyOutput]{
-		Service: "iam", Name: "TagPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagPolicy",
 		Validate: (*TagPolicyRequest).Validate,
 		Present:  (*TagPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *TagPolicyRequest) error { return in.ReadForm(f) },
@@ -2132,7 +2132,7 @@ func TagPolicy() api.Operation[TagPolicyRequest, TagPolicyOutput] {
 
 func TagRole() api.Operation[TagRoleRequest, TagRoleOutput] {
 	return api.Operation[TagRoleRequest, TagRoleOutput]{
-		Service: "iam", Name: "TagRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagRole",
 		Validate: (*TagRoleRequest).Validate,
 		Present:  (*TagRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *TagRoleRequest) error { return in.ReadForm(f) },
@@ -2144,7 +2144,7 @@ func TagRole() api.Operation[TagRoleRequest, TagRoleOutput] {
 
 func TagSAMLProvider() api.Operation[TagSAMLProviderRequest, TagSAMLProviderOutput] {
 	return api.Operation[TagSAMLProviderRequest, TagSAMLProviderOutput]{
-		Service: "iam", Name: "TagSAMLProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagSAMLProvider",
 		Validate: (*TagSAMLProviderRequest).Validate,
 		Present:  (*TagSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *TagSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -2156,7 +2156,7 @@ func TagSAMLProvider() api.Operation[TagSAMLProviderRequest, TagSAMLProviderOutp
 
 func TagServerCertificate() api.Operation[TagServerCertificateRequest, TagServerCertificateOutput] {
 	return api.Operation[TagServerCertificateRequest, TagServerCertificateOutput]{
-		Service: "iam", Name: "TagServerCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagServerCertificate",
 		Validate: (*TagServerCertificateRequest).Validate,
 		Present:  (*TagServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *TagServerCertificateRequest) error { return in.ReadForm(f) },
@@ -2168,7 +2168,7 @@ func TagServerCertificate() api.Operation[TagServerCertificateRequest, TagServer
 
 func TagUser() api.Operation[TagUserRequest, TagUserOutput] {
 	return api.Operation[TagUserRequest, TagUserOutput]{
-		Service: "iam", Name: "TagUser", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "TagUser",
 		Validate: (*TagUserRequest).Validate,
 		Present:  (*TagUserRequest).Present,
 		ReadForm: func(f *api.Form, in *TagUserRequest) error { return in.ReadForm(f) },
@@ -2180,7 +2180,7 @@ func TagUser() api.Operation[TagUserRequest, TagUserOutput] {
 
 func UntagInstanceProfile() api.Operation[UntagInstanceProfileRequest, UntagInstanceProfileOutput] {
 	return api.Operation[UntagInstanceProfileRequest, UntagInstanceProfileOutput]{
-		Service: "iam", Name: "UntagInstanceProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagInstanceProfile",
 		Validate: (*UntagInstanceProfileRequest).Validate,
 		Present:  (*UntagInstanceProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagInstanceProfileRequest) error { return in.ReadForm(f) },
@@ -2192,7 +2192,7 @@ func UntagInstanceProfile() api.Operation[UntagInstanceProfileRequest, UntagInst
 
 func UntagMFADevice() api.Operation[UntagMFADeviceRequest, UntagMFADeviceOutput] {
 	return api.Operation[UntagMFADeviceRequest, UntagMFADeviceOutput]{
-		Service: "iam", Name: "UntagMFADevice", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagMFADevice",
 		Validate: (*UntagMFADeviceRequest).Validate,
 		Present:  (*UntagMFADeviceRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagMFADeviceRequest) error { return in.ReadForm(f) },
@@ -2204,7 +2204,7 @@ func UntagMFADevice() api.Operation[UntagMFADeviceRequest, UntagMFADeviceOutput]
 
 func UntagOpenIDConnectProvider() api.Operation[UntagOpenIDConnectProviderRequest, UntagOpenIDConnectProviderOutput] {
 	return api.Operation[UntagOpenIDConnectProviderRequest, UntagOpenIDConnectProviderOutput]{
-		Service: "iam", Name: "UntagOpenIDConnectProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagOpenIDConnectProvider",
 		Validate: (*UntagOpenIDConnectProviderRequest).Validate,
 		Present:  (*UntagOpenIDConnectProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagOpenIDConnectProviderRequest) error { return in.ReadForm(f) },
@@ -2216,7 +2216,7 @@ func UntagOpenIDConnectProvider() api.Operation[UntagOpenIDConnectProviderReques
 
 func UntagPolicy() api.Operation[UntagPolicyRequest, UntagPolicyOutput] {
 	return api.Operation[UntagPolicyRequest, UntagPolicyOutput]{
-		Service: "iam", Name: "UntagPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagPolicy",
 		Validate: (*UntagPolicyRequest).Validate,
 		Present:  (*UntagPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagPolicyRequest) error { return in.ReadForm(f) },
@@ -2228,7 +2228,7 @@ func UntagPolicy() api.Operation[UntagPolicyRequest, UntagPolicyOutput] {
 
 func UntagRole() api.Operation[UntagRoleRequest, UntagRoleOutput] {
 	return api.Operation[UntagRoleRequest, UntagRoleOutput]{
-		Service: "iam", Name: "UntagRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagRole",
 		Validate: (*UntagRoleRequest).Validate,
 		Present:  (*UntagRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagRoleRequest) error { return in.ReadForm(f) },
@@ -2240,7 +2240,7 @@ func UntagRole() api.Operation[UntagRoleRequest, UntagRoleOutput] {
 
 func UntagSAMLProvider() api.Operation[UntagSAMLProviderRequest, UntagSAMLProviderOutput] {
 	return api.Operation[UntagSAMLProviderRequest, UntagSAMLProviderOutput]{
-		Service: "iam", Name: "UntagSAMLProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagSAMLProvider",
 		Validate: (*UntagSAMLProviderRequest).Validate,
 		Present:  (*UntagSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -2252,7 +2252,7 @@ func UntagSAMLProvider() api.Operation[UntagSAMLProviderRequest, UntagSAMLProvid
 
 func UntagServerCertificate() api.Operation[UntagServerCertificateRequest, UntagServerCertificateOutput] {
 	return api.Operation[UntagServerCertificateRequest, UntagServerCertificateOutput]{
-		Service: "iam", Name: "UntagServerCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagServerCertificate",
 		Validate: (*UntagServerCertificateRequest).Validate,
 		Present:  (*UntagServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagServerCertificateRequest) error { return in.ReadForm(f) },
@@ -2264,7 +2264,7 @@ func UntagServerCertificate() api.Operation[UntagServerCertificateRequest, Untag
 
 func UntagUser() api.Operation[UntagUserRequest, UntagUserOutput] {
 	return api.Operation[UntagUserRequest, UntagUserOutput]{
-		Service: "iam", Name: "UntagUser", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UntagUser",
 		Validate: (*UntagUserRequest).Validate,
 		Present:  (*UntagUserRequest).Present,
 		ReadForm: func(f *api.Form, in *UntagUserRequest) error { return in.ReadForm(f) },
@@ -2276,7 +2276,7 @@ func UntagUser() api.Operation[UntagUserRequest, UntagUserOutput] {
 
 func UpdateAccessKey() api.Operation[UpdateAccessKeyRequest, UpdateAccessKeyOutput] {
 	return api.Operation[UpdateAccessKeyRequest, UpdateAccessKeyOutput]{
-		Service: "iam", Name: "UpdateAccessKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateAccessKey",
 		Validate: (*UpdateAccessKeyRequest).Validate,
 		Present:  (*UpdateAccessKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateAccessKeyRequest) error { return in.ReadForm(f) },
@@ -2288,7 +2288,7 @@ func UpdateAccessKey() api.Operation[UpdateAccessKeyRequest, UpdateAccessKeyOutp
 
 func UpdateAccountPasswordPolicy() api.Operation[UpdateAccountPasswordPolicyRequest, UpdateAccountPasswordPolicyOutput] {
 	return api.Operation[UpdateAccountPasswordPolicyRequest, UpdateAccountPasswordPolicyOutput]{
-		Service: "iam", Name: "UpdateAccountPasswordPolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateAccountPasswordPolicy",
 		Validate: (*UpdateAccountPasswordPolicyRequest).Validate,
 		Present:  (*UpdateAccountPasswordPolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateAccountPasswordPolicyRequest) error { return in.ReadForm(f) },
@@ -2300,7 +2300,7 @@ func UpdateAccountPasswordPolicy() api.Operation[UpdateAccountPasswordPolicyRequ
 
 func UpdateAssumeRolePolicy() api.Operation[UpdateAssumeRolePolicyRequest, UpdateAssumeRolePolicyOutput] {
 	return api.Operation[UpdateAssumeRolePolicyRequest, UpdateAssumeRolePolicyOutput]{
-		Service: "iam", Name: "UpdateAssumeRolePolicy", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateAssumeRolePolicy",
 		Validate: (*UpdateAssumeRolePolicyRequest).Validate,
 		Present:  (*UpdateAssumeRolePolicyRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateAssumeRolePolicyRequest) error { return in.ReadForm(f) },
@@ -2312,7 +2312,7 @@ func UpdateAssumeRolePolicy() api.Operation[UpdateAssumeRolePolicyRequest, Updat
 
 func UpdateDelegationRequest() api.Operation[UpdateDelegationRequestRequest, UpdateDelegationRequestOutput] {
 	return api.Operation[UpdateDelegationRequestRequest, UpdateDelegationRequestOutput]{
-		Service: "iam", Name: "UpdateDelegationRequest", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateDelegationRequest",
 		Validate: (*UpdateDelegationRequestRequest).Validate,
 		Present:  (*UpdateDelegationRequestRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateDelegationRequestRequest) error { return in.ReadForm(f) },
@@ -2324,7 +2324,7 @@ func UpdateDelegationRequest() api.Operation[UpdateDelegationRequestRequest, Upd
 
 func UpdateGroup() api.Operation[UpdateGroupRequest, UpdateGroupOutput] {
 	return api.Operation[UpdateGroupRequest, UpdateGroupOutput]{
-		Service: "iam", Name: "UpdateGroup", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateGroup",
 		Validate: (*UpdateGroupRequest).Validate,
 		Present:  (*UpdateGroupRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateGroupRequest) error { return in.ReadForm(f) },
@@ -2336,7 +2336,7 @@ func UpdateGroup() api.Operation[UpdateGroupRequest, UpdateGroupOutput] {
 
 func UpdateLoginProfile() api.Operation[UpdateLoginProfileRequest, UpdateLoginProfileOutput] {
 	return api.Operation[UpdateLoginProfileRequest, UpdateLoginProfileOutput]{
-		Service: "iam", Name: "UpdateLoginProfile", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateLoginProfile",
 		Validate: (*UpdateLoginProfileRequest).Validate,
 		Present:  (*UpdateLoginProfileRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateLoginProfileRequest) error { return in.ReadForm(f) },
@@ -2348,7 +2348,7 @@ func UpdateLoginProfile() api.Operation[UpdateLoginProfileRequest, UpdateLoginPr
 
 func UpdateOpenIDConnectProviderThumbprint() api.Operation[UpdateOpenIDConnectProviderThumbprintRequest, UpdateOpenIDConnectProviderThumbprintOutput] {
 	return api.Operation[UpdateOpenIDConnectProviderThumbprintRequest, UpdateOpenIDConnectProviderThumbprintOutput]{
-		Service: "iam", Name: "UpdateOpenIDConnectProviderThumbprint", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateOpenIDConnectProviderThumbprint",
 		Validate: (*UpdateOpenIDConnectProviderThumbprintRequest).Validate,
 		Present:  (*UpdateOpenIDConnectProviderThumbprintRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateOpenIDConnectProviderThumbprintRequest) error { return in.ReadForm(f) },
@@ -2360,7 +2360,7 @@ func UpdateOpenIDConnectProviderThumbprint() api.Operation[UpdateOpenIDConnectPr
 
 func UpdateRole() api.Operation[UpdateRoleRequest, UpdateRoleResponse] {
 	return api.Operation[UpdateRoleRequest, UpdateRoleResponse]{
-		Service: "iam", Name: "UpdateRole", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateRole",
 		Validate: (*UpdateRoleRequest).Validate,
 		Present:  (*UpdateRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateRoleRequest) error { return in.ReadForm(f) },
@@ -2372,7 +2372,7 @@ func UpdateRole() api.Operation[UpdateRoleRequest, UpdateRoleResponse] {
 
 func UpdateRoleDescription() api.Operation[UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse] {
 	return api.Operation[UpdateRoleDescriptionRequest, UpdateRoleDescriptionResponse]{
-		Service: "iam", Name: "UpdateRoleDescription", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateRoleDescription",
 		Validate: (*UpdateRoleDescriptionRequest).Validate,
 		Present:  (*UpdateRoleDescriptionRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateRoleDescriptionRequest) error { return in.ReadForm(f) },
@@ -2384,7 +2384,7 @@ func UpdateRoleDescription() api.Operation[UpdateRoleDescriptionRequest, UpdateR
 
 func UpdateSAMLProvider() api.Operation[UpdateSAMLProviderRequest, UpdateSAMLProviderResponse] {
 	return api.Operation[UpdateSAMLProviderRequest, UpdateSAMLProviderResponse]{
-		Service: "iam", Name: "UpdateSAMLProvider", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateSAMLProvider",
 		Validate: (*UpdateSAMLProviderRequest).Validate,
 		Present:  (*UpdateSAMLProviderRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateSAMLProviderRequest) error { return in.ReadForm(f) },
@@ -2396,7 +2396,7 @@ func UpdateSAMLProvider() api.Operation[UpdateSAMLProviderRequest, UpdateSAMLPro
 
 func UpdateSSHPublicKey() api.Operation[UpdateSSHPublicKeyRequest, UpdateSSHPublicKeyOutput] {
 	return api.Operation[UpdateSSHPublicKeyRequest, UpdateSSHPublicKeyOutput]{
-		Service: "iam", Name: "UpdateSSHPublicKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateSSHPublicKey",
 		Validate: (*UpdateSSHPublicKeyRequest).Validate,
 		Present:  (*UpdateSSHPublicKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateSSHPublicKeyRequest) error { return in.ReadForm(f) },
@@ -2408,7 +2408,7 @@ func UpdateSSHPublicKey() api.Operation[UpdateSSHPublicKeyRequest, UpdateSSHPubl
 
 func UpdateServerCertificate() api.Operation[UpdateServerCertificateRequest, UpdateServerCertificateOutput] {
 	return api.Operation[UpdateServerCertificateRequest, UpdateServerCertificateOutput]{
-		Service: "iam", Name: "UpdateServerCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateServerCertificate",
 		Validate: (*UpdateServerCertificateRequest).Validate,
 		Present:  (*UpdateServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateServerCertificateRequest) error { return in.ReadForm(f) },
@@ -2420,7 +2420,7 @@ func UpdateServerCertificate() api.Operation[UpdateServerCertificateRequest, Upd
 
 func UpdateServiceSpecificCredential() api.Operation[UpdateServiceSpecificCredentialRequest, UpdateServiceSpecificCredentialOutput] {
 	return api.Operation[UpdateServiceSpecificCredentialRequest, UpdateServiceSpecificCredentialOutput]{
-		Service: "iam", Name: "UpdateServiceSpecificCredential", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateServiceSpecificCredential",
 		Validate: (*UpdateServiceSpecificCredentialRequest).Validate,
 		Present:  (*UpdateServiceSpecificCredentialRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateServiceSpecificCredentialRequest) error { return in.ReadForm(f) },
@@ -2432,7 +2432,7 @@ func UpdateServiceSpecificCredential() api.Operation[UpdateServiceSpecificCreden
 
 func UpdateSigningCertificate() api.Operation[UpdateSigningCertificateRequest, UpdateSigningCertificateOutput] {
 	return api.Operation[UpdateSigningCertificateRequest, UpdateSigningCertificateOutput]{
-		Service: "iam", Name: "UpdateSigningCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateSigningCertificate",
 		Validate: (*UpdateSigningCertificateRequest).Validate,
 		Present:  (*UpdateSigningCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateSigningCertificateRequest) error { return in.ReadForm(f) },
@@ -2444,7 +2444,7 @@ func UpdateSigningCertificate() api.Operation[UpdateSigningCertificateRequest, U
 
 func UpdateUser() api.Operation[UpdateUserRequest, UpdateUserOutput] {
 	return api.Operation[UpdateUserRequest, UpdateUserOutput]{
-		Service: "iam", Name: "UpdateUser", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UpdateUser",
 		Validate: (*UpdateUserRequest).Validate,
 		Present:  (*UpdateUserRequest).Present,
 		ReadForm: func(f *api.Form, in *UpdateUserRequest) error { return in.ReadForm(f) },
@@ -2456,7 +2456,7 @@ func UpdateUser() api.Operation[UpdateUserRequest, UpdateUserOutput] {
 
 func UploadSSHPublicKey() api.Operation[UploadSSHPublicKeyRequest, UploadSSHPublicKeyResponse] {
 	return api.Operation[UploadSSHPublicKeyRequest, UploadSSHPublicKeyResponse]{
-		Service: "iam", Name: "UploadSSHPublicKey", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UploadSSHPublicKey",
 		Validate: (*UploadSSHPublicKeyRequest).Validate,
 		Present:  (*UploadSSHPublicKeyRequest).Present,
 		ReadForm: func(f *api.Form, in *UploadSSHPublicKeyRequest) error { return in.ReadForm(f) },
@@ -2468,7 +2468,7 @@ func UploadSSHPublicKey() api.Operation[UploadSSHPublicKeyRequest, UploadSSHPubl
 
 func UploadServerCertificate() api.Operation[UploadServerCertificateRequest, UploadServerCertificateResponse] {
 	return api.Operation[UploadServerCertificateRequest, UploadServerCertificateResponse]{
-		Service: "iam", Name: "UploadServerCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UploadServerCertificate",
 		Validate: (*UploadServerCertificateRequest).Validate,
 		Present:  (*UploadServerCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *UploadServerCertificateRequest) error { return in.ReadForm(f) },
@@ -2480,7 +2480,7 @@ func UploadServerCertificate() api.Operation[UploadServerCertificateRequest, Upl
 
 func UploadSigningCertificate() api.Operation[UploadSigningCertificateRequest, UploadSigningCertificateResponse] {
 	return api.Operation[UploadSigningCertificateRequest, UploadSigningCertificateResponse]{
-		Service: "iam", Name: "UploadSigningCertificate", ReadOnly: false, Idempotent: false,
+		Service: "iam", Name: "UploadSigningCertificate",
 		Validate: (*UploadSigningCertificateRequest).Validate,
 		Present:  (*UploadSigningCertificateRequest).Present,
 		ReadForm: func(f *api.Form, in *UploadSigningCertificateRequest) error { return in.ReadForm(f) },

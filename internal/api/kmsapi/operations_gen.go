@@ -21,119 +21,119 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("CancelKeyDeletion", "CancelKeyDeletionRequest", "CancelKeyDeletionResponse", "POST", "/",
-			"KeyId", false),
+			"KeyId"),
 		api.DescribeOperation("ConnectCustomKeyStore", "ConnectCustomKeyStoreRequest", "ConnectCustomKeyStoreResponse", "POST", "/",
-			"CustomKeyStoreId", false),
+			"CustomKeyStoreId"),
 		api.DescribeOperation("CreateAlias", "CreateAliasRequest", "CreateAliasOutput", "POST", "/",
-			"AliasName TargetKeyId", false),
+			"AliasName TargetKeyId"),
 		api.DescribeOperation("CreateCustomKeyStore", "CreateCustomKeyStoreRequest", "CreateCustomKeyStoreResponse", "POST", "/",
-			"CloudHsmClusterId CustomKeyStoreName CustomKeyStoreType KeyStorePassword TrustAnchorCertificate XksProxyAuthenticationCredential XksProxyConnectivity XksProxyUriEndpoint XksProxyUriPath XksProxyVpcEndpointServiceName XksProxyVpcEndpointServiceOwner", false),
+			"CloudHsmClusterId CustomKeyStoreName CustomKeyStoreType KeyStorePassword TrustAnchorCertificate XksProxyAuthenticationCredential XksProxyConnectivity XksProxyUriEndpoint XksProxyUriPath XksProxyVpcEndpointServiceName XksProxyVpcEndpointServiceOwner"),
 		api.DescribeOperation("CreateGrant", "CreateGrantRequest", "CreateGrantResponse", "POST", "/",
-			"Constraints DryRun GrantTokens GranteePrincipal KeyId Name Operations RetiringPrincipal", false),
+			"Constraints DryRun GrantTokens GranteePrincipal KeyId Name Operations RetiringPrincipal"),
 		api.DescribeOperation("CreateKey", "CreateKeyRequest", "CreateKeyResponse", "POST", "/",
-			"BypassPolicyLockoutSafetyCheck CustomKeyStoreId CustomerMasterKeySpec Description KeySpec KeyUsage MultiRegion Origin Policy Tags XksKeyId", false),
+			"BypassPolicyLockoutSafetyCheck CustomKeyStoreId CustomerMasterKeySpec Description KeySpec KeyUsage MultiRegion Origin Policy Tags XksKeyId"),
 		api.DescribeOperation("Decrypt", "DecryptRequest", "DecryptResponse", "POST", "/",
-			"CiphertextBlob DryRun DryRunModifiers EncryptionAlgorithm EncryptionContext GrantTokens KeyId Recipient", true),
+			"CiphertextBlob DryRun DryRunModifiers EncryptionAlgorithm EncryptionContext GrantTokens KeyId Recipient"),
 		api.DescribeOperation("DeleteAlias", "DeleteAliasRequest", "DeleteAliasOutput", "POST", "/",
-			"AliasName", false),
+			"AliasName"),
 		api.DescribeOperation("DeleteCustomKeyStore", "DeleteCustomKeyStoreRequest", "DeleteCustomKeyStoreResponse", "POST", "/",
-			"CustomKeyStoreId", false),
+			"CustomKeyStoreId"),
 		api.DescribeOperation("DeleteImportedKeyMaterial", "DeleteImportedKeyMaterialRequest", "DeleteImportedKeyMaterialResponse", "POST", "/",
-			"KeyId KeyMaterialId", false),
+			"KeyId KeyMaterialId"),
 		api.DescribeOperation("DeriveSharedSecret", "DeriveSharedSecretRequest", "DeriveSharedSecretResponse", "POST", "/",
-			"DryRun GrantTokens KeyAgreementAlgorithm KeyId PublicKey Recipient", true),
+			"DryRun GrantTokens KeyAgreementAlgorithm KeyId PublicKey Recipient"),
 		api.DescribeOperation("DescribeCustomKeyStores", "DescribeCustomKeyStoresRequest", "DescribeCustomKeyStoresResponse", "POST", "/",
-			"CustomKeyStoreId CustomKeyStoreName Limit Marker", true),
+			"CustomKeyStoreId CustomKeyStoreName Limit Marker"),
 		api.DescribeOperation("DescribeKey", "DescribeKeyRequest", "DescribeKeyResponse", "POST", "/",
-			"GrantTokens KeyId", true),
+			"GrantTokens KeyId"),
 		api.DescribeOperation("DisableKey", "DisableKeyRequest", "DisableKeyOutput", "POST", "/",
-			"KeyId", false),
+			"KeyId"),
 		api.DescribeOperation("DisableKeyRotation", "DisableKeyRotationRequest", "DisableKeyRotationOutput", "POST", "/",
-			"KeyId", false),
+			"KeyId"),
 		api.DescribeOperation("DisconnectCustomKeyStore", "DisconnectCustomKeyStoreRequest", "DisconnectCustomKeyStoreResponse", "POST", "/",
-			"CustomKeyStoreId", false),
+			"CustomKeyStoreId"),
 		api.DescribeOperation("EnableKey", "EnableKeyRequest", "EnableKeyOutput", "POST", "/",
-			"KeyId", false),
+			"KeyId"),
 		api.DescribeOperation("EnableKeyRotation", "EnableKeyRotationRequest", "EnableKeyRotationOutput", "POST", "/",
-			"KeyId RotationPeriodInDays", false),
+			"KeyId RotationPeriodInDays"),
 		api.DescribeOperation("Encrypt", "EncryptRequest", "EncryptResponse", "POST", "/",
-			"DryRun EncryptionAlgorithm EncryptionContext GrantTokens KeyId Plaintext", true),
+			"DryRun EncryptionAlgorithm EncryptionContext GrantTokens KeyId Plaintext"),
 		api.DescribeOperation("GenerateDataKey", "GenerateDataKeyRequest", "GenerateDataKeyResponse", "POST", "/",
-			"DryRun EncryptionContext GrantTokens KeyId KeySpec NumberOfBytes Recipient", true),
+			"DryRun EncryptionContext GrantTokens KeyId KeySpec NumberOfBytes Recipient"),
 		api.DescribeOperation("GenerateDataKeyPair", "GenerateDataKeyPairRequest", "GenerateDataKeyPairResponse", "POST", "/",
-			"DryRun EncryptionContext GrantTokens KeyId KeyPairSpec Recipient", true),
+			"DryRun EncryptionContext GrantTokens KeyId KeyPairSpec Recipient"),
 		api.DescribeOperation("GenerateDataKeyPairWithoutPlaintext", "GenerateDataKeyPairWithoutPlaintextRequest", "GenerateDataKeyPairWithoutPlaintextResponse", "POST", "/",
-			"DryRun EncryptionContext GrantTokens KeyId KeyPairSpec", true),
+			"DryRun EncryptionContext GrantTokens KeyId KeyPairSpec"),
 		api.DescribeOperation("GenerateDataKeyWithoutPlaintext", "GenerateDataKeyWithoutPlaintextRequest", "GenerateDataKeyWithoutPlaintextResponse", "POST", "/",
-			"DryRun EncryptionContext GrantTokens KeyId KeySpec NumberOfBytes", true),
+			"DryRun EncryptionContext GrantTokens KeyId KeySpec NumberOfBytes"),
 		api.DescribeOperation("GenerateMac", "GenerateMacRequest", "GenerateMacResponse", "POST", "/",
-			"DryRun GrantTokens KeyId MacAlgorithm Message", true),
+			"DryRun GrantTokens KeyId MacAlgorithm Message"),
 		api.DescribeOperation("GenerateRandom", "GenerateRandomRequest", "GenerateRandomResponse", "POST", "/",
-			"CustomKeyStoreId NumberOfBytes Recipient", true),
+			"CustomKeyStoreId NumberOfBytes Recipient"),
 		api.DescribeOperation("GetKeyLastUsage", "GetKeyLastUsageRequest", "GetKeyLastUsageResponse", "POST", "/",
-			"KeyId", true),
+			"KeyId"),
 		api.DescribeOperation("GetKeyPolicy", "GetKeyPolicyRequest", "GetKeyPolicyResponse", "POST", "/",
-			"KeyId PolicyName", true),
+			"KeyId PolicyName"),
 		api.DescribeOperation("GetKeyRotationStatus", "GetKeyRotationStatusRequest", "GetKeyRotationStatusResponse", "POST", "/",
-			"KeyId", true),
+			"KeyId"),
 		api.DescribeOperation("GetParametersForImport", "GetParametersForImportRequest", "GetParametersForImportResponse", "POST", "/",
-			"KeyId WrappingAlgorithm WrappingKeySpec", true),
+			"KeyId WrappingAlgorithm WrappingKeySpec"),
 		api.DescribeOperation("GetPublicKey", "GetPublicKeyRequest", "GetPublicKeyResponse", "POST", "/",
-			"GrantTokens KeyId", true),
+			"GrantTokens KeyId"),
 		api.DescribeOperation("ImportKeyMaterial", "ImportKeyMaterialRequest", "ImportKeyMaterialResponse", "POST", "/",
-			"EncryptedKeyMaterial ExpirationModel ImportToken ImportType KeyId KeyMaterialDescription KeyMaterialId ValidTo", false),
+			"EncryptedKeyMaterial ExpirationModel ImportToken ImportType KeyId KeyMaterialDescription KeyMaterialId ValidTo"),
 		api.DescribeOperation("ListAliases", "ListAliasesRequest", "ListAliasesResponse", "POST", "/",
-			"KeyId Limit Marker", true),
+			"KeyId Limit Marker"),
 		api.DescribeOperation("ListGrants", "ListGrantsRequest", "ListGrantsResponse", "POST", "/",
-			"GrantId GranteePrincipal KeyId Limit Marker", true),
+			"GrantId GranteePrincipal KeyId Limit Marker"),
 		api.DescribeOperation("ListKeyPolicies", "ListKeyPoliciesRequest", "ListKeyPoliciesResponse", "POST", "/",
-			"KeyId Limit Marker", true),
+			"KeyId Limit Marker"),
 		api.DescribeOperation("ListKeyRotations", "ListKeyRotationsRequest", "ListKeyRotationsResponse", "POST", "/",
-			"IncludeKeyMaterial KeyId Limit Marker", true),
+			"IncludeKeyMaterial KeyId Limit Marker"),
 		api.DescribeOperation("ListKeys", "ListKeysRequest", "ListKeysResponse", "POST", "/",
-			"Limit Marker", true),
+			"Limit Marker"),
 		api.DescribeOperation("ListResourceTags", "ListResourceTagsRequest", "ListResourceTagsResponse", "POST", "/",
-			"KeyId Limit Marker", true),
+			"KeyId Limit Marker"),
 		api.DescribeOperation("ListRetirableGrants", "ListRetirableGrantsRequest", "ListGrantsResponse", "POST", "/",
-			"Limit Marker RetiringPrincipal", true),
+			"Limit Marker RetiringPrincipal"),
 		api.DescribeOperation("PutKeyPolicy", "PutKeyPolicyRequest", "PutKeyPolicyOutput", "POST", "/",
-			"BypassPolicyLockoutSafetyCheck KeyId Policy PolicyName", false),
+			"BypassPolicyLockoutSafetyCheck KeyId Policy PolicyName"),
 		api.DescribeOperation("ReEncrypt", "ReEncryptRequest", "ReEncryptResponse", "POST", "/",
-			"CiphertextBlob DestinationEncryptionAlgorithm DestinationEncryptionContext DestinationKeyId DryRun DryRunModifiers GrantTokens SourceEncryptionAlgorithm SourceEncryptionContext SourceKeyId", true),
+			"CiphertextBlob DestinationEncryptionAlgorithm DestinationEncryptionContext DestinationKeyId DryRun DryRunModifiers GrantTokens SourceEncryptionAlgorithm SourceEncryptionContext SourceKeyId"),
 		api.DescribeOperation("ReplicateKey", "ReplicateKeyRequest", "ReplicateKeyResponse", "POST", "/",
-			"BypassPolicyLockoutSafetyCheck Description KeyId Policy ReplicaRegion Tags", false),
+			"BypassPolicyLockoutSafetyCheck Description KeyId Policy ReplicaRegion Tags"),
 		api.DescribeOperation("RetireGrant", "RetireGrantRequest", "RetireGrantOutput", "POST", "/",
-			"DryRun GrantId GrantToken KeyId", false),
+			"DryRun GrantId GrantToken KeyId"),
 		api.DescribeOperation("RevokeGrant", "RevokeGrantRequest", "RevokeGrantOutput", "POST", "/",
-			"DryRun GrantId KeyId", false),
+			"DryRun GrantId KeyId"),
 		api.DescribeOperation("RotateKeyOnDemand", "RotateKeyOnDemandRequest", "RotateKeyOnDemandResponse", "POST", "/",
-			"KeyId", false),
+			"KeyId"),
 		api.DescribeOperation("ScheduleKeyDeletion", "ScheduleKeyDeletionRequest", "ScheduleKeyDeletionResponse", "POST", "/",
-			"KeyId PendingWindowInDays", false),
+			"KeyId PendingWindowInDays"),
 		api.DescribeOperation("Sign", "SignRequest", "SignResponse", "POST", "/",
-			"DryRun GrantTokens KeyId Message MessageType SigningAlgorithm", true),
+			"DryRun GrantTokens KeyId Message MessageType SigningAlgorithm"),
 		api.DescribeOperation("TagResource", "TagResourceRequest", "TagResourceOutput", "POST", "/",
-			"KeyId Tags", false),
+			"KeyId Tags"),
 		api.DescribeOperation("UntagResource", "UntagResourceRequest", "UntagResourceOutput", "POST", "/",
-			"KeyId TagKeys", false),
+			"KeyId TagKeys"),
 		api.DescribeOperation("UpdateAlias", "UpdateAliasRequest", "UpdateAliasOutput", "POST", "/",
-			"AliasName TargetKeyId", false),
+			"AliasName TargetKeyId"),
 		api.DescribeOperation("UpdateCustomKeyStore", "UpdateCustomKeyStoreRequest", "UpdateCustomKeyStoreResponse", "POST", "/",
-			"CloudHsmClusterId CustomKeyStoreId KeyStorePassword NewCustomKeyStoreName XksProxyAuthenticationCredential XksProxyConnectivity XksProxyUriEndpoint XksProxyUriPath XksProxyVpcEndpointServiceName XksProxyVpcEndpointServiceOwner", false),
+			"CloudHsmClusterId CustomKeyStoreId KeyStorePassword NewCustomKeyStoreName XksProxyAuthenticationCredential XksProxyConnectivity XksProxyUriEndpoint XksProxyUriPath XksProxyVpcEndpointServiceName XksProxyVpcEndpointServiceOwner"),
 		api.DescribeOperation("UpdateKeyDescription", "UpdateKeyDescriptionRequest", "UpdateKeyDescriptionOutput", "POST", "/",
-			"Description KeyId", false),
+			"Description KeyId"),
 		api.DescribeOperation("UpdatePrimaryRegion", "UpdatePrimaryRegionRequest", "UpdatePrimaryRegionOutput", "POST", "/",
-			"KeyId PrimaryRegion", false),
+			"KeyId PrimaryRegion"),
 		api.DescribeOperation("Verify", "VerifyRequest", "VerifyResponse", "POST", "/",
-			"DryRun GrantTokens KeyId Message MessageType Signature SigningAlgorithm", true),
+			"DryRun GrantTokens KeyId Message MessageType Signature SigningAlgorithm"),
 		api.DescribeOperation("VerifyMac", "VerifyMacRequest", "VerifyMacResponse", "POST", "/",
-			"DryRun GrantTokens KeyId Mac MacAlgorithm Message", true),
+			"DryRun GrantTokens KeyId Mac MacAlgorithm Message"),
 	}
 }
 
 func CancelKeyDeletion() api.Operation[CancelKeyDeletionRequest, CancelKeyDeletionResponse] {
 	return api.Operation[CancelKeyDeletionRequest, CancelKeyDeletionResponse]{
-		Service: "kms", Name: "CancelKeyDeletion", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "CancelKeyDeletion",
 		Validate: (*CancelKeyDeletionRequest).Validate,
 		Present:  (*CancelKeyDeletionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CancelKeyDeletionRequest) error { return in.ReadJSON(r) },
@@ -143,7 +143,7 @@ func CancelKeyDeletion() api.Operation[CancelKeyDeletionRequest, CancelKeyDeleti
 
 func ConnectCustomKeyStore() api.Operation[ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse] {
 	return api.Operation[ConnectCustomKeyStoreRequest, ConnectCustomKeyStoreResponse]{
-		Service: "kms", Name: "ConnectCustomKeyStore", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "ConnectCustomKeyStore",
 		Validate: (*ConnectCustomKeyStoreRequest).Validate,
 		Present:  (*ConnectCustomKeyStoreRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ConnectCustomKeyStoreRequest) error { return in.ReadJSON(r) },
@@ -153,7 +153,7 @@ func ConnectCustomKeyStore() api.Operation[ConnectCustomKeyStoreRequest, Connect
 
 func CreateAlias() api.Operation[CreateAliasRequest, CreateAliasOutput] {
 	return api.Operation[CreateAliasRequest, CreateAliasOutput]{
-		Service: "kms", Name: "CreateAlias", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "CreateAlias",
 		Validate: (*CreateAliasRequest).Validate,
 		Present:  (*CreateAliasRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateAliasRequest) error { return in.ReadJSON(r) },
@@ -163,7 +163,7 @@ func CreateAlias() api.Operation[CreateAliasRequest, CreateAliasOutput] {
 
 func CreateCustomKeyStore() api.Operation[CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse] {
 	return api.Operation[CreateCustomKeyStoreRequest, CreateCustomKeyStoreResponse]{
-		Service: "kms", Name: "CreateCustomKeyStore", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "CreateCustomKeyStore",
 		Validate: (*CreateCustomKeyStoreRequest).Validate,
 		Present:  (*CreateCustomKeyStoreRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateCustomKeyStoreRequest) error { return in.ReadJSON(r) },
@@ -173,7 +173,7 @@ func CreateCustomKeyStore() api.Operation[CreateCustomKeyStoreRequest, CreateCus
 
 func CreateGrant() api.Operation[CreateGrantRequest, CreateGrantResponse] {
 	return api.Operation[CreateGrantRequest, CreateGrantResponse]{
-		Service: "kms", Name: "CreateGrant", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "CreateGrant",
 		Validate: (*CreateGrantRequest).Validate,
 		Present:  (*CreateGrantRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateGrantRequest) error { return in.ReadJSON(r) },
@@ -183,7 +183,7 @@ func CreateGrant() api.Operation[CreateGrantRequest, CreateGrantResponse] {
 
 func CreateKey() api.Operation[CreateKeyRequest, CreateKeyResponse] {
 	return api.Operation[CreateKeyRequest, CreateKeyResponse]{
-		Service: "kms", Name: "CreateKey", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "CreateKey",
 		Validate: (*CreateKeyRequest).Validate,
 		Present:  (*CreateKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateKeyRequest) error { return in.ReadJSON(r) },
@@ -193,7 +193,7 @@ func CreateKey() api.Operation[CreateKeyRequest, CreateKeyResponse] {
 
 func Decrypt() api.Operation[DecryptRequest, DecryptResponse] {
 	return api.Operation[DecryptRequest, DecryptResponse]{
-		Service: "kms", Name: "Decrypt", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "Decrypt",
 		Validate: (*DecryptRequest).Validate,
 		Present:  (*DecryptRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DecryptRequest) error { return in.ReadJSON(r) },
@@ -203,7 +203,7 @@ func Decrypt() api.Operation[DecryptRequest, DecryptResponse] {
 
 func DeleteAlias() api.Operation[DeleteAliasRequest, DeleteAliasOutput] {
 	return api.Operation[DeleteAliasRequest, DeleteAliasOutput]{
-		Service: "kms", Name: "DeleteAlias", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DeleteAlias",
 		Validate: (*DeleteAliasRequest).Validate,
 		Present:  (*DeleteAliasRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteAliasRequest) error { return in.ReadJSON(r) },
@@ -213,7 +213,7 @@ func DeleteAlias() api.Operation[DeleteAliasRequest, DeleteAliasOutput] {
 
 func DeleteCustomKeyStore() api.Operation[DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse] {
 	return api.Operation[DeleteCustomKeyStoreRequest, DeleteCustomKeyStoreResponse]{
-		Service: "kms", Name: "DeleteCustomKeyStore", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DeleteCustomKeyStore",
 		Validate: (*DeleteCustomKeyStoreRequest).Validate,
 		Present:  (*DeleteCustomKeyStoreRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteCustomKeyStoreRequest) error { return in.ReadJSON(r) },
@@ -223,7 +223,7 @@ func DeleteCustomKeyStore() api.Operation[DeleteCustomKeyStoreRequest, DeleteCus
 
 func DeleteImportedKeyMaterial() api.Operation[DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse] {
 	return api.Operation[DeleteImportedKeyMaterialRequest, DeleteImportedKeyMaterialResponse]{
-		Service: "kms", Name: "DeleteImportedKeyMaterial", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DeleteImportedKeyMaterial",
 		Validate: (*DeleteImportedKeyMaterialRequest).Validate,
 		Present:  (*DeleteImportedKeyMaterialRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DeleteImportedKeyMaterialRequest) error { return in.ReadJSON(r) },
@@ -233,7 +233,7 @@ func DeleteImportedKeyMaterial() api.Operation[DeleteImportedKeyMaterialRequest,
 
 func DeriveSharedSecret() api.Operation[DeriveSharedSecretRequest, DeriveSharedSecretResponse] {
 	return api.Operation[DeriveSharedSecretRequest, DeriveSharedSecretResponse]{
-		Service: "kms", Name: "DeriveSharedSecret", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "DeriveSharedSecret",
 		Validate: (*DeriveSharedSecretRequest).Validate,
 		Present:  (*DeriveSharedSecretRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DeriveSharedSecretRequest) error { return in.ReadJSON(r) },
@@ -243,7 +243,7 @@ func DeriveSharedSecret() api.Operation[DeriveSharedSecretRequest, DeriveSharedS
 
 func DescribeCustomKeyStores() api.Operation[DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse] {
 	return api.Operation[DescribeCustomKeyStoresRequest, DescribeCustomKeyStoresResponse]{
-		Service: "kms", Name: "DescribeCustomKeyStores", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "DescribeCustomKeyStores",
 		Validate: (*DescribeCustomKeyStoresRequest).Validate,
 		Present:  (*DescribeCustomKeyStoresRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeCustomKeyStoresRequest) error { return in.ReadJSON(r) },
@@ -253,7 +253,7 @@ func DescribeCustomKeyStores() api.Operation[DescribeCustomKeyStoresRequest, Des
 
 func DescribeKey() api.Operation[DescribeKeyRequest, DescribeKeyResponse] {
 	return api.Operation[DescribeKeyRequest, DescribeKeyResponse]{
-		Service: "kms", Name: "DescribeKey", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "DescribeKey",
 		Validate: (*DescribeKeyRequest).Validate,
 		Present:  (*DescribeKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DescribeKeyRequest) error { return in.ReadJSON(r) },
@@ -263,7 +263,7 @@ func DescribeKey() api.Operation[DescribeKeyRequest, DescribeKeyResponse] {
 
 func DisableKey() api.Operation[DisableKeyRequest, DisableKeyOutput] {
 	return api.Operation[DisableKeyRequest, DisableKeyOutput]{
-		Service: "kms", Name: "DisableKey", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DisableKey",
 		Validate: (*DisableKeyRequest).Validate,
 		Present:  (*DisableKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DisableKeyRequest) error { return in.ReadJSON(r) },
@@ -273,7 +273,7 @@ func DisableKey() api.Operation[DisableKeyRequest, DisableKeyOutput] {
 
 func DisableKeyRotation() api.Operation[DisableKeyRotationRequest, DisableKeyRotationOutput] {
 	return api.Operation[DisableKeyRotationRequest, DisableKeyRotationOutput]{
-		Service: "kms", Name: "DisableKeyRotation", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DisableKeyRotation",
 		Validate: (*DisableKeyRotationRequest).Validate,
 		Present:  (*DisableKeyRotationRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DisableKeyRotationRequest) error { return in.ReadJSON(r) },
@@ -283,7 +283,7 @@ func DisableKeyRotation() api.Operation[DisableKeyRotationRequest, DisableKeyRot
 
 func DisconnectCustomKeyStore() api.Operation[DisconnectCustomKeyStoreRequest, DisconnectCustomKeyStoreResponse] {
 	return api.Operation[DisconnectCustomKeyStoreRequest, DisconnectCustomKeyStoreResponse]{
-		Service: "kms", Name: "DisconnectCustomKeyStore", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "DisconnectCustomKeyStore",
 		Validate: (*DisconnectCustomKeyStoreRequest).Validate,
 		Present:  (*DisconnectCustomKeyStoreRequest).Present,
 		Read:     func(r *strictjson.Reader, in *DisconnectCustomKeyStoreRequest) error { return in.ReadJSON(r) },
@@ -293,7 +293,7 @@ func DisconnectCustomKeyStore() api.Operation[DisconnectCustomKeyStoreRequest, D
 
 func EnableKey() api.Operation[EnableKeyRequest, EnableKeyOutput] {
 	return api.Operation[EnableKeyRequest, EnableKeyOutput]{
-		Service: "kms", Name: "EnableKey", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "EnableKey",
 		Validate: (*EnableKeyRequest).Validate,
 		Present:  (*EnableKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *EnableKeyRequest) error { return in.ReadJSON(r) },
@@ -303,7 +303,7 @@ func EnableKey() api.Operation[EnableKeyRequest, EnableKeyOutput] {
 
 func EnableKeyRotation() api.Operation[EnableKeyRotationRequest, EnableKeyRotationOutput] {
 	return api.Operation[EnableKeyRotationRequest, EnableKeyRotationOutput]{
-		Service: "kms", Name: "EnableKeyRotation", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "EnableKeyRotation",
 		Validate: (*EnableKeyRotationRequest).Validate,
 		Present:  (*EnableKeyRotationRequest).Present,
 		Read:     func(r *strictjson.Reader, in *EnableKeyRotationRequest) error { return in.ReadJSON(r) },
@@ -313,7 +313,7 @@ func EnableKeyRotation() api.Operation[EnableKeyRotationRequest, EnableKeyRotati
 
 func Encrypt() api.Operation[EncryptRequest, EncryptResponse] {
 	return api.Operation[EncryptRequest, EncryptResponse]{
-		Service: "kms", Name: "Encrypt", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "Encrypt",
 		Validate: (*EncryptRequest).Validate,
 		Present:  (*EncryptRequest).Present,
 		Read:     func(r *strictjson.Reader, in *EncryptRequest) error { return in.ReadJSON(r) },
@@ -323,7 +323,7 @@ func Encrypt() api.Operation[EncryptRequest, EncryptResponse] {
 
 func GenerateDataKey() api.Operation[GenerateDataKeyRequest, GenerateDataKeyResponse] {
 	return api.Operation[GenerateDataKeyRequest, GenerateDataKeyResponse]{
-		Service: "kms", Name: "GenerateDataKey", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateDataKey",
 		Validate: (*GenerateDataKeyRequest).Validate,
 		Present:  (*GenerateDataKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GenerateDataKeyRequest) error { return in.ReadJSON(r) },
@@ -333,7 +333,7 @@ func GenerateDataKey() api.Operation[GenerateDataKeyRequest, GenerateDataKeyResp
 
 func GenerateDataKeyPair() api.Operation[GenerateDataKeyPairRequest, GenerateDataKeyPairResponse] {
 	return api.Operation[GenerateDataKeyPairRequest, GenerateDataKeyPairResponse]{
-		Service: "kms", Name: "GenerateDataKeyPair", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateDataKeyPair",
 		Validate: (*GenerateDataKeyPairRequest).Validate,
 		Present:  (*GenerateDataKeyPairRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GenerateDataKeyPairRequest) error { return in.ReadJSON(r) },
@@ -343,7 +343,7 @@ func GenerateDataKeyPair() api.Operation[GenerateDataKeyPairRequest, GenerateDat
 
 func GenerateDataKeyPairWithoutPlaintext() api.Operation[GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyPairWithoutPlaintextResponse] {
 	return api.Operation[GenerateDataKeyPairWithoutPlaintextRequest, GenerateDataKeyPairWithoutPlaintextResponse]{
-		Service: "kms", Name: "GenerateDataKeyPairWithoutPlaintext", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateDataKeyPairWithoutPlaintext",
 		Validate: (*GenerateDataKeyPairWithoutPlaintextRequest).Validate,
 		Present:  (*GenerateDataKeyPairWithoutPlaintextRequest).Present,
 		Read: func(r *strictjson.Reader, in *GenerateDataKeyPairWithoutPlaintextRequest) error {
@@ -355,7 +355,7 @@ func GenerateDataKeyPairWithoutPlaintext() api.Operation[GenerateDataKeyPairWith
 
 func GenerateDataKeyWithoutPlaintext() api.Operation[GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse] {
 	return api.Operation[GenerateDataKeyWithoutPlaintextRequest, GenerateDataKeyWithoutPlaintextResponse]{
-		Service: "kms", Name: "GenerateDataKeyWithoutPlaintext", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateDataKeyWithoutPlaintext",
 		Validate: (*GenerateDataKeyWithoutPlaintextRequest).Validate,
 		Present:  (*GenerateDataKeyWithoutPlaintextRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GenerateDataKeyWithoutPlaintextRequest) error { return in.ReadJSON(r) },
@@ -365,7 +365,7 @@ func GenerateDataKeyWithoutPlaintext() api.Operation[GenerateDataKeyWithoutPlain
 
 func GenerateMac() api.Operation[GenerateMacRequest, GenerateMacResponse] {
 	return api.Operation[GenerateMacRequest, GenerateMacResponse]{
-		Service: "kms", Name: "GenerateMac", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateMac",
 		Validate: (*GenerateMacRequest).Validate,
 		Present:  (*GenerateMacRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GenerateMacRequest) error { return in.ReadJSON(r) },
@@ -375,7 +375,7 @@ func GenerateMac() api.Operation[GenerateMacRequest, GenerateMacResponse] {
 
 func GenerateRandom() api.Operation[GenerateRandomRequest, GenerateRandomResponse] {
 	return api.Operation[GenerateRandomRequest, GenerateRandomResponse]{
-		Service: "kms", Name: "GenerateRandom", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GenerateRandom",
 		Validate: (*GenerateRandomRequest).Validate,
 		Present:  (*GenerateRandomRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GenerateRandomRequest) error { return in.ReadJSON(r) },
@@ -385,7 +385,7 @@ func GenerateRandom() api.Operation[GenerateRandomRequest, GenerateRandomRespons
 
 func GetKeyLastUsage() api.Operation[GetKeyLastUsageRequest, GetKeyLastUsageResponse] {
 	return api.Operation[GetKeyLastUsageRequest, GetKeyLastUsageResponse]{
-		Service: "kms", Name: "GetKeyLastUsage", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GetKeyLastUsage",
 		Validate: (*GetKeyLastUsageRequest).Validate,
 		Present:  (*GetKeyLastUsageRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GetKeyLastUsageRequest) error { return in.ReadJSON(r) },
@@ -395,7 +395,7 @@ func GetKeyLastUsage() api.Operation[GetKeyLastUsageRequest, GetKeyLastUsageResp
 
 func GetKeyPolicy() api.Operation[GetKeyPolicyRequest, GetKeyPolicyResponse] {
 	return api.Operation[GetKeyPolicyRequest, GetKeyPolicyResponse]{
-		Service: "kms", Name: "GetKeyPolicy", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GetKeyPolicy",
 		Validate: (*GetKeyPolicyRequest).Validate,
 		Present:  (*GetKeyPolicyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GetKeyPolicyRequest) error { return in.ReadJSON(r) },
@@ -405,7 +405,7 @@ func GetKeyPolicy() api.Operation[GetKeyPolicyRequest, GetKeyPolicyResponse] {
 
 func GetKeyRotationStatus() api.Operation[GetKeyRotationStatusRequest, GetKeyRotationStatusResponse] {
 	return api.Operation[GetKeyRotationStatusRequest, GetKeyRotationStatusResponse]{
-		Service: "kms", Name: "GetKeyRotationStatus", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GetKeyRotationStatus",
 		Validate: (*GetKeyRotationStatusRequest).Validate,
 		Present:  (*GetKeyRotationStatusRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GetKeyRotationStatusRequest) error { return in.ReadJSON(r) },
@@ -415,7 +415,7 @@ func GetKeyRotationStatus() api.Operation[GetKeyRotationStatusRequest, GetKeyRot
 
 func GetParametersForImport() api.Operation[GetParametersForImportRequest, GetParametersForImportResponse] {
 	return api.Operation[GetParametersForImportRequest, GetParametersForImportResponse]{
-		Service: "kms", Name: "GetParametersForImport", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GetParametersForImport",
 		Validate: (*GetParametersForImportRequest).Validate,
 		Present:  (*GetParametersForImportRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GetParametersForImportRequest) error { return in.ReadJSON(r) },
@@ -425,7 +425,7 @@ func GetParametersForImport() api.Operation[GetParametersForImportRequest, GetPa
 
 func GetPublicKey() api.Operation[GetPublicKeyRequest, GetPublicKeyResponse] {
 	return api.Operation[GetPublicKeyRequest, GetPublicKeyResponse]{
-		Service: "kms", Name: "GetPublicKey", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "GetPublicKey",
 		Validate: (*GetPublicKeyRequest).Validate,
 		Present:  (*GetPublicKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *GetPublicKeyRequest) error { return in.ReadJSON(r) },
@@ -435,7 +435,7 @@ func GetPublicKey() api.Operation[GetPublicKeyRequest, GetPublicKeyResponse] {
 
 func ImportKeyMaterial() api.Operation[ImportKeyMaterialRequest, ImportKeyMaterialResponse] {
 	return api.Operation[ImportKeyMaterialRequest, ImportKeyMaterialResponse]{
-		Service: "kms", Name: "ImportKeyMaterial", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "ImportKeyMaterial",
 		Validate: (*ImportKeyMaterialRequest).Validate,
 		Present:  (*ImportKeyMaterialRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ImportKeyMaterialRequest) error { return in.ReadJSON(r) },
@@ -445,7 +445,7 @@ func ImportKeyMaterial() api.Operation[ImportKeyMaterialRequest, ImportKeyMateri
 
 func ListAliases() api.Operation[ListAliasesRequest, ListAliasesResponse] {
 	return api.Operation[ListAliasesRequest, ListAliasesResponse]{
-		Service: "kms", Name: "ListAliases", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListAliases",
 		Validate: (*ListAliasesRequest).Validate,
 		Present:  (*ListAliasesRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListAliasesRequest) error { return in.ReadJSON(r) },
@@ -455,7 +455,7 @@ func ListAliases() api.Operation[ListAliasesRequest, ListAliasesResponse] {
 
 func ListGrants() api.Operation[ListGrantsRequest, ListGrantsResponse] {
 	return api.Operation[ListGrantsRequest, ListGrantsResponse]{
-		Service: "kms", Name: "ListGrants", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListGrants",
 		Validate: (*ListGrantsRequest).Validate,
 		Present:  (*ListGrantsRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListGrantsRequest) error { return in.ReadJSON(r) },
@@ -465,7 +465,7 @@ func ListGrants() api.Operation[ListGrantsRequest, ListGrantsResponse] {
 
 func ListKeyPolicies() api.Operation[ListKeyPoliciesRequest, ListKeyPoliciesResponse] {
 	return api.Operation[ListKeyPoliciesRequest, ListKeyPoliciesResponse]{
-		Service: "kms", Name: "ListKeyPolicies", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListKeyPolicies",
 		Validate: (*ListKeyPoliciesRequest).Validate,
 		Present:  (*ListKeyPoliciesRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListKeyPoliciesRequest) error { return in.ReadJSON(r) },
@@ -475,7 +475,7 @@ func ListKeyPolicies() api.Operation[ListKeyPoliciesRequest, ListKeyPoliciesResp
 
 func ListKeyRotations() api.Operation[ListKeyRotationsRequest, ListKeyRotationsResponse] {
 	return api.Operation[ListKeyRotationsRequest, ListKeyRotationsResponse]{
-		Service: "kms", Name: "ListKeyRotations", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListKeyRotations",
 		Validate: (*ListKeyRotationsRequest).Validate,
 		Present:  (*ListKeyRotationsRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListKeyRotationsRequest) error { return in.ReadJSON(r) },
@@ -485,7 +485,7 @@ func ListKeyRotations() api.Operation[ListKeyRotationsRequest, ListKeyRotationsR
 
 func ListKeys() api.Operation[ListKeysRequest, ListKeysResponse] {
 	return api.Operation[ListKeysRequest, ListKeysResponse]{
-		Service: "kms", Name: "ListKeys", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListKeys",
 		Validate: (*ListKeysRequest).Validate,
 		Present:  (*ListKeysRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListKeysRequest) error { return in.ReadJSON(r) },
@@ -495,7 +495,7 @@ func ListKeys() api.Operation[ListKeysRequest, ListKeysResponse] {
 
 func ListResourceTags() api.Operation[ListResourceTagsRequest, ListResourceTagsResponse] {
 	return api.Operation[ListResourceTagsRequest, ListResourceTagsResponse]{
-		Service: "kms", Name: "ListResourceTags", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListResourceTags",
 		Validate: (*ListResourceTagsRequest).Validate,
 		Present:  (*ListResourceTagsRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListResourceTagsRequest) error { return in.ReadJSON(r) },
@@ -505,7 +505,7 @@ func ListResourceTags() api.Operation[ListResourceTagsRequest, ListResourceTagsR
 
 func ListRetirableGrants() api.Operation[ListRetirableGrantsRequest, ListGrantsResponse] {
 	return api.Operation[ListRetirableGrantsRequest, ListGrantsResponse]{
-		Service: "kms", Name: "ListRetirableGrants", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ListRetirableGrants",
 		Validate: (*ListRetirableGrantsRequest).Validate,
 		Present:  (*ListRetirableGrantsRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ListRetirableGrantsRequest) error { return in.ReadJSON(r) },
@@ -515,7 +515,7 @@ func ListRetirableGrants() api.Operation[ListRetirableGrantsRequest, ListGrantsR
 
 func PutKeyPolicy() api.Operation[PutKeyPolicyRequest, PutKeyPolicyOutput] {
 	return api.Operation[PutKeyPolicyRequest, PutKeyPolicyOutput]{
-		Service: "kms", Name: "PutKeyPolicy", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "PutKeyPolicy",
 		Validate: (*PutKeyPolicyRequest).Validate,
 		Present:  (*PutKeyPolicyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutKeyPolicyRequest) error { return in.ReadJSON(r) },
@@ -525,7 +525,7 @@ func PutKeyPolicy() api.Operation[PutKeyPolicyRequest, PutKeyPolicyOutput] {
 
 func ReEncrypt() api.Operation[ReEncryptRequest, ReEncryptResponse] {
 	return api.Operation[ReEncryptRequest, ReEncryptResponse]{
-		Service: "kms", Name: "ReEncrypt", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "ReEncrypt",
 		Validate: (*ReEncryptRequest).Validate,
 		Present:  (*ReEncryptRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ReEncryptRequest) error { return in.ReadJSON(r) },
@@ -535,7 +535,7 @@ func ReEncrypt() api.Operation[ReEncryptRequest, ReEncryptResponse] {
 
 func ReplicateKey() api.Operation[ReplicateKeyRequest, ReplicateKeyResponse] {
 	return api.Operation[ReplicateKeyRequest, ReplicateKeyResponse]{
-		Service: "kms", Name: "ReplicateKey", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "ReplicateKey",
 		Validate: (*ReplicateKeyRequest).Validate,
 		Present:  (*ReplicateKeyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ReplicateKeyRequest) error { return in.ReadJSON(r) },
@@ -545,7 +545,7 @@ func ReplicateKey() api.Operation[ReplicateKeyRequest, ReplicateKeyResponse] {
 
 func RetireGrant() api.Operation[RetireGrantRequest, RetireGrantOutput] {
 	return api.Operation[RetireGrantRequest, RetireGrantOutput]{
-		Service: "kms", Name: "RetireGrant", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "RetireGrant",
 		Validate: (*RetireGrantRequest).Validate,
 		Present:  (*RetireGrantRequest).Present,
 		Read:     func(r *strictjson.Reader, in *RetireGrantRequest) error { return in.ReadJSON(r) },
@@ -555,7 +555,7 @@ func RetireGrant() api.Operation[RetireGrantRequest, RetireGrantOutput] {
 
 func RevokeGrant() api.Operation[RevokeGrantRequest, RevokeGrantOutput] {
 	return api.Operation[RevokeGrantRequest, RevokeGrantOutput]{
-		Service: "kms", Name: "RevokeGrant", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "RevokeGrant",
 		Validate: (*RevokeGrantRequest).Validate,
 		Present:  (*RevokeGrantRequest).Present,
 		Read:     func(r *strictjson.Reader, in *RevokeGrantRequest) error { return in.ReadJSON(r) },
@@ -565,7 +565,7 @@ func RevokeGrant() api.Operation[RevokeGrantRequest, RevokeGrantOutput] {
 
 func RotateKeyOnDemand() api.Operation[RotateKeyOnDemandRequest, RotateKeyOnDemandResponse] {
 	return api.Operation[RotateKeyOnDemandRequest, RotateKeyOnDemandResponse]{
-		Service: "kms", Name: "RotateKeyOnDemand", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "RotateKeyOnDemand",
 		Validate: (*RotateKeyOnDemandRequest).Validate,
 		Present:  (*RotateKeyOnDemandRequest).Present,
 		Read:     func(r *strictjson.Reader, in *RotateKeyOnDemandRequest) error { return in.ReadJSON(r) },
@@ -575,7 +575,7 @@ func RotateKeyOnDemand() api.Operation[RotateKeyOnDemandRequest, RotateKeyOnDema
 
 func ScheduleKeyDeletion() api.Operation[ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse] {
 	return api.Operation[ScheduleKeyDeletionRequest, ScheduleKeyDeletionResponse]{
-		Service: "kms", Name: "ScheduleKeyDeletion", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "ScheduleKeyDeletion",
 		Validate: (*ScheduleKeyDeletionRequest).Validate,
 		Present:  (*ScheduleKeyDeletionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *ScheduleKeyDeletionRequest) error { return in.ReadJSON(r) },
@@ -585,7 +585,7 @@ func ScheduleKeyDeletion() api.Operation[ScheduleKeyDeletionRequest, ScheduleKey
 
 func Sign() api.Operation[SignRequest, SignResponse] {
 	return api.Operation[SignRequest, SignResponse]{
-		Service: "kms", Name: "Sign", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "Sign",
 		Validate: (*SignRequest).Validate,
 		Present:  (*SignRequest).Present,
 		Read:     func(r *strictjson.Reader, in *SignRequest) error { return in.ReadJSON(r) },
@@ -595,7 +595,7 @@ func Sign() api.Operation[SignRequest, SignResponse] {
 
 func TagResource() api.Operation[TagResourceRequest, TagResourceOutput] {
 	return api.Operation[TagResourceRequest, TagResourceOutput]{
-		Service: "kms", Name: "TagResource", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "TagResource",
 		Validate: (*TagResourceRequest).Validate,
 		Present:  (*TagResourceRequest).Present,
 		Read:     func(r *strictjson.Reader, in *TagResourceRequest) error { return in.ReadJSON(r) },
@@ -605,7 +605,7 @@ func TagResource() api.Operation[TagResourceRequest, TagResourceOutput] {
 
 func UntagResource() api.Operation[UntagResourceRequest, UntagResourceOutput] {
 	return api.Operation[UntagResourceRequest, UntagResourceOutput]{
-		Service: "kms", Name: "UntagResource", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "UntagResource",
 		Validate: (*UntagResourceRequest).Validate,
 		Present:  (*UntagResourceRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UntagResourceRequest) error { return in.ReadJSON(r) },
@@ -615,7 +615,7 @@ func UntagResource() api.Operation[UntagResourceRequest, UntagResourceOutput] {
 
 func UpdateAlias() api.Operation[UpdateAliasRequest, UpdateAliasOutput] {
 	return api.Operation[UpdateAliasRequest, UpdateAliasOutput]{
-		Service: "kms", Name: "UpdateAlias", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "UpdateAlias",
 		Validate: (*UpdateAliasRequest).Validate,
 		Present:  (*UpdateAliasRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateAliasRequest) error { return in.ReadJSON(r) },
@@ -625,7 +625,7 @@ func UpdateAlias() api.Operation[UpdateAliasRequest, UpdateAliasOutput] {
 
 func UpdateCustomKeyStore() api.Operation[UpdateCustomKeyStoreRequest, UpdateCustomKeyStoreResponse] {
 	return api.Operation[UpdateCustomKeyStoreRequest, UpdateCustomKeyStoreResponse]{
-		Service: "kms", Name: "UpdateCustomKeyStore", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "UpdateCustomKeyStore",
 		Validate: (*UpdateCustomKeyStoreRequest).Validate,
 		Present:  (*UpdateCustomKeyStoreRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateCustomKeyStoreRequest) error { return in.ReadJSON(r) },
@@ -635,7 +635,7 @@ func UpdateCustomKeyStore() api.Operation[UpdateCustomKeyStoreRequest, UpdateCus
 
 func UpdateKeyDescription() api.Operation[UpdateKeyDescriptionRequest, UpdateKeyDescriptionOutput] {
 	return api.Operation[UpdateKeyDescriptionRequest, UpdateKeyDescriptionOutput]{
-		Service: "kms", Name: "UpdateKeyDescription", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "UpdateKeyDescription",
 		Validate: (*UpdateKeyDescriptionRequest).Validate,
 		Present:  (*UpdateKeyDescriptionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateKeyDescriptionRequest) error { return in.ReadJSON(r) },
@@ -645,7 +645,7 @@ func UpdateKeyDescription() api.Operation[UpdateKeyDescriptionRequest, UpdateKey
 
 func UpdatePrimaryRegion() api.Operation[UpdatePrimaryRegionRequest, UpdatePrimaryRegionOutput] {
 	return api.Operation[UpdatePrimaryRegionRequest, UpdatePrimaryRegionOutput]{
-		Service: "kms", Name: "UpdatePrimaryRegion", ReadOnly: false, Idempotent: false,
+		Service: "kms", Name: "UpdatePrimaryRegion",
 		Validate: (*UpdatePrimaryRegionRequest).Validate,
 		Present:  (*UpdatePrimaryRegionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdatePrimaryRegionRequest) error { return in.ReadJSON(r) },
@@ -655,7 +655,7 @@ func UpdatePrimaryRegion() api.Operation[UpdatePrimaryRegionRequest, UpdatePrima
 
 func Verify() api.Operation[VerifyRequest, VerifyResponse] {
 	return api.Operation[VerifyRequest, VerifyResponse]{
-		Service: "kms", Name: "Verify", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "Verify",
 		Validate: (*VerifyRequest).Validate,
 		Present:  (*VerifyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *VerifyRequest) error { return in.ReadJSON(r) },
@@ -665,7 +665,7 @@ func Verify() api.Operation[VerifyRequest, VerifyResponse] {
 
 func VerifyMac() api.Operation[VerifyMacRequest, VerifyMacResponse] {
 	return api.Operation[VerifyMacRequest, VerifyMacResponse]{
-		Service: "kms", Name: "VerifyMac", ReadOnly: true, Idempotent: false,
+		Service: "kms", Name: "VerifyMac",
 		Validate: (*VerifyMacRequest).Validate,
 		Present:  (*VerifyMacRequest).Present,
 		Read:     func(r *strictjson.Reader, in *VerifyMacRequest) error { return in.ReadJSON(r) },

@@ -21,181 +21,181 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("AddLayerVersionPermission", "AddLayerVersionPermissionRequest", "AddLayerVersionPermissionResponse", "POST", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
-			"Action LayerName OrganizationId Principal RevisionId StatementId VersionNumber", false),
+			"Action LayerName OrganizationId Principal RevisionId StatementId VersionNumber"),
 		api.DescribeOperation("AddPermission", "AddPermissionRequest", "AddPermissionResponse", "POST", "/2015-03-31/functions/{FunctionName}/policy",
-			"Action EventSourceToken FunctionName FunctionUrlAuthType InvokedViaFunctionUrl Principal PrincipalOrgID Qualifier RevisionId SourceAccount SourceArn StatementId", false),
+			"Action EventSourceToken FunctionName FunctionUrlAuthType InvokedViaFunctionUrl Principal PrincipalOrgID Qualifier RevisionId SourceAccount SourceArn StatementId"),
 		api.DescribeOperation("CheckpointDurableExecution", "CheckpointDurableExecutionRequest", "CheckpointDurableExecutionResponse", "POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/checkpoint",
-			"CheckpointToken ClientToken DurableExecutionArn Updates", false),
+			"CheckpointToken ClientToken DurableExecutionArn Updates"),
 		api.DescribeOperation("CreateAlias", "CreateAliasRequest", "AliasConfiguration", "POST", "/2015-03-31/functions/{FunctionName}/aliases",
-			"Description FunctionName FunctionVersion Name RoutingConfig", false),
+			"Description FunctionName FunctionVersion Name RoutingConfig"),
 		api.DescribeOperation("CreateCapacityProvider", "CreateCapacityProviderRequest", "CreateCapacityProviderResponse", "POST", "/2025-11-30/capacity-providers",
-			"CapacityProviderName CapacityProviderScalingConfig InstanceRequirements KmsKeyArn PermissionsConfig Tags VpcConfig", false),
+			"CapacityProviderName CapacityProviderScalingConfig InstanceRequirements KmsKeyArn PermissionsConfig Tags VpcConfig"),
 		api.DescribeOperation("CreateCodeSigningConfig", "CreateCodeSigningConfigRequest", "CreateCodeSigningConfigResponse", "POST", "/2020-04-22/code-signing-configs",
-			"AllowedPublishers CodeSigningPolicies Description Tags", false),
+			"AllowedPublishers CodeSigningPolicies Description Tags"),
 		api.DescribeOperation("CreateEventSourceMapping", "CreateEventSourceMappingRequest", "EventSourceMappingConfiguration", "POST", "/2015-03-31/event-source-mappings",
-			"AmazonManagedKafkaEventSourceConfig BatchSize BisectBatchOnFunctionError DestinationConfig DocumentDBEventSourceConfig Enabled EventSourceArn FilterCriteria FunctionName FunctionResponseTypes KMSKeyArn LoggingConfig MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts MetricsConfig ParallelizationFactor ProvisionedPollerConfig Queues ScalingConfig SelfManagedEventSource SelfManagedKafkaEventSourceConfig SourceAccessConfigurations StartingPosition StartingPositionTimestamp Tags Topics TumblingWindowInSeconds", false),
+			"AmazonManagedKafkaEventSourceConfig BatchSize BisectBatchOnFunctionError DestinationConfig DocumentDBEventSourceConfig Enabled EventSourceArn FilterCriteria FunctionName FunctionResponseTypes KMSKeyArn LoggingConfig MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts MetricsConfig ParallelizationFactor ProvisionedPollerConfig Queues ScalingConfig SelfManagedEventSource SelfManagedKafkaEventSourceConfig SourceAccessConfigurations StartingPosition StartingPositionTimestamp Tags Topics TumblingWindowInSeconds"),
 		api.DescribeOperation("CreateFunction", "CreateFunctionRequest", "FunctionConfiguration", "POST", "/2015-03-31/functions",
-			"Architectures CapacityProviderConfig Code CodeSigningConfigArn DeadLetterConfig Description DurableConfig Environment EphemeralStorage FileSystemConfigs FunctionName Handler ImageConfig KMSKeyArn Layers LoggingConfig MemorySize PackageType Publish PublishTo Role Runtime SnapStart Tags TenancyConfig Timeout TracingConfig VpcConfig", false),
+			"Architectures CapacityProviderConfig Code CodeSigningConfigArn DeadLetterConfig Description DurableConfig Environment EphemeralStorage FileSystemConfigs FunctionName Handler ImageConfig KMSKeyArn Layers LoggingConfig MemorySize PackageType Publish PublishTo Role Runtime SnapStart Tags TenancyConfig Timeout TracingConfig VpcConfig"),
 		api.DescribeOperation("CreateFunctionUrlConfig", "CreateFunctionUrlConfigRequest", "CreateFunctionUrlConfigResponse", "POST", "/2021-10-31/functions/{FunctionName}/url",
-			"AuthType Cors FunctionName InvokeMode Qualifier", false),
+			"AuthType Cors FunctionName InvokeMode Qualifier"),
 		api.DescribeOperation("DeleteAlias", "DeleteAliasRequest", "DeleteAliasOutput", "DELETE", "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
-			"FunctionName Name", false),
+			"FunctionName Name"),
 		api.DescribeOperation("DeleteCapacityProvider", "DeleteCapacityProviderRequest", "DeleteCapacityProviderResponse", "DELETE", "/2025-11-30/capacity-providers/{CapacityProviderName}",
-			"CapacityProviderName", false),
+			"CapacityProviderName"),
 		api.DescribeOperation("DeleteCodeSigningConfig", "DeleteCodeSigningConfigRequest", "DeleteCodeSigningConfigResponse", "DELETE", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-			"CodeSigningConfigArn", false),
+			"CodeSigningConfigArn"),
 		api.DescribeOperation("DeleteEventSourceMapping", "DeleteEventSourceMappingRequest", "EventSourceMappingConfiguration", "DELETE", "/2015-03-31/event-source-mappings/{UUID}",
-			"UUID", false),
+			"UUID"),
 		api.DescribeOperation("DeleteFunction", "DeleteFunctionRequest", "DeleteFunctionResponse", "DELETE", "/2015-03-31/functions/{FunctionName}",
-			"FunctionName Qualifier", false),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("DeleteFunctionCodeSigningConfig", "DeleteFunctionCodeSigningConfigRequest", "DeleteFunctionCodeSigningConfigOutput", "DELETE", "/2020-06-30/functions/{FunctionName}/code-signing-config",
-			"FunctionName", false),
+			"FunctionName"),
 		api.DescribeOperation("DeleteFunctionConcurrency", "DeleteFunctionConcurrencyRequest", "DeleteFunctionConcurrencyOutput", "DELETE", "/2017-10-31/functions/{FunctionName}/concurrency",
-			"FunctionName", false),
+			"FunctionName"),
 		api.DescribeOperation("DeleteFunctionEventInvokeConfig", "DeleteFunctionEventInvokeConfigRequest", "DeleteFunctionEventInvokeConfigOutput", "DELETE", "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-			"FunctionName Qualifier", false),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("DeleteFunctionUrlConfig", "DeleteFunctionUrlConfigRequest", "DeleteFunctionUrlConfigOutput", "DELETE", "/2021-10-31/functions/{FunctionName}/url",
-			"FunctionName Qualifier", false),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("DeleteLayerVersion", "DeleteLayerVersionRequest", "DeleteLayerVersionOutput", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
-			"LayerName VersionNumber", false),
+			"LayerName VersionNumber"),
 		api.DescribeOperation("DeleteProvisionedConcurrencyConfig", "DeleteProvisionedConcurrencyConfigRequest", "DeleteProvisionedConcurrencyConfigOutput", "DELETE", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-			"FunctionName Qualifier", false),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetAccountSettings", "GetAccountSettingsRequest", "GetAccountSettingsResponse", "GET", "/2016-08-19/account-settings",
-			"", true),
+			""),
 		api.DescribeOperation("GetAlias", "GetAliasRequest", "AliasConfiguration", "GET", "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
-			"FunctionName Name", true),
+			"FunctionName Name"),
 		api.DescribeOperation("GetCapacityProvider", "GetCapacityProviderRequest", "GetCapacityProviderResponse", "GET", "/2025-11-30/capacity-providers/{CapacityProviderName}",
-			"CapacityProviderName", true),
+			"CapacityProviderName"),
 		api.DescribeOperation("GetCodeSigningConfig", "GetCodeSigningConfigRequest", "GetCodeSigningConfigResponse", "GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-			"CodeSigningConfigArn", true),
+			"CodeSigningConfigArn"),
 		api.DescribeOperation("GetDurableExecution", "GetDurableExecutionRequest", "GetDurableExecutionResponse", "GET", "/2025-12-01/durable-executions/{DurableExecutionArn}",
-			"DurableExecutionArn", true),
+			"DurableExecutionArn"),
 		api.DescribeOperation("GetDurableExecutionHistory", "GetDurableExecutionHistoryRequest", "GetDurableExecutionHistoryResponse", "GET", "/2025-12-01/durable-executions/{DurableExecutionArn}/history",
-			"DurableExecutionArn IncludeExecutionData Marker MaxItems ReverseOrder", true),
+			"DurableExecutionArn IncludeExecutionData Marker MaxItems ReverseOrder"),
 		api.DescribeOperation("GetDurableExecutionState", "GetDurableExecutionStateRequest", "GetDurableExecutionStateResponse", "GET", "/2025-12-01/durable-executions/{DurableExecutionArn}/state",
-			"CheckpointToken DurableExecutionArn Marker MaxItems", true),
+			"CheckpointToken DurableExecutionArn Marker MaxItems"),
 		api.DescribeOperation("GetEventSourceMapping", "GetEventSourceMappingRequest", "EventSourceMappingConfiguration", "GET", "/2015-03-31/event-source-mappings/{UUID}",
-			"UUID", true),
+			"UUID"),
 		api.DescribeOperation("GetFunction", "GetFunctionRequest", "GetFunctionResponse", "GET", "/2015-03-31/functions/{FunctionName}",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetFunctionCodeSigningConfig", "GetFunctionCodeSigningConfigRequest", "GetFunctionCodeSigningConfigResponse", "GET", "/2020-06-30/functions/{FunctionName}/code-signing-config",
-			"FunctionName", true),
+			"FunctionName"),
 		api.DescribeOperation("GetFunctionConcurrency", "GetFunctionConcurrencyRequest", "GetFunctionConcurrencyResponse", "GET", "/2019-09-30/functions/{FunctionName}/concurrency",
-			"FunctionName", true),
+			"FunctionName"),
 		api.DescribeOperation("GetFunctionConfiguration", "GetFunctionConfigurationRequest", "FunctionConfiguration", "GET", "/2015-03-31/functions/{FunctionName}/configuration",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetFunctionEventInvokeConfig", "GetFunctionEventInvokeConfigRequest", "FunctionEventInvokeConfig", "GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetFunctionRecursionConfig", "GetFunctionRecursionConfigRequest", "GetFunctionRecursionConfigResponse", "GET", "/2024-08-31/functions/{FunctionName}/recursion-config",
-			"FunctionName", true),
+			"FunctionName"),
 		api.DescribeOperation("GetFunctionScalingConfig", "GetFunctionScalingConfigRequest", "GetFunctionScalingConfigResponse", "GET", "/2025-11-30/functions/{FunctionName}/function-scaling-config",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetFunctionUrlConfig", "GetFunctionUrlConfigRequest", "GetFunctionUrlConfigResponse", "GET", "/2021-10-31/functions/{FunctionName}/url",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetLayerVersion", "GetLayerVersionRequest", "GetLayerVersionResponse", "GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}",
-			"LayerName VersionNumber", true),
+			"LayerName VersionNumber"),
 		api.DescribeOperation("GetLayerVersionByArn", "GetLayerVersionByArnRequest", "GetLayerVersionResponse", "GET", "/2018-10-31/layers",
-			"Arn", true),
+			"Arn"),
 		api.DescribeOperation("GetLayerVersionPolicy", "GetLayerVersionPolicyRequest", "GetLayerVersionPolicyResponse", "GET", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy",
-			"LayerName VersionNumber", true),
+			"LayerName VersionNumber"),
 		api.DescribeOperation("GetPolicy", "GetPolicyRequest", "GetPolicyResponse", "GET", "/2015-03-31/functions/{FunctionName}/policy",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetProvisionedConcurrencyConfig", "GetProvisionedConcurrencyConfigRequest", "GetProvisionedConcurrencyConfigResponse", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("GetRuntimeManagementConfig", "GetRuntimeManagementConfigRequest", "GetRuntimeManagementConfigResponse", "GET", "/2021-07-20/functions/{FunctionName}/runtime-management-config",
-			"FunctionName Qualifier", true),
+			"FunctionName Qualifier"),
 		api.DescribeOperation("Invoke", "InvocationRequest", "InvocationResponse", "POST", "/2015-03-31/functions/{FunctionName}/invocations",
-			"ClientContext DurableExecutionName FunctionName InvocationType LogType Payload Qualifier TenantId", false),
+			"ClientContext DurableExecutionName FunctionName InvocationType LogType Payload Qualifier TenantId"),
 		api.DescribeOperation("InvokeAsync", "InvokeAsyncRequest", "InvokeAsyncResponse", "POST", "/2014-11-13/functions/{FunctionName}/invoke-async",
-			"FunctionName InvokeArgs", false),
+			"FunctionName InvokeArgs"),
 		api.DescribeOperation("InvokeWithResponseStream", "InvokeWithResponseStreamRequest", "InvokeWithResponseStreamResponse", "POST", "/2021-11-15/functions/{FunctionName}/response-streaming-invocations",
-			"ClientContext FunctionName InvocationType LogType Payload Qualifier TenantId", false),
+			"ClientContext FunctionName InvocationType LogType Payload Qualifier TenantId"),
 		api.DescribeOperation("ListAliases", "ListAliasesRequest", "ListAliasesResponse", "GET", "/2015-03-31/functions/{FunctionName}/aliases",
-			"FunctionName FunctionVersion Marker MaxItems", true),
+			"FunctionName FunctionVersion Marker MaxItems"),
 		api.DescribeOperation("ListCapacityProviders", "ListCapacityProvidersRequest", "ListCapacityProvidersResponse", "GET", "/2025-11-30/capacity-providers",
-			"Marker MaxItems State", true),
+			"Marker MaxItems State"),
 		api.DescribeOperation("ListCodeSigningConfigs", "ListCodeSigningConfigsRequest", "ListCodeSigningConfigsResponse", "GET", "/2020-04-22/code-signing-configs",
-			"Marker MaxItems", true),
+			"Marker MaxItems"),
 		api.DescribeOperation("ListDurableExecutionsByFunction", "ListDurableExecutionsByFunctionRequest", "ListDurableExecutionsByFunctionResponse", "GET", "/2025-12-01/functions/{FunctionName}/durable-executions",
-			"DurableExecutionName FunctionName Marker MaxItems Qualifier ReverseOrder StartedAfter StartedBefore Statuses", true),
+			"DurableExecutionName FunctionName Marker MaxItems Qualifier ReverseOrder StartedAfter StartedBefore Statuses"),
 		api.DescribeOperation("ListEventSourceMappings", "ListEventSourceMappingsRequest", "ListEventSourceMappingsResponse", "GET", "/2015-03-31/event-source-mappings",
-			"EventSourceArn FunctionName Marker MaxItems", true),
+			"EventSourceArn FunctionName Marker MaxItems"),
 		api.DescribeOperation("ListFunctionEventInvokeConfigs", "ListFunctionEventInvokeConfigsRequest", "ListFunctionEventInvokeConfigsResponse", "GET", "/2019-09-25/functions/{FunctionName}/event-invoke-config/list",
-			"FunctionName Marker MaxItems", true),
+			"FunctionName Marker MaxItems"),
 		api.DescribeOperation("ListFunctionUrlConfigs", "ListFunctionUrlConfigsRequest", "ListFunctionUrlConfigsResponse", "GET", "/2021-10-31/functions/{FunctionName}/urls",
-			"FunctionName Marker MaxItems", true),
+			"FunctionName Marker MaxItems"),
 		api.DescribeOperation("ListFunctionVersionsByCapacityProvider", "ListFunctionVersionsByCapacityProviderRequest", "ListFunctionVersionsByCapacityProviderResponse", "GET", "/2025-11-30/capacity-providers/{CapacityProviderName}/function-versions",
-			"CapacityProviderName Marker MaxItems", true),
+			"CapacityProviderName Marker MaxItems"),
 		api.DescribeOperation("ListFunctions", "ListFunctionsRequest", "ListFunctionsResponse", "GET", "/2015-03-31/functions",
-			"FunctionVersion Marker MasterRegion MaxItems", true),
+			"FunctionVersion Marker MasterRegion MaxItems"),
 		api.DescribeOperation("ListFunctionsByCodeSigningConfig", "ListFunctionsByCodeSigningConfigRequest", "ListFunctionsByCodeSigningConfigResponse", "GET", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions",
-			"CodeSigningConfigArn Marker MaxItems", true),
+			"CodeSigningConfigArn Marker MaxItems"),
 		api.DescribeOperation("ListLayerVersions", "ListLayerVersionsRequest", "ListLayerVersionsResponse", "GET", "/2018-10-31/layers/{LayerName}/versions",
-			"CompatibleArchitecture CompatibleRuntime LayerName Marker MaxItems", true),
+			"CompatibleArchitecture CompatibleRuntime LayerName Marker MaxItems"),
 		api.DescribeOperation("ListLayers", "ListLayersRequest", "ListLayersResponse", "GET", "/2018-10-31/layers",
-			"CompatibleArchitecture CompatibleRuntime Marker MaxItems", true),
+			"CompatibleArchitecture CompatibleRuntime Marker MaxItems"),
 		api.DescribeOperation("ListProvisionedConcurrencyConfigs", "ListProvisionedConcurrencyConfigsRequest", "ListProvisionedConcurrencyConfigsResponse", "GET", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-			"FunctionName Marker MaxItems", true),
+			"FunctionName Marker MaxItems"),
 		api.DescribeOperation("ListTags", "ListTagsRequest", "ListTagsResponse", "GET", "/2017-03-31/tags/{Resource}",
-			"Resource", true),
+			"Resource"),
 		api.DescribeOperation("ListVersionsByFunction", "ListVersionsByFunctionRequest", "ListVersionsByFunctionResponse", "GET", "/2015-03-31/functions/{FunctionName}/versions",
-			"FunctionName Marker MaxItems", true),
+			"FunctionName Marker MaxItems"),
 		api.DescribeOperation("PublishLayerVersion", "PublishLayerVersionRequest", "PublishLayerVersionResponse", "POST", "/2018-10-31/layers/{LayerName}/versions",
-			"CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo", false),
+			"CompatibleArchitectures CompatibleRuntimes Content Description LayerName LicenseInfo"),
 		api.DescribeOperation("PublishVersion", "PublishVersionRequest", "FunctionConfiguration", "POST", "/2015-03-31/functions/{FunctionName}/versions",
-			"CodeSha256 Description FunctionName PublishTo RevisionId", false),
+			"CodeSha256 Description FunctionName PublishTo RevisionId"),
 		api.DescribeOperation("PutFunctionCodeSigningConfig", "PutFunctionCodeSigningConfigRequest", "PutFunctionCodeSigningConfigResponse", "PUT", "/2020-06-30/functions/{FunctionName}/code-signing-config",
-			"CodeSigningConfigArn FunctionName", false),
+			"CodeSigningConfigArn FunctionName"),
 		api.DescribeOperation("PutFunctionConcurrency", "PutFunctionConcurrencyRequest", "Concurrency", "PUT", "/2017-10-31/functions/{FunctionName}/concurrency",
-			"FunctionName ReservedConcurrentExecutions", false),
+			"FunctionName ReservedConcurrentExecutions"),
 		api.DescribeOperation("PutFunctionEventInvokeConfig", "PutFunctionEventInvokeConfigRequest", "FunctionEventInvokeConfig", "PUT", "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-			"DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier", false),
+			"DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"),
 		api.DescribeOperation("PutFunctionRecursionConfig", "PutFunctionRecursionConfigRequest", "PutFunctionRecursionConfigResponse", "PUT", "/2024-08-31/functions/{FunctionName}/recursion-config",
-			"FunctionName RecursiveLoop", false),
+			"FunctionName RecursiveLoop"),
 		api.DescribeOperation("PutFunctionScalingConfig", "PutFunctionScalingConfigRequest", "PutFunctionScalingConfigResponse", "PUT", "/2025-11-30/functions/{FunctionName}/function-scaling-config",
-			"FunctionName FunctionScalingConfig Qualifier", false),
+			"FunctionName FunctionScalingConfig Qualifier"),
 		api.DescribeOperation("PutProvisionedConcurrencyConfig", "PutProvisionedConcurrencyConfigRequest", "PutProvisionedConcurrencyConfigResponse", "PUT", "/2019-09-30/functions/{FunctionName}/provisioned-concurrency",
-			"FunctionName ProvisionedConcurrentExecutions Qualifier", false),
+			"FunctionName ProvisionedConcurrentExecutions Qualifier"),
 		api.DescribeOperation("PutRuntimeManagementConfig", "PutRuntimeManagementConfigRequest", "PutRuntimeManagementConfigResponse", "PUT", "/2021-07-20/functions/{FunctionName}/runtime-management-config",
-			"FunctionName Qualifier RuntimeVersionArn UpdateRuntimeOn", false),
+			"FunctionName Qualifier RuntimeVersionArn UpdateRuntimeOn"),
 		api.DescribeOperation("RemoveLayerVersionPermission", "RemoveLayerVersionPermissionRequest", "RemoveLayerVersionPermissionOutput", "DELETE", "/2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy/{StatementId}",
-			"LayerName RevisionId StatementId VersionNumber", false),
+			"LayerName RevisionId StatementId VersionNumber"),
 		api.DescribeOperation("RemovePermission", "RemovePermissionRequest", "RemovePermissionOutput", "DELETE", "/2015-03-31/functions/{FunctionName}/policy/{StatementId}",
-			"FunctionName Qualifier RevisionId StatementId", false),
+			"FunctionName Qualifier RevisionId StatementId"),
 		api.DescribeOperation("SendDurableExecutionCallbackFailure", "SendDurableExecutionCallbackFailureRequest", "SendDurableExecutionCallbackFailureResponse", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/fail",
-			"CallbackId Error", false),
+			"CallbackId Error"),
 		api.DescribeOperation("SendDurableExecutionCallbackHeartbeat", "SendDurableExecutionCallbackHeartbeatRequest", "SendDurableExecutionCallbackHeartbeatResponse", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/heartbeat",
-			"CallbackId", false),
+			"CallbackId"),
 		api.DescribeOperation("SendDurableExecutionCallbackSuccess", "SendDurableExecutionCallbackSuccessRequest", "SendDurableExecutionCallbackSuccessResponse", "POST", "/2025-12-01/durable-execution-callbacks/{CallbackId}/succeed",
-			"CallbackId Result", false),
+			"CallbackId Result"),
 		api.DescribeOperation("StopDurableExecution", "StopDurableExecutionRequest", "StopDurableExecutionResponse", "POST", "/2025-12-01/durable-executions/{DurableExecutionArn}/stop",
-			"DurableExecutionArn Error", false),
+			"DurableExecutionArn Error"),
 		api.DescribeOperation("TagResource", "TagResourceRequest", "TagResourceOutput", "POST", "/2017-03-31/tags/{Resource}",
-			"Resource Tags", false),
+			"Resource Tags"),
 		api.DescribeOperation("UntagResource", "UntagResourceRequest", "UntagResourceOutput", "DELETE", "/2017-03-31/tags/{Resource}",
-			"Resource TagKeys", false),
+			"Resource TagKeys"),
 		api.DescribeOperation("UpdateAlias", "UpdateAliasRequest", "AliasConfiguration", "PUT", "/2015-03-31/functions/{FunctionName}/aliases/{Name}",
-			"Description FunctionName FunctionVersion Name RevisionId RoutingConfig", false),
+			"Description FunctionName FunctionVersion Name RevisionId RoutingConfig"),
 		api.DescribeOperation("UpdateCapacityProvider", "UpdateCapacityProviderRequest", "UpdateCapacityProviderResponse", "PUT", "/2025-11-30/capacity-providers/{CapacityProviderName}",
-			"CapacityProviderName CapacityProviderScalingConfig", false),
+			"CapacityProviderName CapacityProviderScalingConfig"),
 		api.DescribeOperation("UpdateCodeSigningConfig", "UpdateCodeSigningConfigRequest", "UpdateCodeSigningConfigResponse", "PUT", "/2020-04-22/code-signing-configs/{CodeSigningConfigArn}",
-			"AllowedPublishers CodeSigningConfigArn CodeSigningPolicies Description", false),
+			"AllowedPublishers CodeSigningConfigArn CodeSigningPolicies Description"),
 		api.DescribeOperation("UpdateEventSourceMapping", "UpdateEventSourceMappingRequest", "EventSourceMappingConfiguration", "PUT", "/2015-03-31/event-source-mappings/{UUID}",
-			"AmazonManagedKafkaEventSourceConfig BatchSize BisectBatchOnFunctionError DestinationConfig DocumentDBEventSourceConfig Enabled FilterCriteria FunctionName FunctionResponseTypes KMSKeyArn LoggingConfig MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts MetricsConfig ParallelizationFactor ProvisionedPollerConfig ScalingConfig SelfManagedKafkaEventSourceConfig SourceAccessConfigurations TumblingWindowInSeconds UUID", false),
+			"AmazonManagedKafkaEventSourceConfig BatchSize BisectBatchOnFunctionError DestinationConfig DocumentDBEventSourceConfig Enabled FilterCriteria FunctionName FunctionResponseTypes KMSKeyArn LoggingConfig MaximumBatchingWindowInSeconds MaximumRecordAgeInSeconds MaximumRetryAttempts MetricsConfig ParallelizationFactor ProvisionedPollerConfig ScalingConfig SelfManagedKafkaEventSourceConfig SourceAccessConfigurations TumblingWindowInSeconds UUID"),
 		api.DescribeOperation("UpdateFunctionCode", "UpdateFunctionCodeRequest", "FunctionConfiguration", "PUT", "/2015-03-31/functions/{FunctionName}/code",
-			"Architectures DryRun FunctionName ImageUri Publish PublishTo RevisionId S3Bucket S3Key S3ObjectVersion SourceKMSKeyArn ZipFile", false),
+			"Architectures DryRun FunctionName ImageUri Publish PublishTo RevisionId S3Bucket S3Key S3ObjectVersion SourceKMSKeyArn ZipFile"),
 		api.DescribeOperation("UpdateFunctionConfiguration", "UpdateFunctionConfigurationRequest", "FunctionConfiguration", "PUT", "/2015-03-31/functions/{FunctionName}/configuration",
-			"CapacityProviderConfig DeadLetterConfig Description DurableConfig Environment EphemeralStorage FileSystemConfigs FunctionName Handler ImageConfig KMSKeyArn Layers LoggingConfig MemorySize RevisionId Role Runtime SnapStart Timeout TracingConfig VpcConfig", false),
+			"CapacityProviderConfig DeadLetterConfig Description DurableConfig Environment EphemeralStorage FileSystemConfigs FunctionName Handler ImageConfig KMSKeyArn Layers LoggingConfig MemorySize RevisionId Role Runtime SnapStart Timeout TracingConfig VpcConfig"),
 		api.DescribeOperation("UpdateFunctionEventInvokeConfig", "UpdateFunctionEventInvokeConfigRequest", "FunctionEventInvokeConfig", "POST", "/2019-09-25/functions/{FunctionName}/event-invoke-config",
-			"DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier", false),
+			"DestinationConfig FunctionName MaximumEventAgeInSeconds MaximumRetryAttempts Qualifier"),
 		api.DescribeOperation("UpdateFunctionUrlConfig", "UpdateFunctionUrlConfigRequest", "UpdateFunctionUrlConfigResponse", "PUT", "/2021-10-31/functions/{FunctionName}/url",
-			"AuthType Cors FunctionName InvokeMode Qualifier", false),
+			"AuthType Cors FunctionName InvokeMode Qualifier"),
 	}
 }
 
 func AddLayerVersionPermission() api.Operation[AddLayerVersionPermissionRequest, AddLayerVersionPermissionResponse] {
 	return api.Operation[AddLayerVersionPermissionRequest, AddLayerVersionPermissionResponse]{
-		Service: "lambda", Name: "AddLayerVersionPermission", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "AddLayerVersionPermission",
 		Validate: (*AddLayerVersionPermissionRequest).Validate,
 		Present:  (*AddLayerVersionPermissionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *AddLayerVersionPermissionRequest) error { return in.ReadJSON(r) },
@@ -224,7 +224,7 @@ func AddLayerVersionPermission() api.Operation[AddLayerVersionPermissionRequest,
 
 func AddPermission() api.Operation[AddPermissionRequest, AddPermissionResponse] {
 	return api.Operation[AddPermissionRequest, AddPermissionResponse]{
-		Service: "lambda", Name: "AddPermission", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "AddPermission",
 		Validate: (*AddPermissionRequest).Validate,
 		Present:  (*AddPermissionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *AddPermissionRequest) error { return in.ReadJSON(r) },
@@ -250,7 +250,7 @@ func AddPermission() api.Operation[AddPermissionRequest, AddPermissionResponse] 
 
 func CheckpointDurableExecution() api.Operation[CheckpointDurableExecutionRequest, CheckpointDurableExecutionResponse] {
 	return api.Operation[CheckpointDurableExecutionRequest, CheckpointDurableExecutionResponse]{
-		Service: "lambda", Name: "CheckpointDurableExecution", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "CheckpointDurableExecution",
 		Validate: (*CheckpointDurableExecutionRequest).Validate,
 		Present:  (*CheckpointDurableExecutionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CheckpointDurableExecutionRequest) error { return in.ReadJSON(r) },
@@ -273,7 +273,7 @@ func CheckpointDurableExecution() api.Operation[CheckpointDurableExecutionReques
 
 func CreateAlias() api.Operation[CreateAliasRequest, AliasConfiguration] {
 	return api.Operation[CreateAliasRequest, AliasConfiguration]{
-		Service: "lambda", Name: "CreateAlias", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "CreateAlias",
 		Validate: (*CreateAliasRequest).Validate,
 		Present:  (*CreateAliasRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateAliasRequest) error { return in.ReadJSON(r) },
@@ -296,7 +296,7 @@ func CreateAlias() api.Operation[CreateAliasRequest, AliasConfiguration] {
 
 func CreateCapacityProvider() api.Operation[CreateCapacityProviderRequest, CreateCapacityProviderResponse] {
 	return api.Operation[CreateCapacityProviderRequest, CreateCapacityProviderResponse]{
-		Service: "lambda", Name: "CreateCapacityProvider", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "CreateCapacityProvider",
 		Validate: (*CreateCapacityProviderRequest).Validate,
 		Present:  (*CreateCapacityProviderRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateCapacityProviderRequest) error { return in.ReadJSON(r) },
@@ -309,7 +309,7 @@ func CreateCapacityProvider() api.Operation[CreateCapacityProviderRequest, Creat
 
 func CreateCodeSigningConfig() api.Operation[CreateCodeSigningConfigRequest, CreateCodeSigningConfigResponse] {
 	return api.Operation[CreateCodeSigningConfigRequest, CreateCodeSigningConfigResponse]{
-		Service: "lambda", Name: "CreateCodeSigningConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "CreateCodeSigningConfig",
 		Validate: (*CreateCodeSigningConfigRequest).Validate,
 		Present:  (*CreateCodeSigningConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateCodeSigningConfigRequest) error { return in.ReadJSON(r) },
@@ -322,7 +322,7 @@ func CreateCodeSigningConfig() api.Operation[CreateCodeSigningConfigRequest, Cre
 
 func CreateEventSourceMapping() api.Operation[CreateEventSourceMappingRequest, EventSourceMappingConfiguration] {
 	return api.Operation[CreateEventSourceMappingRequest, EventSourceMappingConfiguration]{
-		Service: "lambda", Name: "CreateEventSourceMapping", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "CreateEventSourceMapping",
 		Validate: (*CreateEventSourceMappingRequest).Validate,
 		Present:  (*CreateEventSourceMappingRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateEventSourceMappingRequest) error { return in.ReadJSON(r) },
@@ -335,7 +335,7 @@ func CreateEventSourceMapping() api.Operation[CreateEventSourceMappingRequest, E
 
 func CreateFunction() api.Operation[CreateFunctionRequest, FunctionConfiguration] {
 	return api.Operation[CreateFunctionRequest, FunctionConfiguration]{
-		Service: "lambda", Name: "CreateFunction", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "CreateFunction",
 		Validate: (*CreateFunctionRequest).Validate,
 		Present:  (*CreateFunctionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateFunctionRequest) error { return in.ReadJSON(r) },
@@ -348,7 +348,7 @@ func CreateFunction() api.Operation[CreateFunctionRequest, FunctionConfiguration
 
 func CreateFunctionUrlConfig() api.Operation[CreateFunctionUrlConfigRequest, CreateFunctionUrlConfigResponse] {
 	return api.Operation[CreateFunctionUrlConfigRequest, CreateFunctionUrlConfigResponse]{
-		Service: "lambda", Name: "CreateFunctionUrlConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "CreateFunctionUrlConfig",
 		Validate: (*CreateFunctionUrlConfigRequest).Validate,
 		Present:  (*CreateFunctionUrlConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *CreateFunctionUrlConfigRequest) error { return in.ReadJSON(r) },
@@ -374,7 +374,7 @@ func CreateFunctionUrlConfig() api.Operation[CreateFunctionUrlConfigRequest, Cre
 
 func DeleteAlias() api.Operation[DeleteAliasRequest, DeleteAliasOutput] {
 	return api.Operation[DeleteAliasRequest, DeleteAliasOutput]{
-		Service: "lambda", Name: "DeleteAlias", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteAlias",
 		Validate: (*DeleteAliasRequest).Validate,
 		Present:  (*DeleteAliasRequest).Present,
 		Append:   func(dst []byte, _ *DeleteAliasOutput) []byte { return dst },
@@ -399,7 +399,7 @@ func DeleteAlias() api.Operation[DeleteAliasRequest, DeleteAliasOutput] {
 
 func DeleteCapacityProvider() api.Operation[DeleteCapacityProviderRequest, DeleteCapacityProviderResponse] {
 	return api.Operation[DeleteCapacityProviderRequest, DeleteCapacityProviderResponse]{
-		Service: "lambda", Name: "DeleteCapacityProvider", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteCapacityProvider",
 		Validate: (*DeleteCapacityProviderRequest).Validate,
 		Present:  (*DeleteCapacityProviderRequest).Present,
 		Append:   func(dst []byte, out *DeleteCapacityProviderResponse) []byte { return out.AppendJSON(dst) },
@@ -421,7 +421,7 @@ func DeleteCapacityProvider() api.Operation[DeleteCapacityProviderRequest, Delet
 
 func DeleteCodeSigningConfig() api.Operation[DeleteCodeSigningConfigRequest, DeleteCodeSigningConfigResponse] {
 	return api.Operation[DeleteCodeSigningConfigRequest, DeleteCodeSigningConfigResponse]{
-		Service: "lambda", Name: "DeleteCodeSigningConfig", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteCodeSigningConfig",
 		Validate: (*DeleteCodeSigningConfigRequest).Validate,
 		Present:  (*DeleteCodeSigningConfigRequest).Present,
 		Append:   func(dst []byte, _ *DeleteCodeSigningConfigResponse) []byte { return dst },
@@ -443,7 +443,7 @@ func DeleteCodeSigningConfig() api.Operation[DeleteCodeSigningConfigRequest, Del
 
 func DeleteEventSourceMapping() api.Operation[DeleteEventSourceMappingRequest, EventSourceMappingConfiguration] {
 	return api.Operation[DeleteEventSourceMappingRequest, EventSourceMappingConfiguration]{
-		Service: "lambda", Name: "DeleteEventSourceMapping", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteEventSourceMapping",
 		Validate: (*DeleteEventSourceMappingRequest).Validate,
 		Present:  (*DeleteEventSourceMappingRequest).Present,
 		Append:   func(dst []byte, out *EventSourceMappingConfiguration) []byte { return out.AppendJSON(dst) },
@@ -465,7 +465,7 @@ func DeleteEventSourceMapping() api.Operation[DeleteEventSourceMappingRequest, E
 
 func DeleteFunction() api.Operation[DeleteFunctionRequest, DeleteFunctionResponse] {
 	return api.Operation[DeleteFunctionRequest, DeleteFunctionResponse]{
-		Service: "lambda", Name: "DeleteFunction", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteFunction",
 		Validate: (*DeleteFunctionRequest).Validate,
 		Present:  (*DeleteFunctionRequest).Present,
 		Append:   func(dst []byte, _ *DeleteFunctionResponse) []byte { return dst },
@@ -491,7 +491,7 @@ func DeleteFunction() api.Operation[DeleteFunctionRequest, DeleteFunctionRespons
 
 func DeleteFunctionCodeSigningConfig() api.Operation[DeleteFunctionCodeSigningConfigRequest, DeleteFunctionCodeSigningConfigOutput] {
 	return api.Operation[DeleteFunctionCodeSigningConfigRequest, DeleteFunctionCodeSigningConfigOutput]{
-		Service: "lambda", Name: "DeleteFunctionCodeSigningConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "DeleteFunctionCodeSigningConfig",
 		Validate: (*DeleteFunctionCodeSigningConfigRequest).Validate,
 		Present:  (*DeleteFunctionCodeSigningConfigRequest).Present,
 		Append:   func(dst []byte, _ *DeleteFunctionCodeSigningConfigOutput) []byte { return dst },
@@ -513,7 +513,7 @@ func DeleteFunctionCodeSigningConfig() api.Operation[DeleteFunctionCodeSigningCo
 
 func DeleteFunctionConcurrency() api.Operation[DeleteFunctionConcurrencyRequest, DeleteFunctionConcurrencyOutput] {
 	return api.Operation[DeleteFunctionConcurrencyRequest, DeleteFunctionConcurrencyOutput]{
-		Service: "lambda", Name: "DeleteFunctionConcurrency", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "DeleteFunctionConcurrency",
 		Validate: (*DeleteFunctionConcurrencyRequest).Validate,
 		Present:  (*DeleteFunctionConcurrencyRequest).Present,
 		Append:   func(dst []byte, _ *DeleteFunctionConcurrencyOutput) []byte { return dst },
@@ -535,7 +535,7 @@ func DeleteFunctionConcurrency() api.Operation[DeleteFunctionConcurrencyRequest,
 
 func DeleteFunctionEventInvokeConfig() api.Operation[DeleteFunctionEventInvokeConfigRequest, DeleteFunctionEventInvokeConfigOutput] {
 	return api.Operation[DeleteFunctionEventInvokeConfigRequest, DeleteFunctionEventInvokeConfigOutput]{
-		Service: "lambda", Name: "DeleteFunctionEventInvokeConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "DeleteFunctionEventInvokeConfig",
 		Validate: (*DeleteFunctionEventInvokeConfigRequest).Validate,
 		Present:  (*DeleteFunctionEventInvokeConfigRequest).Present,
 		Append:   func(dst []byte, _ *DeleteFunctionEventInvokeConfigOutput) []byte { return dst },
@@ -560,7 +560,7 @@ func DeleteFunctionEventInvokeConfig() api.Operation[DeleteFunctionEventInvokeCo
 
 func DeleteFunctionUrlConfig() api.Operation[DeleteFunctionUrlConfigRequest, DeleteFunctionUrlConfigOutput] {
 	return api.Operation[DeleteFunctionUrlConfigRequest, DeleteFunctionUrlConfigOutput]{
-		Service: "lambda", Name: "DeleteFunctionUrlConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "DeleteFunctionUrlConfig",
 		Validate: (*DeleteFunctionUrlConfigRequest).Validate,
 		Present:  (*DeleteFunctionUrlConfigRequest).Present,
 		Append:   func(dst []byte, _ *DeleteFunctionUrlConfigOutput) []byte { return dst },
@@ -585,7 +585,7 @@ func DeleteFunctionUrlConfig() api.Operation[DeleteFunctionUrlConfigRequest, Del
 
 func DeleteLayerVersion() api.Operation[DeleteLayerVersionRequest, DeleteLayerVersionOutput] {
 	return api.Operation[DeleteLayerVersionRequest, DeleteLayerVersionOutput]{
-		Service: "lambda", Name: "DeleteLayerVersion", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteLayerVersion",
 		Validate: (*DeleteLayerVersionRequest).Validate,
 		Present:  (*DeleteLayerVersionRequest).Present,
 		Append:   func(dst []byte, _ *DeleteLayerVersionOutput) []byte { return dst },
@@ -610,7 +610,7 @@ func DeleteLayerVersion() api.Operation[DeleteLayerVersionRequest, DeleteLayerVe
 
 func DeleteProvisionedConcurrencyConfig() api.Operation[DeleteProvisionedConcurrencyConfigRequest, DeleteProvisionedConcurrencyConfigOutput] {
 	return api.Operation[DeleteProvisionedConcurrencyConfigRequest, DeleteProvisionedConcurrencyConfigOutput]{
-		Service: "lambda", Name: "DeleteProvisionedConcurrencyConfig", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "DeleteProvisionedConcurrencyConfig",
 		Validate: (*DeleteProvisionedConcurrencyConfigRequest).Validate,
 		Present:  (*DeleteProvisionedConcurrencyConfigRequest).Present,
 		Append:   func(dst []byte, _ *DeleteProvisionedConcurrencyConfigOutput) []byte { return dst },
@@ -635,7 +635,7 @@ func DeleteProvisionedConcurrencyConfig() api.Operation[DeleteProvisionedConcurr
 
 func GetAccountSettings() api.Operation[GetAccountSettingsRequest, GetAccountSettingsResponse] {
 	return api.Operation[GetAccountSettingsRequest, GetAccountSettingsResponse]{
-		Service: "lambda", Name: "GetAccountSettings", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetAccountSettings",
 		Validate: (*GetAccountSettingsRequest).Validate,
 		Present:  (*GetAccountSettingsRequest).Present,
 		Append:   func(dst []byte, out *GetAccountSettingsResponse) []byte { return out.AppendJSON(dst) },
@@ -647,7 +647,7 @@ func GetAccountSettings() api.Operation[GetAccountSettingsRequest, GetAccountSet
 
 func GetAlias() api.Operation[GetAliasRequest, AliasConfiguration] {
 	return api.Operation[GetAliasRequest, AliasConfiguration]{
-		Service: "lambda", Name: "GetAlias", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetAlias",
 		Validate: (*GetAliasRequest).Validate,
 		Present:  (*GetAliasRequest).Present,
 		Append:   func(dst []byte, out *AliasConfiguration) []byte { return out.AppendJSON(dst) },
@@ -672,7 +672,7 @@ func GetAlias() api.Operation[GetAliasRequest, AliasConfiguration] {
 
 func GetCapacityProvider() api.Operation[GetCapacityProviderRequest, GetCapacityProviderResponse] {
 	return api.Operation[GetCapacityProviderRequest, GetCapacityProviderResponse]{
-		Service: "lambda", Name: "GetCapacityProvider", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetCapacityProvider",
 		Validate: (*GetCapacityProviderRequest).Validate,
 		Present:  (*GetCapacityProviderRequest).Present,
 		Append:   func(dst []byte, out *GetCapacityProviderResponse) []byte { return out.AppendJSON(dst) },
@@ -694,7 +694,7 @@ func GetCapacityProvider() api.Operation[GetCapacityProviderRequest, GetCapacity
 
 func GetCodeSigningConfig() api.Operation[GetCodeSigningConfigRequest, GetCodeSigningConfigResponse] {
 	return api.Operation[GetCodeSigningConfigRequest, GetCodeSigningConfigResponse]{
-		Service: "lambda", Name: "GetCodeSigningConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetCodeSigningConfig",
 		Validate: (*GetCodeSigningConfigRequest).Validate,
 		Present:  (*GetCodeSigningConfigRequest).Present,
 		Append:   func(dst []byte, out *GetCodeSigningConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -716,7 +716,7 @@ func GetCodeSigningConfig() api.Operation[GetCodeSigningConfigRequest, GetCodeSi
 
 func GetDurableExecution() api.Operation[GetDurableExecutionRequest, GetDurableExecutionResponse] {
 	return api.Operation[GetDurableExecutionRequest, GetDurableExecutionResponse]{
-		Service: "lambda", Name: "GetDurableExecution", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetDurableExecution",
 		Validate: (*GetDurableExecutionRequest).Validate,
 		Present:  (*GetDurableExecutionRequest).Present,
 		Append:   func(dst []byte, out *GetDurableExecutionResponse) []byte { return out.AppendJSON(dst) },
@@ -738,7 +738,7 @@ func GetDurableExecution() api.Operation[GetDurableExecutionRequest, GetDurableE
 
 func GetDurableExecutionHistory() api.Operation[GetDurableExecutionHistoryRequest, GetDurableExecutionHistoryResponse] {
 	return api.Operation[GetDurableExecutionHistoryRequest, GetDurableExecutionHistoryResponse]{
-		Service: "lambda", Name: "GetDurableExecutionHistory", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetDurableExecutionHistory",
 		Validate: (*GetDurableExecutionHistoryRequest).Validate,
 		Present:  (*GetDurableExecutionHistoryRequest).Present,
 		Append:   func(dst []byte, out *GetDurableExecutionHistoryResponse) []byte { return out.AppendJSON(dst) },
@@ -772,7 +772,7 @@ func GetDurableExecutionHistory() api.Operation[GetDurableExecutionHistoryReques
 
 func GetDurableExecutionState() api.Operation[GetDurableExecutionStateRequest, GetDurableExecutionStateResponse] {
 	return api.Operation[GetDurableExecutionStateRequest, GetDurableExecutionStateResponse]{
-		Service: "lambda", Name: "GetDurableExecutionState", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetDurableExecutionState",
 		Validate: (*GetDurableExecutionStateRequest).Validate,
 		Present:  (*GetDurableExecutionStateRequest).Present,
 		Append:   func(dst []byte, out *GetDurableExecutionStateResponse) []byte { return out.AppendJSON(dst) },
@@ -803,7 +803,7 @@ func GetDurableExecutionState() api.Operation[GetDurableExecutionStateRequest, G
 
 func GetEventSourceMapping() api.Operation[GetEventSourceMappingRequest, EventSourceMappingConfiguration] {
 	return api.Operation[GetEventSourceMappingRequest, EventSourceMappingConfiguration]{
-		Service: "lambda", Name: "GetEventSourceMapping", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetEventSourceMapping",
 		Validate: (*GetEventSourceMappingRequest).Validate,
 		Present:  (*GetEventSourceMappingRequest).Present,
 		Append:   func(dst []byte, out *EventSourceMappingConfiguration) []byte { return out.AppendJSON(dst) },
@@ -825,7 +825,7 @@ func GetEventSourceMapping() api.Operation[GetEventSourceMappingRequest, EventSo
 
 func GetFunction() api.Operation[GetFunctionRequest, GetFunctionResponse] {
 	return api.Operation[GetFunctionRequest, GetFunctionResponse]{
-		Service: "lambda", Name: "GetFunction", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunction",
 		Validate: (*GetFunctionRequest).Validate,
 		Present:  (*GetFunctionRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionResponse) []byte { return out.AppendJSON(dst) },
@@ -850,7 +850,7 @@ func GetFunction() api.Operation[GetFunctionRequest, GetFunctionResponse] {
 
 func GetFunctionCodeSigningConfig() api.Operation[GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse] {
 	return api.Operation[GetFunctionCodeSigningConfigRequest, GetFunctionCodeSigningConfigResponse]{
-		Service: "lambda", Name: "GetFunctionCodeSigningConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionCodeSigningConfig",
 		Validate: (*GetFunctionCodeSigningConfigRequest).Validate,
 		Present:  (*GetFunctionCodeSigningConfigRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionCodeSigningConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -872,7 +872,7 @@ func GetFunctionCodeSigningConfig() api.Operation[GetFunctionCodeSigningConfigRe
 
 func GetFunctionConcurrency() api.Operation[GetFunctionConcurrencyRequest, GetFunctionConcurrencyResponse] {
 	return api.Operation[GetFunctionConcurrencyRequest, GetFunctionConcurrencyResponse]{
-		Service: "lambda", Name: "GetFunctionConcurrency", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionConcurrency",
 		Validate: (*GetFunctionConcurrencyRequest).Validate,
 		Present:  (*GetFunctionConcurrencyRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionConcurrencyResponse) []byte { return out.AppendJSON(dst) },
@@ -894,7 +894,7 @@ func GetFunctionConcurrency() api.Operation[GetFunctionConcurrencyRequest, GetFu
 
 func GetFunctionConfiguration() api.Operation[GetFunctionConfigurationRequest, FunctionConfiguration] {
 	return api.Operation[GetFunctionConfigurationRequest, FunctionConfiguration]{
-		Service: "lambda", Name: "GetFunctionConfiguration", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionConfiguration",
 		Validate: (*GetFunctionConfigurationRequest).Validate,
 		Present:  (*GetFunctionConfigurationRequest).Present,
 		Append:   func(dst []byte, out *FunctionConfiguration) []byte { return out.AppendJSON(dst) },
@@ -919,7 +919,7 @@ func GetFunctionConfiguration() api.Operation[GetFunctionConfigurationRequest, F
 
 func GetFunctionEventInvokeConfig() api.Operation[GetFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig] {
 	return api.Operation[GetFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig]{
-		Service: "lambda", Name: "GetFunctionEventInvokeConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionEventInvokeConfig",
 		Validate: (*GetFunctionEventInvokeConfigRequest).Validate,
 		Present:  (*GetFunctionEventInvokeConfigRequest).Present,
 		Append:   func(dst []byte, out *FunctionEventInvokeConfig) []byte { return out.AppendJSON(dst) },
@@ -944,7 +944,7 @@ func GetFunctionEventInvokeConfig() api.Operation[GetFunctionEventInvokeConfigRe
 
 func GetFunctionRecursionConfig() api.Operation[GetFunctionRecursionConfigRequest, GetFunctionRecursionConfigResponse] {
 	return api.Operation[GetFunctionRecursionConfigRequest, GetFunctionRecursionConfigResponse]{
-		Service: "lambda", Name: "GetFunctionRecursionConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionRecursionConfig",
 		Validate: (*GetFunctionRecursionConfigRequest).Validate,
 		Present:  (*GetFunctionRecursionConfigRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionRecursionConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -966,7 +966,7 @@ func GetFunctionRecursionConfig() api.Operation[GetFunctionRecursionConfigReques
 
 func GetFunctionScalingConfig() api.Operation[GetFunctionScalingConfigRequest, GetFunctionScalingConfigResponse] {
 	return api.Operation[GetFunctionScalingConfigRequest, GetFunctionScalingConfigResponse]{
-		Service: "lambda", Name: "GetFunctionScalingConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionScalingConfig",
 		Validate: (*GetFunctionScalingConfigRequest).Validate,
 		Present:  (*GetFunctionScalingConfigRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionScalingConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -991,7 +991,7 @@ func GetFunctionScalingConfig() api.Operation[GetFunctionScalingConfigRequest, G
 
 func GetFunctionUrlConfig() api.Operation[GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse] {
 	return api.Operation[GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse]{
-		Service: "lambda", Name: "GetFunctionUrlConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetFunctionUrlConfig",
 		Validate: (*GetFunctionUrlConfigRequest).Validate,
 		Present:  (*GetFunctionUrlConfigRequest).Present,
 		Append:   func(dst []byte, out *GetFunctionUrlConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -1016,7 +1016,7 @@ func GetFunctionUrlConfig() api.Operation[GetFunctionUrlConfigRequest, GetFuncti
 
 func GetLayerVersion() api.Operation[GetLayerVersionRequest, GetLayerVersionResponse] {
 	return api.Operation[GetLayerVersionRequest, GetLayerVersionResponse]{
-		Service: "lambda", Name: "GetLayerVersion", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetLayerVersion",
 		Validate: (*GetLayerVersionRequest).Validate,
 		Present:  (*GetLayerVersionRequest).Present,
 		Append:   func(dst []byte, out *GetLayerVersionResponse) []byte { return out.AppendJSON(dst) },
@@ -1041,7 +1041,7 @@ func GetLayerVersion() api.Operation[GetLayerVersionRequest, GetLayerVersionResp
 
 func GetLayerVersionByArn() api.Operation[GetLayerVersionByArnRequest, GetLayerVersionResponse] {
 	return api.Operation[GetLayerVersionByArnRequest, GetLayerVersionResponse]{
-		Service: "lambda", Name: "GetLayerVersionByArn", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetLayerVersionByArn",
 		Validate: (*GetLayerVersionByArnRequest).Validate,
 		Present:  (*GetLayerVersionByArnRequest).Present,
 		Append:   func(dst []byte, out *GetLayerVersionResponse) []byte { return out.AppendJSON(dst) },
@@ -1063,7 +1063,7 @@ func GetLayerVersionByArn() api.Operation[GetLayerVersionByArnRequest, GetLayerV
 
 func GetLayerVersionPolicy() api.Operation[GetLayerVersionPolicyRequest, GetLayerVersionPolicyResponse] {
 	return api.Operation[GetLayerVersionPolicyRequest, GetLayerVersionPolicyResponse]{
-		Service: "lambda", Name: "GetLayerVersionPolicy", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetLayerVersionPolicy",
 		Validate: (*GetLayerVersionPolicyRequest).Validate,
 		Present:  (*GetLayerVersionPolicyRequest).Present,
 		Append:   func(dst []byte, out *GetLayerVersionPolicyResponse) []byte { return out.AppendJSON(dst) },
@@ -1088,7 +1088,7 @@ func GetLayerVersionPolicy() api.Operation[GetLayerVersionPolicyRequest, GetLaye
 
 func GetPolicy() api.Operation[GetPolicyRequest, GetPolicyResponse] {
 	return api.Operation[GetPolicyRequest, GetPolicyResponse]{
-		Service: "lambda", Name: "GetPolicy", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetPolicy",
 		Validate: (*GetPolicyRequest).Validate,
 		Present:  (*GetPolicyRequest).Present,
 		Append:   func(dst []byte, out *GetPolicyResponse) []byte { return out.AppendJSON(dst) },
@@ -1113,7 +1113,7 @@ func GetPolicy() api.Operation[GetPolicyRequest, GetPolicyResponse] {
 
 func GetProvisionedConcurrencyConfig() api.Operation[GetProvisionedConcurrencyConfigRequest, GetProvisionedConcurrencyConfigResponse] {
 	return api.Operation[GetProvisionedConcurrencyConfigRequest, GetProvisionedConcurrencyConfigResponse]{
-		Service: "lambda", Name: "GetProvisionedConcurrencyConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetProvisionedConcurrencyConfig",
 		Validate: (*GetProvisionedConcurrencyConfigRequest).Validate,
 		Present:  (*GetProvisionedConcurrencyConfigRequest).Present,
 		Append:   func(dst []byte, out *GetProvisionedConcurrencyConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -1138,7 +1138,7 @@ func GetProvisionedConcurrencyConfig() api.Operation[GetProvisionedConcurrencyCo
 
 func GetRuntimeManagementConfig() api.Operation[GetRuntimeManagementConfigRequest, GetRuntimeManagementConfigResponse] {
 	return api.Operation[GetRuntimeManagementConfigRequest, GetRuntimeManagementConfigResponse]{
-		Service: "lambda", Name: "GetRuntimeManagementConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "GetRuntimeManagementConfig",
 		Validate: (*GetRuntimeManagementConfigRequest).Validate,
 		Present:  (*GetRuntimeManagementConfigRequest).Present,
 		Append:   func(dst []byte, out *GetRuntimeManagementConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -1163,7 +1163,7 @@ func GetRuntimeManagementConfig() api.Operation[GetRuntimeManagementConfigReques
 
 func Invoke() api.Operation[InvocationRequest, InvocationResponse] {
 	return api.Operation[InvocationRequest, InvocationResponse]{
-		Service: "lambda", Name: "Invoke", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "Invoke",
 		Validate: (*InvocationRequest).Validate,
 		Present:  (*InvocationRequest).Present,
 		Append:   func(dst []byte, out *InvocationResponse) []byte { return append(dst, out.Payload...) },
@@ -1212,7 +1212,7 @@ func Invoke() api.Operation[InvocationRequest, InvocationResponse] {
 
 func InvokeAsync() api.Operation[InvokeAsyncRequest, InvokeAsyncResponse] {
 	return api.Operation[InvokeAsyncRequest, InvokeAsyncResponse]{
-		Service: "lambda", Name: "InvokeAsync", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "InvokeAsync",
 		Validate: (*InvokeAsyncRequest).Validate,
 		Present:  (*InvokeAsyncRequest).Present,
 		Append:   func(dst []byte, _ *InvokeAsyncResponse) []byte { return dst },
@@ -1236,7 +1236,7 @@ func InvokeAsync() api.Operation[InvokeAsyncRequest, InvokeAsyncResponse] {
 
 func InvokeWithResponseStream() api.Operation[InvokeWithResponseStreamRequest, InvokeWithResponseStreamResponse] {
 	return api.Operation[InvokeWithResponseStreamRequest, InvokeWithResponseStreamResponse]{
-		Service: "lambda", Name: "InvokeWithResponseStream", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "InvokeWithResponseStream",
 		Validate: (*InvokeWithResponseStreamRequest).Validate,
 		Present:  (*InvokeWithResponseStreamRequest).Present,
 		Append:   func(dst []byte, _ *InvokeWithResponseStreamResponse) []byte { return dst },
@@ -1279,7 +1279,7 @@ func InvokeWithResponseStream() api.Operation[InvokeWithResponseStreamRequest, I
 
 func ListAliases() api.Operation[ListAliasesRequest, ListAliasesResponse] {
 	return api.Operation[ListAliasesRequest, ListAliasesResponse]{
-		Service: "lambda", Name: "ListAliases", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListAliases",
 		Validate: (*ListAliasesRequest).Validate,
 		Present:  (*ListAliasesRequest).Present,
 		Append:   func(dst []byte, out *ListAliasesResponse) []byte { return out.AppendJSON(dst) },
@@ -1310,7 +1310,7 @@ func ListAliases() api.Operation[ListAliasesRequest, ListAliasesResponse] {
 
 func ListCapacityProviders() api.Operation[ListCapacityProvidersRequest, ListCapacityProvidersResponse] {
 	return api.Operation[ListCapacityProvidersRequest, ListCapacityProvidersResponse]{
-		Service: "lambda", Name: "ListCapacityProviders", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListCapacityProviders",
 		Validate: (*ListCapacityProvidersRequest).Validate,
 		Present:  (*ListCapacityProvidersRequest).Present,
 		Append:   func(dst []byte, out *ListCapacityProvidersResponse) []byte { return out.AppendJSON(dst) },
@@ -1338,7 +1338,7 @@ func ListCapacityProviders() api.Operation[ListCapacityProvidersRequest, ListCap
 
 func ListCodeSigningConfigs() api.Operation[ListCodeSigningConfigsRequest, ListCodeSigningConfigsResponse] {
 	return api.Operation[ListCodeSigningConfigsRequest, ListCodeSigningConfigsResponse]{
-		Service: "lambda", Name: "ListCodeSigningConfigs", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListCodeSigningConfigs",
 		Validate: (*ListCodeSigningConfigsRequest).Validate,
 		Present:  (*ListCodeSigningConfigsRequest).Present,
 		Append:   func(dst []byte, out *ListCodeSigningConfigsResponse) []byte { return out.AppendJSON(dst) },
@@ -1363,7 +1363,7 @@ func ListCodeSigningConfigs() api.Operation[ListCodeSigningConfigsRequest, ListC
 
 func ListDurableExecutionsByFunction() api.Operation[ListDurableExecutionsByFunctionRequest, ListDurableExecutionsByFunctionResponse] {
 	return api.Operation[ListDurableExecutionsByFunctionRequest, ListDurableExecutionsByFunctionResponse]{
-		Service: "lambda", Name: "ListDurableExecutionsByFunction", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListDurableExecutionsByFunction",
 		Validate: (*ListDurableExecutionsByFunctionRequest).Validate,
 		Present:  (*ListDurableExecutionsByFunctionRequest).Present,
 		Append:   func(dst []byte, out *ListDurableExecutionsByFunctionResponse) []byte { return out.AppendJSON(dst) },
@@ -1409,7 +1409,7 @@ func ListDurableExecutionsByFunction() api.Operation[ListDurableExecutionsByFunc
 
 func ListEventSourceMappings() api.Operation[ListEventSourceMappingsRequest, ListEventSourceMappingsResponse] {
 	return api.Operation[ListEventSourceMappingsRequest, ListEventSourceMappingsResponse]{
-		Service: "lambda", Name: "ListEventSourceMappings", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListEventSourceMappings",
 		Validate: (*ListEventSourceMappingsRequest).Validate,
 		Present:  (*ListEventSourceMappingsRequest).Present,
 		Append:   func(dst []byte, out *ListEventSourceMappingsResponse) []byte { return out.AppendJSON(dst) },
@@ -1440,7 +1440,7 @@ func ListEventSourceMappings() api.Operation[ListEventSourceMappingsRequest, Lis
 
 func ListFunctionEventInvokeConfigs() api.Operation[ListFunctionEventInvokeConfigsRequest, ListFunctionEventInvokeConfigsResponse] {
 	return api.Operation[ListFunctionEventInvokeConfigsRequest, ListFunctionEventInvokeConfigsResponse]{
-		Service: "lambda", Name: "ListFunctionEventInvokeConfigs", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListFunctionEventInvokeConfigs",
 		Validate: (*ListFunctionEventInvokeConfigsRequest).Validate,
 		Present:  (*ListFunctionEventInvokeConfigsRequest).Present,
 		Append:   func(dst []byte, out *ListFunctionEventInvokeConfigsResponse) []byte { return out.AppendJSON(dst) },
@@ -1468,7 +1468,7 @@ func ListFunctionEventInvokeConfigs() api.Operation[ListFunctionEventInvokeConfi
 
 func ListFunctionUrlConfigs() api.Operation[ListFunctionUrlConfigsRequest, ListFunctionUrlConfigsResponse] {
 	return api.Operation[ListFunctionUrlConfigsRequest, ListFunctionUrlConfigsResponse]{
-		Service: "lambda", Name: "ListFunctionUrlConfigs", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListFunctionUrlConfigs",
 		Validate: (*ListFunctionUrlConfigsRequest).Validate,
 		Present:  (*ListFunctionUrlConfigsRequest).Present,
 		Append:   func(dst []byte, out *ListFunctionUrlConfigsResponse) []byte { return out.AppendJSON(dst) },
@@ -1496,7 +1496,7 @@ func ListFunctionUrlConfigs() api.Operation[ListFunctionUrlConfigsRequest, ListF
 
 func ListFunctionVersionsByCapacityProvider() api.Operation[ListFunctionVersionsByCapacityProviderRequest, ListFunctionVersionsByCapacityProviderResponse] {
 	return api.Operation[ListFunctionVersionsByCapacityProviderRequest, ListFunctionVersionsByCapacityProviderResponse]{
-		Service: "lambda", Name: "ListFunctionVersionsByCapacityProvider", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListFunctionVersionsByCapacityProvider",
 		Validate: (*ListFunctionVersionsByCapacityProviderRequest).Validate,
 		Present:  (*ListFunctionVersionsByCapacityProviderRequest).Present,
 		Append: func(dst []byte, out *ListFunctionVersionsByCapacityProviderResponse) []byte {
@@ -1526,7 +1526,7 @@ func ListFunctionVersionsByCapacityProvider() api.Operation[ListFunctionVersions
 
 func ListFunctions() api.Operation[ListFunctionsRequest, ListFunctionsResponse] {
 	return api.Operation[ListFunctionsRequest, ListFunctionsResponse]{
-		Service: "lambda", Name: "ListFunctions", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListFunctions",
 		Validate: (*ListFunctionsRequest).Validate,
 		Present:  (*ListFunctionsRequest).Present,
 		Append:   func(dst []byte, out *ListFunctionsResponse) []byte { return out.AppendJSON(dst) },
@@ -1557,7 +1557,7 @@ func ListFunctions() api.Operation[ListFunctionsRequest, ListFunctionsResponse] 
 
 func ListFunctionsByCodeSigningConfig() api.Operation[ListFunctionsByCodeSigningConfigRequest, ListFunctionsByCodeSigningConfigResponse] {
 	return api.Operation[ListFunctionsByCodeSigningConfigRequest, ListFunctionsByCodeSigningConfigResponse]{
-		Service: "lambda", Name: "ListFunctionsByCodeSigningConfig", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListFunctionsByCodeSigningConfig",
 		Validate: (*ListFunctionsByCodeSigningConfigRequest).Validate,
 		Present:  (*ListFunctionsByCodeSigningConfigRequest).Present,
 		Append:   func(dst []byte, out *ListFunctionsByCodeSigningConfigResponse) []byte { return out.AppendJSON(dst) },
@@ -1585,7 +1585,7 @@ func ListFunctionsByCodeSigningConfig() api.Operation[ListFunctionsByCodeSigning
 
 func ListLayerVersions() api.Operation[ListLayerVersionsRequest, ListLayerVersionsResponse] {
 	return api.Operation[ListLayerVersionsRequest, ListLayerVersionsResponse]{
-		Service: "lambda", Name: "ListLayerVersions", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListLayerVersions",
 		Validate: (*ListLayerVersionsRequest).Validate,
 		Present:  (*ListLayerVersionsRequest).Present,
 		Append:   func(dst []byte, out *ListLayerVersionsResponse) []byte { return out.AppendJSON(dst) },
@@ -1619,7 +1619,7 @@ func ListLayerVersions() api.Operation[ListLayerVersionsRequest, ListLayerVersio
 
 func ListLayers() api.Operation[ListLayersRequest, ListLayersResponse] {
 	return api.Operation[ListLayersRequest, ListLayersResponse]{
-		Service: "lambda", Name: "ListLayers", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListLayers",
 		Validate: (*ListLayersRequest).Validate,
 		Present:  (*ListLayersRequest).Present,
 		Append:   func(dst []byte, out *ListLayersResponse) []byte { return out.AppendJSON(dst) },
@@ -1650,7 +1650,7 @@ func ListLayers() api.Operation[ListLayersRequest, ListLayersResponse] {
 
 func ListProvisionedConcurrencyConfigs() api.Operation[ListProvisionedConcurrencyConfigsRequest, ListProvisionedConcurrencyConfigsResponse] {
 	return api.Operation[ListProvisionedConcurrencyConfigsRequest, ListProvisionedConcurrencyConfigsResponse]{
-		Service: "lambda", Name: "ListProvisionedConcurrencyConfigs", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListProvisionedConcurrencyConfigs",
 		Validate: (*ListProvisionedConcurrencyConfigsRequest).Validate,
 		Present:  (*ListProvisionedConcurrencyConfigsRequest).Present,
 		Append:   func(dst []byte, out *ListProvisionedConcurrencyConfigsResponse) []byte { return out.AppendJSON(dst) },
@@ -1678,7 +1678,7 @@ func ListProvisionedConcurrencyConfigs() api.Operation[ListProvisionedConcurrenc
 
 func ListTags() api.Operation[ListTagsRequest, ListTagsResponse] {
 	return api.Operation[ListTagsRequest, ListTagsResponse]{
-		Service: "lambda", Name: "ListTags", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListTags",
 		Validate: (*ListTagsRequest).Validate,
 		Present:  (*ListTagsRequest).Present,
 		Append:   func(dst []byte, out *ListTagsResponse) []byte { return out.AppendJSON(dst) },
@@ -1700,7 +1700,7 @@ func ListTags() api.Operation[ListTagsRequest, ListTagsResponse] {
 
 func ListVersionsByFunction() api.Operation[ListVersionsByFunctionRequest, ListVersionsByFunctionResponse] {
 	return api.Operation[ListVersionsByFunctionRequest, ListVersionsByFunctionResponse]{
-		Service: "lambda", Name: "ListVersionsByFunction", ReadOnly: true, Idempotent: false,
+		Service: "lambda", Name: "ListVersionsByFunction",
 		Validate: (*ListVersionsByFunctionRequest).Validate,
 		Present:  (*ListVersionsByFunctionRequest).Present,
 		Append:   func(dst []byte, out *ListVersionsByFunctionResponse) []byte { return out.AppendJSON(dst) },
@@ -1728,7 +1728,7 @@ func ListVersionsByFunction() api.Operation[ListVersionsByFunctionRequest, ListV
 
 func PublishLayerVersion() api.Operation[PublishLayerVersionRequest, PublishLayerVersionResponse] {
 	return api.Operation[PublishLayerVersionRequest, PublishLayerVersionResponse]{
-		Service: "lambda", Name: "PublishLayerVersion", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PublishLayerVersion",
 		Validate: (*PublishLayerVersionRequest).Validate,
 		Present:  (*PublishLayerVersionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PublishLayerVersionRequest) error { return in.ReadJSON(r) },
@@ -1751,7 +1751,7 @@ func PublishLayerVersion() api.Operation[PublishLayerVersionRequest, PublishLaye
 
 func PublishVersion() api.Operation[PublishVersionRequest, FunctionConfiguration] {
 	return api.Operation[PublishVersionRequest, FunctionConfiguration]{
-		Service: "lambda", Name: "PublishVersion", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PublishVersion",
 		Validate: (*PublishVersionRequest).Validate,
 		Present:  (*PublishVersionRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PublishVersionRequest) error { return in.ReadJSON(r) },
@@ -1774,7 +1774,7 @@ func PublishVersion() api.Operation[PublishVersionRequest, FunctionConfiguration
 
 func PutFunctionCodeSigningConfig() api.Operation[PutFunctionCodeSigningConfigRequest, PutFunctionCodeSigningConfigResponse] {
 	return api.Operation[PutFunctionCodeSigningConfigRequest, PutFunctionCodeSigningConfigResponse]{
-		Service: "lambda", Name: "PutFunctionCodeSigningConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutFunctionCodeSigningConfig",
 		Validate: (*PutFunctionCodeSigningConfigRequest).Validate,
 		Present:  (*PutFunctionCodeSigningConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutFunctionCodeSigningConfigRequest) error { return in.ReadJSON(r) },
@@ -1797,7 +1797,7 @@ func PutFunctionCodeSigningConfig() api.Operation[PutFunctionCodeSigningConfigRe
 
 func PutFunctionConcurrency() api.Operation[PutFunctionConcurrencyRequest, Concurrency] {
 	return api.Operation[PutFunctionConcurrencyRequest, Concurrency]{
-		Service: "lambda", Name: "PutFunctionConcurrency", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutFunctionConcurrency",
 		Validate: (*PutFunctionConcurrencyRequest).Validate,
 		Present:  (*PutFunctionConcurrencyRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutFunctionConcurrencyRequest) error { return in.ReadJSON(r) },
@@ -1820,7 +1820,7 @@ func PutFunctionConcurrency() api.Operation[PutFunctionConcurrencyRequest, Concu
 
 func PutFunctionEventInvokeConfig() api.Operation[PutFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig] {
 	return api.Operation[PutFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig]{
-		Service: "lambda", Name: "PutFunctionEventInvokeConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutFunctionEventInvokeConfig",
 		Validate: (*PutFunctionEventInvokeConfigRequest).Validate,
 		Present:  (*PutFunctionEventInvokeConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutFunctionEventInvokeConfigRequest) error { return in.ReadJSON(r) },
@@ -1846,7 +1846,7 @@ func PutFunctionEventInvokeConfig() api.Operation[PutFunctionEventInvokeConfigRe
 
 func PutFunctionRecursionConfig() api.Operation[PutFunctionRecursionConfigRequest, PutFunctionRecursionConfigResponse] {
 	return api.Operation[PutFunctionRecursionConfigRequest, PutFunctionRecursionConfigResponse]{
-		Service: "lambda", Name: "PutFunctionRecursionConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutFunctionRecursionConfig",
 		Validate: (*PutFunctionRecursionConfigRequest).Validate,
 		Present:  (*PutFunctionRecursionConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutFunctionRecursionConfigRequest) error { return in.ReadJSON(r) },
@@ -1869,7 +1869,7 @@ func PutFunctionRecursionConfig() api.Operation[PutFunctionRecursionConfigReques
 
 func PutFunctionScalingConfig() api.Operation[PutFunctionScalingConfigRequest, PutFunctionScalingConfigResponse] {
 	return api.Operation[PutFunctionScalingConfigRequest, PutFunctionScalingConfigResponse]{
-		Service: "lambda", Name: "PutFunctionScalingConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutFunctionScalingConfig",
 		Validate: (*PutFunctionScalingConfigRequest).Validate,
 		Present:  (*PutFunctionScalingConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutFunctionScalingConfigRequest) error { return in.ReadJSON(r) },
@@ -1895,7 +1895,7 @@ func PutFunctionScalingConfig() api.Operation[PutFunctionScalingConfigRequest, P
 
 func PutProvisionedConcurrencyConfig() api.Operation[PutProvisionedConcurrencyConfigRequest, PutProvisionedConcurrencyConfigResponse] {
 	return api.Operation[PutProvisionedConcurrencyConfigRequest, PutProvisionedConcurrencyConfigResponse]{
-		Service: "lambda", Name: "PutProvisionedConcurrencyConfig", ReadOnly: false, Idempotent: true,
+		Service: "lambda", Name: "PutProvisionedConcurrencyConfig",
 		Validate: (*PutProvisionedConcurrencyConfigRequest).Validate,
 		Present:  (*PutProvisionedConcurrencyConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutProvisionedConcurrencyConfigRequest) error { return in.ReadJSON(r) },
@@ -1921,7 +1921,7 @@ func PutProvisionedConcurrencyConfig() api.Operation[PutProvisionedConcurrencyCo
 
 func PutRuntimeManagementConfig() api.Operation[PutRuntimeManagementConfigRequest, PutRuntimeManagementConfigResponse] {
 	return api.Operation[PutRuntimeManagementConfigRequest, PutRuntimeManagementConfigResponse]{
-		Service: "lambda", Name: "PutRuntimeManagementConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "PutRuntimeManagementConfig",
 		Validate: (*PutRuntimeManagementConfigRequest).Validate,
 		Present:  (*PutRuntimeManagementConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *PutRuntimeManagementConfigRequest) error { return in.ReadJSON(r) },
@@ -1947,7 +1947,7 @@ func PutRuntimeManagementConfig() api.Operation[PutRuntimeManagementConfigReques
 
 func RemoveLayerVersionPermission() api.Operation[RemoveLayerVersionPermissionRequest, RemoveLayerVersionPermissionOutput] {
 	return api.Operation[RemoveLayerVersionPermissionRequest, RemoveLayerVersionPermissionOutput]{
-		Service: "lambda", Name: "RemoveLayerVersionPermission", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "RemoveLayerVersionPermission",
 		Validate: (*RemoveLayerVersionPermissionRequest).Validate,
 		Present:  (*RemoveLayerVersionPermissionRequest).Present,
 		Append:   func(dst []byte, _ *RemoveLayerVersionPermissionOutput) []byte { return dst },
@@ -1978,7 +1978,7 @@ func RemoveLayerVersionPermission() api.Operation[RemoveLayerVersionPermissionRe
 
 func RemovePermission() api.Operation[RemovePermissionRequest, RemovePermissionOutput] {
 	return api.Operation[RemovePermissionRequest, RemovePermissionOutput]{
-		Service: "lambda", Name: "RemovePermission", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "RemovePermission",
 		Validate: (*RemovePermissionRequest).Validate,
 		Present:  (*RemovePermissionRequest).Present,
 		Append:   func(dst []byte, _ *RemovePermissionOutput) []byte { return dst },
@@ -2009,7 +2009,7 @@ func RemovePermission() api.Operation[RemovePermissionRequest, RemovePermissionO
 
 func SendDurableExecutionCallbackFailure() api.Operation[SendDurableExecutionCallbackFailureRequest, SendDurableExecutionCallbackFailureResponse] {
 	return api.Operation[SendDurableExecutionCallbackFailureRequest, SendDurableExecutionCallbackFailureResponse]{
-		Service: "lambda", Name: "SendDurableExecutionCallbackFailure", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "SendDurableExecutionCallbackFailure",
 		Validate: (*SendDurableExecutionCallbackFailureRequest).Validate,
 		Present:  (*SendDurableExecutionCallbackFailureRequest).Present,
 		Read: func(r *strictjson.Reader, in *SendDurableExecutionCallbackFailureRequest) error {
@@ -2035,7 +2035,7 @@ func SendDurableExecutionCallbackFailure() api.Operation[SendDurableExecutionCal
 
 func SendDurableExecutionCallbackHeartbeat() api.Operation[SendDurableExecutionCallbackHeartbeatRequest, SendDurableExecutionCallbackHeartbeatResponse] {
 	return api.Operation[SendDurableExecutionCallbackHeartbeatRequest, SendDurableExecutionCallbackHeartbeatResponse]{
-		Service: "lambda", Name: "SendDurableExecutionCallbackHeartbeat", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "SendDurableExecutionCallbackHeartbeat",
 		Validate: (*SendDurableExecutionCallbackHeartbeatRequest).Validate,
 		Present:  (*SendDurableExecutionCallbackHeartbeatRequest).Present,
 		Append:   func(dst []byte, _ *SendDurableExecutionCallbackHeartbeatResponse) []byte { return dst },
@@ -2057,7 +2057,7 @@ func SendDurableExecutionCallbackHeartbeat() api.Operation[SendDurableExecutionC
 
 func SendDurableExecutionCallbackSuccess() api.Operation[SendDurableExecutionCallbackSuccessRequest, SendDurableExecutionCallbackSuccessResponse] {
 	return api.Operation[SendDurableExecutionCallbackSuccessRequest, SendDurableExecutionCallbackSuccessResponse]{
-		Service: "lambda", Name: "SendDurableExecutionCallbackSuccess", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "SendDurableExecutionCallbackSuccess",
 		Validate: (*SendDurableExecutionCallbackSuccessRequest).Validate,
 		Present:  (*SendDurableExecutionCallbackSuccessRequest).Present,
 		Append:   func(dst []byte, _ *SendDurableExecutionCallbackSuccessResponse) []byte { return dst },
@@ -2082,7 +2082,7 @@ func SendDurableExecutionCallbackSuccess() api.Operation[SendDurableExecutionCal
 
 func StopDurableExecution() api.Operation[StopDurableExecutionRequest, StopDurableExecutionResponse] {
 	return api.Operation[StopDurableExecutionRequest, StopDurableExecutionResponse]{
-		Service: "lambda", Name: "StopDurableExecution", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "StopDurableExecution",
 		Validate: (*StopDurableExecutionRequest).Validate,
 		Present:  (*StopDurableExecutionRequest).Present,
 		Read: func(r *strictjson.Reader, in *StopDurableExecutionRequest) error {
@@ -2108,7 +2108,7 @@ func StopDurableExecution() api.Operation[StopDurableExecutionRequest, StopDurab
 
 func TagResource() api.Operation[TagResourceRequest, TagResourceOutput] {
 	return api.Operation[TagResourceRequest, TagResourceOutput]{
-		Service: "lambda", Name: "TagResource", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "TagResource",
 		Validate: (*TagResourceRequest).Validate,
 		Present:  (*TagResourceRequest).Present,
 		Read:     func(r *strictjson.Reader, in *TagResourceRequest) error { return in.ReadJSON(r) },
@@ -2131,7 +2131,7 @@ func TagResource() api.Operation[TagResourceRequest, TagResourceOutput] {
 
 func UntagResource() api.Operation[UntagResourceRequest, UntagResourceOutput] {
 	return api.Operation[UntagResourceRequest, UntagResourceOutput]{
-		Service: "lambda", Name: "UntagResource", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UntagResource",
 		Validate: (*UntagResourceRequest).Validate,
 		Present:  (*UntagResourceRequest).Present,
 		Append:   func(dst []byte, _ *UntagResourceOutput) []byte { return dst },
@@ -2156,7 +2156,7 @@ func UntagResource() api.Operation[UntagResourceRequest, UntagResourceOutput] {
 
 func UpdateAlias() api.Operation[UpdateAliasRequest, AliasConfiguration] {
 	return api.Operation[UpdateAliasRequest, AliasConfiguration]{
-		Service: "lambda", Name: "UpdateAlias", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateAlias",
 		Validate: (*UpdateAliasRequest).Validate,
 		Present:  (*UpdateAliasRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateAliasRequest) error { return in.ReadJSON(r) },
@@ -2182,7 +2182,7 @@ func UpdateAlias() api.Operation[UpdateAliasRequest, AliasConfiguration] {
 
 func UpdateCapacityProvider() api.Operation[UpdateCapacityProviderRequest, UpdateCapacityProviderResponse] {
 	return api.Operation[UpdateCapacityProviderRequest, UpdateCapacityProviderResponse]{
-		Service: "lambda", Name: "UpdateCapacityProvider", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateCapacityProvider",
 		Validate: (*UpdateCapacityProviderRequest).Validate,
 		Present:  (*UpdateCapacityProviderRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateCapacityProviderRequest) error { return in.ReadJSON(r) },
@@ -2205,7 +2205,7 @@ func UpdateCapacityProvider() api.Operation[UpdateCapacityProviderRequest, Updat
 
 func UpdateCodeSigningConfig() api.Operation[UpdateCodeSigningConfigRequest, UpdateCodeSigningConfigResponse] {
 	return api.Operation[UpdateCodeSigningConfigRequest, UpdateCodeSigningConfigResponse]{
-		Service: "lambda", Name: "UpdateCodeSigningConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateCodeSigningConfig",
 		Validate: (*UpdateCodeSigningConfigRequest).Validate,
 		Present:  (*UpdateCodeSigningConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateCodeSigningConfigRequest) error { return in.ReadJSON(r) },
@@ -2228,7 +2228,7 @@ func UpdateCodeSigningConfig() api.Operation[UpdateCodeSigningConfigRequest, Upd
 
 func UpdateEventSourceMapping() api.Operation[UpdateEventSourceMappingRequest, EventSourceMappingConfiguration] {
 	return api.Operation[UpdateEventSourceMappingRequest, EventSourceMappingConfiguration]{
-		Service: "lambda", Name: "UpdateEventSourceMapping", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateEventSourceMapping",
 		Validate: (*UpdateEventSourceMappingRequest).Validate,
 		Present:  (*UpdateEventSourceMappingRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateEventSourceMappingRequest) error { return in.ReadJSON(r) },
@@ -2251,7 +2251,7 @@ func UpdateEventSourceMapping() api.Operation[UpdateEventSourceMappingRequest, E
 
 func UpdateFunctionCode() api.Operation[UpdateFunctionCodeRequest, FunctionConfiguration] {
 	return api.Operation[UpdateFunctionCodeRequest, FunctionConfiguration]{
-		Service: "lambda", Name: "UpdateFunctionCode", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateFunctionCode",
 		Validate: (*UpdateFunctionCodeRequest).Validate,
 		Present:  (*UpdateFunctionCodeRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateFunctionCodeRequest) error { return in.ReadJSON(r) },
@@ -2274,7 +2274,7 @@ func UpdateFunctionCode() api.Operation[UpdateFunctionCodeRequest, FunctionConfi
 
 func UpdateFunctionConfiguration() api.Operation[UpdateFunctionConfigurationRequest, FunctionConfiguration] {
 	return api.Operation[UpdateFunctionConfigurationRequest, FunctionConfiguration]{
-		Service: "lambda", Name: "UpdateFunctionConfiguration", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateFunctionConfiguration",
 		Validate: (*UpdateFunctionConfigurationRequest).Validate,
 		Present:  (*UpdateFunctionConfigurationRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateFunctionConfigurationRequest) error { return in.ReadJSON(r) },
@@ -2297,7 +2297,7 @@ func UpdateFunctionConfiguration() api.Operation[UpdateFunctionConfigurationRequ
 
 func UpdateFunctionEventInvokeConfig() api.Operation[UpdateFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig] {
 	return api.Operation[UpdateFunctionEventInvokeConfigRequest, FunctionEventInvokeConfig]{
-		Service: "lambda", Name: "UpdateFunctionEventInvokeConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateFunctionEventInvokeConfig",
 		Validate: (*UpdateFunctionEventInvokeConfigRequest).Validate,
 		Present:  (*UpdateFunctionEventInvokeConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateFunctionEventInvokeConfigRequest) error { return in.ReadJSON(r) },
@@ -2323,7 +2323,7 @@ func UpdateFunctionEventInvokeConfig() api.Operation[UpdateFunctionEventInvokeCo
 
 func UpdateFunctionUrlConfig() api.Operation[UpdateFunctionUrlConfigRequest, UpdateFunctionUrlConfigResponse] {
 	return api.Operation[UpdateFunctionUrlConfigRequest, UpdateFunctionUrlConfigResponse]{
-		Service: "lambda", Name: "UpdateFunctionUrlConfig", ReadOnly: false, Idempotent: false,
+		Service: "lambda", Name: "UpdateFunctionUrlConfig",
 		Validate: (*UpdateFunctionUrlConfigRequest).Validate,
 		Present:  (*UpdateFunctionUrlConfigRequest).Present,
 		Read:     func(r *strictjson.Reader, in *UpdateFunctionUrlConfigRequest) error { return in.ReadJSON(r) },

@@ -20,33 +20,33 @@ func Describe() api.ServiceInfo {
 func Operations() []api.OperationInfo {
 	return []api.OperationInfo{
 		api.DescribeOperation("AssumeRole", "AssumeRoleRequest", "AssumeRoleResponse", "POST", "/",
-			"DurationSeconds ExternalId Policy PolicyArns ProvidedContexts RoleArn RoleSessionName SerialNumber SourceIdentity Tags TokenCode TransitiveTagKeys", true),
+			"DurationSeconds ExternalId Policy PolicyArns ProvidedContexts RoleArn RoleSessionName SerialNumber SourceIdentity Tags TokenCode TransitiveTagKeys"),
 		api.DescribeOperation("AssumeRoleWithSAML", "AssumeRoleWithSAMLRequest", "AssumeRoleWithSAMLResponse", "POST", "/",
-			"DurationSeconds Policy PolicyArns PrincipalArn RoleArn SAMLAssertion", true),
+			"DurationSeconds Policy PolicyArns PrincipalArn RoleArn SAMLAssertion"),
 		api.DescribeOperation("AssumeRoleWithWebIdentity", "AssumeRoleWithWebIdentityRequest", "AssumeRoleWithWebIdentityResponse", "POST", "/",
-			"DurationSeconds Policy PolicyArns ProviderId RoleArn RoleSessionName WebIdentityToken", true),
+			"DurationSeconds Policy PolicyArns ProviderId RoleArn RoleSessionName WebIdentityToken"),
 		api.DescribeOperation("AssumeRoot", "AssumeRootRequest", "AssumeRootResponse", "POST", "/",
-			"DurationSeconds TargetPrincipal TaskPolicyArn", true),
+			"DurationSeconds TargetPrincipal TaskPolicyArn"),
 		api.DescribeOperation("DecodeAuthorizationMessage", "DecodeAuthorizationMessageRequest", "DecodeAuthorizationMessageResponse", "POST", "/",
-			"EncodedMessage", true),
+			"EncodedMessage"),
 		api.DescribeOperation("GetAccessKeyInfo", "GetAccessKeyInfoRequest", "GetAccessKeyInfoResponse", "POST", "/",
-			"AccessKeyId", true),
+			"AccessKeyId"),
 		api.DescribeOperation("GetCallerIdentity", "GetCallerIdentityRequest", "GetCallerIdentityResponse", "POST", "/",
-			"", true),
+			""),
 		api.DescribeOperation("GetDelegatedAccessToken", "GetDelegatedAccessTokenRequest", "GetDelegatedAccessTokenResponse", "POST", "/",
-			"TradeInToken", true),
+			"TradeInToken"),
 		api.DescribeOperation("GetFederationToken", "GetFederationTokenRequest", "GetFederationTokenResponse", "POST", "/",
-			"DurationSeconds Name Policy PolicyArns Tags", true),
+			"DurationSeconds Name Policy PolicyArns Tags"),
 		api.DescribeOperation("GetSessionToken", "GetSessionTokenRequest", "GetSessionTokenResponse", "POST", "/",
-			"DurationSeconds SerialNumber TokenCode", true),
+			"DurationSeconds SerialNumber TokenCode"),
 		api.DescribeOperation("GetWebIdentityToken", "GetWebIdentityTokenRequest", "GetWebIdentityTokenResponse", "POST", "/",
-			"Audience DurationSeconds SigningAlgorithm Tags", true),
+			"Audience DurationSeconds SigningAlgorithm Tags"),
 	}
 }
 
 func AssumeRole() api.Operation[AssumeRoleRequest, AssumeRoleResponse] {
 	return api.Operation[AssumeRoleRequest, AssumeRoleResponse]{
-		Service: "sts", Name: "AssumeRole", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "AssumeRole",
 		Validate: (*AssumeRoleRequest).Validate,
 		Present:  (*AssumeRoleRequest).Present,
 		ReadForm: func(f *api.Form, in *AssumeRoleRequest) error { return in.ReadForm(f) },
@@ -58,7 +58,7 @@ func AssumeRole() api.Operation[AssumeRoleRequest, AssumeRoleResponse] {
 
 func AssumeRoleWithSAML() api.Operation[AssumeRoleWithSAMLRequest, AssumeRoleWithSAMLResponse] {
 	return api.Operation[AssumeRoleWithSAMLRequest, AssumeRoleWithSAMLResponse]{
-		Service: "sts", Name: "AssumeRoleWithSAML", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "AssumeRoleWithSAML",
 		Validate: (*AssumeRoleWithSAMLRequest).Validate,
 		Present:  (*AssumeRoleWithSAMLRequest).Present,
 		ReadForm: func(f *api.Form, in *AssumeRoleWithSAMLRequest) error { return in.ReadForm(f) },
@@ -70,7 +70,7 @@ func AssumeRoleWithSAML() api.Operation[AssumeRoleWithSAMLRequest, AssumeRoleWit
 
 func AssumeRoleWithWebIdentity() api.Operation[AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse] {
 	return api.Operation[AssumeRoleWithWebIdentityRequest, AssumeRoleWithWebIdentityResponse]{
-		Service: "sts", Name: "AssumeRoleWithWebIdentity", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "AssumeRoleWithWebIdentity",
 		Validate: (*AssumeRoleWithWebIdentityRequest).Validate,
 		Present:  (*AssumeRoleWithWebIdentityRequest).Present,
 		ReadForm: func(f *api.Form, in *AssumeRoleWithWebIdentityRequest) error { return in.ReadForm(f) },
@@ -82,7 +82,7 @@ func AssumeRoleWithWebIdentity() api.Operation[AssumeRoleWithWebIdentityRequest,
 
 func AssumeRoot() api.Operation[AssumeRootRequest, AssumeRootResponse] {
 	return api.Operation[AssumeRootRequest, AssumeRootResponse]{
-		Service: "sts", Name: "AssumeRoot", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "AssumeRoot",
 		Validate: (*AssumeRootRequest).Validate,
 		Present:  (*AssumeRootRequest).Present,
 		ReadForm: func(f *api.Form, in *AssumeRootRequest) error { return in.ReadForm(f) },
@@ -94,7 +94,7 @@ func AssumeRoot() api.Operation[AssumeRootRequest, AssumeRootResponse] {
 
 func DecodeAuthorizationMessage() api.Operation[DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse] {
 	return api.Operation[DecodeAuthorizationMessageRequest, DecodeAuthorizationMessageResponse]{
-		Service: "sts", Name: "DecodeAuthorizationMessage", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "DecodeAuthorizationMessage",
 		Validate: (*DecodeAuthorizationMessageRequest).Validate,
 		Present:  (*DecodeAuthorizationMessageRequest).Present,
 		ReadForm: func(f *api.Form, in *DecodeAuthorizationMessageRequest) error { return in.ReadForm(f) },
@@ -106,7 +106,7 @@ func DecodeAuthorizationMessage() api.Operation[DecodeAuthorizationMessageReques
 
 func GetAccessKeyInfo() api.Operation[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse] {
 	return api.Operation[GetAccessKeyInfoRequest, GetAccessKeyInfoResponse]{
-		Service: "sts", Name: "GetAccessKeyInfo", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetAccessKeyInfo",
 		Validate: (*GetAccessKeyInfoRequest).Validate,
 		Present:  (*GetAccessKeyInfoRequest).Present,
 		ReadForm: func(f *api.Form, in *GetAccessKeyInfoRequest) error { return in.ReadForm(f) },
@@ -118,7 +118,7 @@ func GetAccessKeyInfo() api.Operation[GetAccessKeyInfoRequest, GetAccessKeyInfoR
 
 func GetCallerIdentity() api.Operation[GetCallerIdentityRequest, GetCallerIdentityResponse] {
 	return api.Operation[GetCallerIdentityRequest, GetCallerIdentityResponse]{
-		Service: "sts", Name: "GetCallerIdentity", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetCallerIdentity",
 		Validate: (*GetCallerIdentityRequest).Validate,
 		Present:  (*GetCallerIdentityRequest).Present,
 		ReadForm: func(f *api.Form, in *GetCallerIdentityRequest) error { return in.ReadForm(f) },
@@ -130,7 +130,7 @@ func GetCallerIdentity() api.Operation[GetCallerIdentityRequest, GetCallerIdenti
 
 func GetDelegatedAccessToken() api.Operation[GetDelegatedAccessTokenRequest, GetDelegatedAccessTokenResponse] {
 	return api.Operation[GetDelegatedAccessTokenRequest, GetDelegatedAccessTokenResponse]{
-		Service: "sts", Name: "GetDelegatedAccessToken", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetDelegatedAccessToken",
 		Validate: (*GetDelegatedAccessTokenRequest).Validate,
 		Present:  (*GetDelegatedAccessTokenRequest).Present,
 		ReadForm: func(f *api.Form, in *GetDelegatedAccessTokenRequest) error { return in.ReadForm(f) },
@@ -142,7 +142,7 @@ func GetDelegatedAccessToken() api.Operation[GetDelegatedAccessTokenRequest, Get
 
 func GetFederationToken() api.Operation[GetFederationTokenRequest, GetFederationTokenResponse] {
 	return api.Operation[GetFederationTokenRequest, GetFederationTokenResponse]{
-		Service: "sts", Name: "GetFederationToken", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetFederationToken",
 		Validate: (*GetFederationTokenRequest).Validate,
 		Present:  (*GetFederationTokenRequest).Present,
 		ReadForm: func(f *api.Form, in *GetFederationTokenRequest) error { return in.ReadForm(f) },
@@ -154,7 +154,7 @@ func GetFederationToken() api.Operation[GetFederationTokenRequest, GetFederation
 
 func GetSessionToken() api.Operation[GetSessionTokenRequest, GetSessionTokenResponse] {
 	return api.Operation[GetSessionTokenRequest, GetSessionTokenResponse]{
-		Service: "sts", Name: "GetSessionToken", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetSessionToken",
 		Validate: (*GetSessionTokenRequest).Validate,
 		Present:  (*GetSessionTokenRequest).Present,
 		ReadForm: func(f *api.Form, in *GetSessionTokenRequest) error { return in.ReadForm(f) },
@@ -166,7 +166,7 @@ func GetSessionToken() api.Operation[GetSessionTokenRequest, GetSessionTokenResp
 
 func GetWebIdentityToken() api.Operation[GetWebIdentityTokenRequest, GetWebIdentityTokenResponse] {
 	return api.Operation[GetWebIdentityTokenRequest, GetWebIdentityTokenResponse]{
-		Service: "sts", Name: "GetWebIdentityToken", ReadOnly: true, Idempotent: false,
+		Service: "sts", Name: "GetWebIdentityToken",
 		Validate: (*GetWebIdentityTokenRequest).Validate,
 		Present:  (*GetWebIdentityTokenRequest).Present,
 		ReadForm: func(f *api.Form, in *GetWebIdentityTokenRequest) error { return in.ReadForm(f) },
