@@ -20,7 +20,7 @@ import (
 )
 
 // emptyService is a service without tables: access is asked for by names, whether or not there are tables.
-func emptyService(t *testing.T) *Service {
+func emptyService(t testing.TB) *Service {
 	t.Helper()
 	store, err := embedded.Open(embedded.Options{FS: vfs.NewMem(), Dir: "/data", Keys: storagetest.NewKeys()})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/storage"
 	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
@@ -21,6 +22,31 @@ type lenient struct{ TableKeys }
 func (lenient) Authorize(context.Context, *auth.Caller, *auth.Needs) error { return nil }
 
 func (lenient) Use(context.Context, *auth.Caller, *engine.Table) error { return nil }
+
+func (lenient) Hold(storage.TableID) (release func(), err error) { return func() {}, nil }
+
+// BenchmarkCalls is the whole path of calls on items but for the wire, the policies, the keys and the trail.
+func BenchmarkCalls(b *testing.B) {
+	s := emptyService(b)
+	s.keys = lenient{}
+	addTable(b, s, "orders", 1, attribute.S, attribute.N)
+	table := s.Table(&service.Path{Authorizer: lenient{}, Recorder: forgetful{}})
+	caller := &auth.Caller{Account: "123456789012", Region: "eu-west-1"}
+	for _, call := range dataCalls {
+		op, _ := table.Lookup(call.operation)
+		body := []byte(call.body)
+		var answer []byte
+		b.Run(call.operation, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				var err error
+				if answer, err = op.ServeJSON(b.Context(), caller, strictjson.NewReader(body), answer[:0]); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
 
 // dataCalls are calls of the data plane, and how many allocations the whole path of each may take, from JSON to JSON.
 var dataCalls = []struct {

@@ -60,8 +60,8 @@ type itemOperation[In, R, Out any] interface {
 
 // onItems binds an operation on the items of one table. Its permission has the operation's name, on the index
 // if the request reads one. The caller is let through to the table's rows before it runs (P2).
-func onItems[In, R, Out any](
-	s *Service, op api.Operation[In, Out], o itemOperation[In, R, Out],
+func onItems[In, Out, R any, O itemOperation[In, R, Out]](
+	s *Service, op api.Operation[In, Out], o O,
 ) *service.Endpoint[In, Out] {
 	touching := &itemTouching[In, R, Out]{o}
 	action := "dynamodb:" + op.Name
