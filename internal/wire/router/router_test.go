@@ -89,7 +89,7 @@ func describe(name, protocol, target, version string, names ...string) api.Servi
 	}
 	for _, operation := range names {
 		info.Operations = append(info.Operations,
-			api.DescribeOperation(operation, "", "", "POST", "/", "", false))
+			api.DescribeOperation(operation, "", "", "POST", "/", ""))
 	}
 	return info
 }
