@@ -55,6 +55,7 @@ const direction = `
 	keyring: lockedmem clock arn auth/policy
 	tablekeys: lockedmem storage seal seal/envelope
 
+	upkeep: clock
 	custody: auth clock storage tablekeys lockedmem
 	engine: attribute expression storage clock arn
 
@@ -84,7 +85,7 @@ const direction = `
 	audit/remedy: audit audit/fact audit/rule
 	audit/files: audit audit/fact audit/terraform audit/cloudformation
 
-	server: pages custody/viakms control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: pages custody/viakms upkeep control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/files audit/remedy audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	deploy/resource: auth

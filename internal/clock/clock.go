@@ -2,7 +2,8 @@
 //
 // Callers may rely on this: all of a server's rotations, deletion windows, expiries, caches and sweeps read
 // one Clock; jobs run one at a time, in the order of their due times, those of one time in the order in which
-// they were set; and Advance returns only when every job that fell due in the meantime has run. Durations for
+// they were set; and Advance returns only when every job that fell due in the meantime has run, and every
+// sweep that had something to find (see Sweep). Durations for
 // operating-system timeouts (sockets, file locks) are not the clock's business.
 //
 // A job must call neither Advance nor Close: both wait for the job that runs, and so would wait for
@@ -56,9 +57,8 @@ func (c *Clock) At(due time.Time, job Job) {
 	if c.closed {
 		return
 	}
-	c.set++
 	// without its monotonic part, which not all times have
-	heap.Push(&c.jobs, scheduled{due: due.Round(0), order: c.set, job: job})
+	c.push(scheduled{due: due.Round(0), job: job})
 	c.arm()
 }
 
@@ -72,6 +72,59 @@ func (c *Clock) Every(period time.Duration, job func(now time.Time)) {
 		job(due)
 		return due.Add(period)
 	})
+}
+
+// Outlook is what a sweep has found.
+type Outlook struct {
+	// Next is when there is something for the sweep to do again, as far as it knows; zero where that hangs on
+	// what others do.
+	Next time.Time
+	// Worked says that it changed something, which other sweeps may have to follow.
+	Worked bool
+}
+
+// A Sweep is work that looks again and again for what is to be done. moving says that the clock is moved by
+// Advance, which waits for it; otherwise a sweep may go on after it returned.
+type Sweep func(now time.Time, moving bool) Outlook
+
+// Sweep runs a sweep each period, for the first time one period from now. While the clock is moved, those
+// turns are left out in which a sweep would find nothing: it has its first turn after each job, after each
+// sweep that worked, and at the time of its own Outlook, and the last turn before the clock stands still. So
+// a year passes quickly, and nothing in it is missed or comes in another order. A period that is not positive
+// never comes.
+func (c *Clock) Sweep(period time.Duration, sweep Sweep) {
+	if period <= 0 {
+		return
+	}
+	due := c.Now().Add(period).Round(0)
+	s := &sweeping{period: period, sweep: sweep, turn: due}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.push(scheduled{due: due, sweep: s})
+		c.arm()
+	}
+}
+
+// sweeping is a sweep and where its turns lie: a whole number of periods from turn, which is one of them.
+type sweeping struct {
+	period time.Duration
+	sweep  Sweep
+	turn   time.Time
+}
+
+// turnFrom is the sweep's first turn at t or after it.
+func (s *sweeping) turnFrom(t time.Time) time.Time {
+	late := t.Sub(s.turn)
+	if late <= 0 {
+		return s.turn
+	}
+	return s.turn.Add((late + s.period - 1) / s.period * s.period)
+}
+
+// lastTurn is the sweep's last turn at t or before it.
+func (s *sweeping) lastTurn(t time.Time) time.Time {
+	return s.turn.Add(t.Sub(s.turn) / s.period * s.period)
 }
 
 // Advance moves the clock forward by d and returns when the jobs that fell due have run. Each runs with the
@@ -90,9 +143,61 @@ func (c *Clock) Advance(d time.Duration) {
 			break
 		}
 		c.moveTo(next.due)
-		c.run(next)
+		c.runMoving(next, target)
 	}
 	c.moveTo(target)
+}
+
+// runMoving runs what is due while the clock is moved to target.
+func (c *Clock) runMoving(s scheduled, target time.Time) {
+	if s.sweep == nil {
+		c.run(s)
+		c.wakeSweeps(s.due)
+		return
+	}
+	s.sweep.turn = s.due.Add(s.sweep.period)
+	found := s.sweep.sweep(s.due, true)
+	next := s.sweep.lastTurn(target)
+	if hint := s.sweep.turnFrom(found.Next.Round(0)); !found.Next.IsZero() && hint.Before(next) {
+		next = hint
+	}
+	if next.Before(s.sweep.turn) {
+		next = s.sweep.turn
+	}
+	c.reschedule(scheduled{due: next, sweep: s.sweep})
+	if found.Worked {
+		c.wakeSweeps(s.due)
+	}
+}
+
+// wakeSweeps gives every sweep its first turn after a time: something happened then.
+func (c *Clock) wakeSweeps(after time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.jobs {
+		if s := c.jobs[i].sweep; s != nil {
+			if turn := s.turnFrom(after); turn.Before(c.jobs[i].due) {
+				c.jobs[i].due = turn
+			}
+		}
+	}
+	heap.Init(&c.jobs)
+}
+
+func (c *Clock) reschedule(s scheduled) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.closed {
+		c.push(s)
+		c.arm()
+	}
+}
+
+// push adds to the jobs. The caller holds mu.
+func (c *Clock) push(s scheduled) {
+	c.set++
+	s.order = c.set
+	heap.Push(&c.jobs, s)
 }
 
 // begin waits for the jobs that run, and end sets the timer for those that come.
@@ -141,6 +246,13 @@ func (c *Clock) takeDue(limit time.Time) (scheduled, bool) {
 }
 
 func (c *Clock) run(s scheduled) {
+	if s.sweep != nil {
+		s.sweep.sweep(s.due, false)
+		// at the earliest one period from now, however many turns the machine slept through
+		s.sweep.turn = s.sweep.turnFrom(c.Now().Round(0).Add(1))
+		c.reschedule(scheduled{due: s.sweep.turn, sweep: s.sweep})
+		return
+	}
 	if next := s.job(s.due); !next.IsZero() {
 		c.At(next, s.job)
 	}
@@ -176,7 +288,8 @@ func (c *Clock) runDue() {
 type scheduled struct {
 	due   time.Time
 	order uint64
-	job   Job
+	job   Job       // nil for a sweep
+	sweep *sweeping // nil for a job
 }
 
 type jobQueue []scheduled

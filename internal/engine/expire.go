@@ -22,6 +22,15 @@ func (t *Table) ExpiryDue(now time.Time) bool {
 	return len(x.Left) > 0 || x.Enabled && (!x.Filled || t.live.soonest.Load() <= now.Unix())
 }
 
+// NextExpiry is when the next item of the table expires, as far as is known without waking it; zero if none.
+func (t *Table) NextExpiry() time.Time {
+	soonest := t.live.soonest.Load()
+	if !t.Expiry.Enabled || soonest == noSoonest {
+		return time.Time{}
+	}
+	return time.Unix(soonest, 0)
+}
+
 // Expire does a part of what the expiry of a table's items leaves to do at a time: it fills the queue with
 // the items that were there before, takes away items that have expired, and clears the queues of earlier
 // times. more says that there is more to do now. What it has done is durable, so it can be cut short anywhere

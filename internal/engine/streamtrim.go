@@ -41,6 +41,32 @@ func (t *Table) TrimDue(now time.Time) bool {
 	return false
 }
 
+// NextTrim is when the next record of the table's streams, or a stream, is too old, as far as is known
+// without waking it; zero if there is none.
+func (t *Table) NextTrim() (next time.Time) {
+	for _, s := range t.Streams {
+		at := s.Disabled
+		if s.Disabled.IsZero() {
+			at = t.live.sequence(s.Number).oldestFrom(s.Created)
+		}
+		at = at.Add(StreamRetention)
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// oldestFrom is when the oldest record was made, as the last trim found it, or a later time.
+func (q *sequence) oldestFrom(created time.Time) time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.oldest.After(created) {
+		return q.oldest
+	}
+	return created
+}
+
 // oldestDue is false while the oldest record, as the last trim found it, is young.
 func (q *sequence) oldestDue(now time.Time) bool {
 	q.mu.Lock()

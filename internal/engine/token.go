@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/storage"
 )
 
@@ -84,10 +85,11 @@ func (e *Engine) openTokens(ctx context.Context) error {
 		return fmt.Errorf("making the table of tokens: %w", err)
 	}
 	e.tokensOpen = true
-	e.clock.Every(tokenLifetime, func(now time.Time) {
+	e.clock.Sweep(tokenLifetime, func(now time.Time, _ bool) clock.Outlook {
 		if err := e.dropTokens(context.Background(), now); err != nil {
 			e.log.Warn("tokens of transactions that have ended are still kept", "error", err)
 		}
+		return clock.Outlook{}
 	})
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/auth/policy"
+	"github.com/sealtable/sealtable/internal/clock"
 )
 
 // Records are named KIND/ACCOUNT/ID, and those of last uses use/ID.
@@ -40,12 +41,16 @@ func Open(ctx context.Context, config Config) (_ *Directory, err error) {
 		return nil, err
 	}
 	d.dropStaleUses()
-	config.Clock.Every(sweepPeriod, func(now time.Time) { d.sweepSessions(context.Background(), now) })
-	config.Clock.Every(usePeriod, func(time.Time) {
+	config.Clock.Sweep(sweepPeriod, func(now time.Time, _ bool) clock.Outlook {
+		d.sweepSessions(context.Background(), now)
+		return clock.Outlook{}
+	})
+	config.Clock.Sweep(usePeriod, func(time.Time, bool) clock.Outlook {
 		if err := d.flushUses(context.Background()); err != nil {
 			config.Log.Warn("the last use of access keys could not be written down; it is tried again in "+
 				"an hour", "error", err)
 		}
+		return clock.Outlook{}
 	})
 	return d, nil
 }

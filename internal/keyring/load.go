@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"slices"
 	"time"
+
+	"github.com/sealtable/sealtable/internal/clock"
 )
 
 // usagePeriod is how often the last use of keys is written down.
@@ -34,11 +36,12 @@ func Open(ctx context.Context, config Config) (*Keyring, error) {
 		return nil, fmt.Errorf("check the key material in %s: %w", config.Dir, err)
 	}
 	k.catchUp()
-	k.config.Clock.Every(usagePeriod, func(time.Time) {
+	k.config.Clock.Sweep(usagePeriod, func(time.Time, bool) clock.Outlook {
 		if err := k.flushUsage(context.Background()); err != nil {
 			k.config.Log.Warn("the last use of keys could not be written down; it is tried again in an hour",
 				"error", err)
 		}
+		return clock.Outlook{}
 	})
 	return k, nil
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/service/dynamodbstreams"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/upkeep"
 )
 
 // newStreams is the service that reads streams.
@@ -31,72 +34,77 @@ const (
 	trimPeriod   = 10 * time.Minute
 )
 
-// openExpiry starts what takes items and records away when their time has come. The work is done in parts,
-// between which other jobs of the clock have their turn: a table of many expired items does not keep the look
-// at the keys of tables waiting.
+// openExpiry starts what takes items and records away when their time has come.
 func (s *Server) openExpiry(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	s.onClose(func() error {
-		cancel()
-		s.clock.Close()
-		return nil
-	})
-	s.clock.At(s.clock.Now().Add(expiryPeriod), func(due time.Time) time.Time {
-		if s.expireSome(ctx) {
-			return s.clock.Now()
-		}
-		return due.Add(expiryPeriod)
-	})
-	s.clock.Every(trimPeriod, func(time.Time) { s.trimStreams(ctx) })
+	s.upkeep.Add(upkeep.Job{Name: "TTL sweep", Period: expiryPeriod, Run: s.expireSome})
+	s.upkeep.Add(upkeep.Job{Name: "stream trimming", Period: trimPeriod, Run: s.trimStreams})
 	return nil
 }
 
-// expireAll takes away all that has expired by now, for whoever moved the clock and waits.
-func (s *Server) expireAll() {
-	for s.expireSome(context.Background()) {
-	}
-}
-
-// expireSome takes away a part of what has expired; more says that there is more. A table whose key cannot be
-// used keeps its items until it can.
-func (s *Server) expireSome(ctx context.Context) (more bool) {
-	s.expiring.Lock()
-	defer s.expiring.Unlock()
-	now := s.clock.Now()
+// expireSome takes away a part of what has expired. A table whose key cannot be used keeps its items until it
+// can.
+func (s *Server) expireSome(ctx context.Context, now time.Time) (found upkeep.Found) {
 	for _, t := range s.engine.AllTables() {
-		if t.Deleting || !t.ExpiryDue(now) || !s.wake(ctx, t) {
+		if t.Deleting {
 			continue
 		}
-		left, err := s.engine.Expire(ctx, t, now)
-		s.noteFailure("items of a table that have expired are still there", t, err)
-		more = more || left && err == nil
-	}
-	return more && ctx.Err() == nil
-}
-
-func (s *Server) trimStreams(ctx context.Context) {
-	s.expiring.Lock()
-	defer s.expiring.Unlock()
-	now := s.clock.Now()
-	for _, t := range s.engine.AllTables() {
-		if !t.Deleting && t.TrimDue(now) && s.wake(ctx, t) {
-			s.noteFailure("records of a table's streams that are too old are still there", t,
-				s.engine.TrimStreams(ctx, t, now))
+		if t.ExpiryDue(now) && s.wake(ctx, t) {
+			left, err := s.engine.Expire(ctx, t, now)
+			s.noteFailure("TTL sweep failed", t, err)
+			found.Worked = found.Worked || err == nil
+			found.More = found.More || left && err == nil
 		}
+		found.Next = sooner(found.Next, t.NextExpiry(), now)
 	}
+	return found
 }
 
-// wake opens a table that nobody uses now. The next round tries again.
+func (s *Server) trimStreams(ctx context.Context, now time.Time) (found upkeep.Found) {
+	for _, t := range s.engine.AllTables() {
+		if t.Deleting {
+			continue
+		}
+		if t.TrimDue(now) && s.wake(ctx, t) {
+			err := s.engine.TrimStreams(ctx, t, now)
+			s.noteFailure("stream trimming failed", t, err)
+			found.Worked = found.Worked || err == nil
+		}
+		found.Next = sooner(found.Next, t.NextTrim(), now)
+	}
+	return found
+}
+
+// sooner is the earlier of two times that lie after now; zero stands for never.
+func sooner(a, b, now time.Time) time.Time {
+	if !b.After(now) || !a.IsZero() && a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// wake opens a table for the database's own work, or leaves it alone until the next round. The log tells of
+// it once, until it is another reason or has passed.
 func (s *Server) wake(ctx context.Context, t *engine.Table) bool {
-	if ctx.Err() != nil {
-		return false
-	}
 	err := s.tableKeys().Wake(ctx, t)
-	if err != nil {
-		s.log.Debug("a table is left alone by what takes items away when their time has come", "table", t.ID,
-			"error", err)
+	if err == nil || ctx.Err() != nil {
+		s.skipped.Delete(t.ID)
+		return err == nil
 	}
-	return err == nil
+	if reason, told := s.skipped.Swap(t.ID, reasonOf(err)); !told || reason != reasonOf(err) {
+		s.log.Warn("skipping table: key unusable", "table", t.ARN, "key", t.Encryption.Key.ARN, "error", err)
+	}
+	return false
+}
+
+// reasonOf is what two errors have in common that say the same: their words may name the request.
+func reasonOf(err error) string {
+	if known := (*api.Error)(nil); errors.As(err, &known) {
+		return known.Code
+	}
+	if denied := (*auth.DeniedError)(nil); errors.As(err, &denied) {
+		return denied.Need.Action
+	}
+	return err.Error()
 }
 
 func (s *Server) noteFailure(what string, t *engine.Table, err error) {
@@ -105,5 +113,5 @@ func (s *Server) noteFailure(what string, t *engine.Table, err error) {
 		errors.Is(err, storage.ErrNoTable) || errors.As(err, &sealed) {
 		return
 	}
-	s.log.Warn(what, "table", t.ID, "error", err)
+	s.log.Warn(what, "table", t.ARN, "error", err)
 }

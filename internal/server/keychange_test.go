@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/service"
 	"github.com/sealtable/sealtable/internal/storage"
@@ -228,5 +229,49 @@ func TestKeyPolicyStopsBackgroundWork(t *testing.T) {
 		if err := s.tableKeys().Wake(t.Context(), table); err == nil {
 			t.Errorf("the database goes on although %s may not decrypt", everybody)
 		}
+	}
+}
+
+// The database's own work said nothing of a table whose key it may not use; and while the clock is moved by a year, each thing
+// happens at its time: the table is closed by the first sweep and archived seven days later.
+func TestAYearWithAnUnusableKey(t *testing.T) {
+	s, log := openForTest(t, filepath.Join(t.TempDir(), "data"))
+	s.config.ArchiveAfter = 7 * 24 * time.Hour
+	key := s.key(t, "")
+	s.create(t, under(key.ID()))
+	begin := s.clock.Now()
+	until := begin.Add(90 * 24 * time.Hour).Unix()
+	for operation, input := range map[string]string{
+		"UpdateTimeToLive": `{"TableName":"orders","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`,
+		"PutItem":          `{"TableName":"orders","Item":{"id":{"S":"a"},"until":{"N":"` + fmt.Sprint(until) + `"}}}`,
+	} {
+		if err := s.call(t, operation, input); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.clock.Advance(30 * 24 * time.Hour)
+	disabled := s.clock.Now()
+	if err := s.keys.Disable(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(365 * 24 * time.Hour)
+	e := s.engine.AllTables()[0].Encryption
+	if e.InaccessibleSince.Sub(disabled) > time.Hour || e.InaccessibleSince.Before(disabled) {
+		t.Errorf("disabled at %v, found at %v", disabled, e.InaccessibleSince)
+	}
+	if after := e.ArchivedAt.Sub(e.InaccessibleSince); after < s.config.ArchiveAfter || after > s.config.ArchiveAfter+time.Hour {
+		t.Errorf("archived after %v", after)
+	}
+	if n := strings.Count(log.String(), "skipping table: key unusable"); n != 1 {
+		t.Errorf("the log tells %d times: %s", n, log)
+	}
+	if err := s.keys.Enable(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(2 * time.Hour)
+	s.upkeep.Settle()
+	page, err := s.engine.Scan(t.Context(), s.engine.AllTables()[0], engine.Scan{})
+	if err != nil || len(page.Items) != 0 {
+		t.Errorf("the item that has expired is still there: %v %v", page, err)
 	}
 }

@@ -79,7 +79,7 @@ func (s *Server) serveClock(req *wire.Request, res *wire.Response) {
 			return
 		}
 		s.clock.Advance(d)
-		s.expireAll()
+		s.upkeep.Settle()
 		s.recount.settle()
 	} else if !isRead(req) {
 		answer(res, http.StatusMethodNotAllowed,

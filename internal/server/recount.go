@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/engine"
+	"github.com/sealtable/sealtable/internal/upkeep"
 )
 
 // recountInterval is how often the sizes of tables are brought up to date ("DescribeTable: ItemCount", about
@@ -131,7 +132,11 @@ func (s *Server) openRecount(context.Context) error {
 		<-done
 		return nil
 	})
-	s.clock.Every(recountInterval, func(time.Time) { s.recount.ask() })
+	s.upkeep.Add(upkeep.Job{Name: "recount", Period: recountInterval,
+		Run: func(context.Context, time.Time) upkeep.Found {
+			s.recount.ask()
+			return upkeep.Found{}
+		}})
 	return nil
 }
 

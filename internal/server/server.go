@@ -43,6 +43,7 @@ import (
 	"github.com/sealtable/sealtable/internal/storage/embedded"
 	"github.com/sealtable/sealtable/internal/tablekeys"
 	"github.com/sealtable/sealtable/internal/trail"
+	"github.com/sealtable/sealtable/internal/upkeep"
 	"github.com/sealtable/sealtable/internal/wire"
 	"github.com/sealtable/sealtable/internal/wire/router"
 )
@@ -83,7 +84,8 @@ type Server struct {
 	dynamodb *dynamodb.Service
 	handler  wire.Handler
 	fronts   *fronts
-	expiring sync.Mutex             // items expire and streams are trimmed one table at a time
+	upkeep   *upkeep.Upkeep
+	skipped  sync.Map               // storage.TableID → string: why the database's own work leaves a table alone
 	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
 	roots    rootSecrets
@@ -147,7 +149,8 @@ func (s *Server) afterRoot() []step {
 		{"key service", s.openKeyService},
 		{"tables", s.openTables},
 		{"services", s.openServices},
-		{"background work", s.openSweeps},
+		{"background work", s.openUpkeep},
+		{"sweep of keys", s.openSweeps},
 		{"counts of tables", s.openRecount},
 		{"expiry of items", s.openExpiry},
 	}

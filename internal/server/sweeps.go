@@ -8,47 +8,60 @@ import (
 	"github.com/sealtable/sealtable/internal/custody"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/upkeep"
 )
 
-// openSweeps starts what is looked at again and again: whether the keys of tables can still be used.
-func (s *Server) openSweeps(context.Context) error {
-	ctx, cancel := context.WithCancel(context.Background())
+// openUpkeep begins what the server does on its own; the jobs come with what they look after.
+func (s *Server) openUpkeep(context.Context) error {
+	s.upkeep = upkeep.New(s.clock)
 	s.onClose(func() error {
-		cancel()
+		err := s.upkeep.Close()
 		s.clock.Close()
-		return nil
+		return err
 	})
-	s.clock.Every(s.config.KeySweep, func(now time.Time) { s.sweepKeys(ctx, now) })
+	return nil
+}
+
+// openSweeps starts what is looked at again and again: whether the keys of tables can still be used.
+func (s *Server) openSweeps(ctx context.Context) error {
+	s.upkeep.Add(upkeep.Job{Name: "key sweep", Period: s.config.KeySweep, Run: s.sweepKeys})
 	s.sweepKeys(ctx, s.clock.Now())
 	return nil
 }
 
 // sweepKeys lets the descriptions of tables follow the state of their keys, and retires the grants that no
 // table claims.
-func (s *Server) sweepKeys(ctx context.Context, now time.Time) {
-	tables := s.engine.AllTables()
-	for _, t := range tables {
-		if !t.Deleting {
-			s.checkKey(ctx, t, now)
+func (s *Server) sweepKeys(ctx context.Context, now time.Time) (found upkeep.Found) {
+	for _, t := range s.engine.AllTables() {
+		if t.Deleting {
+			continue
+		}
+		found.Worked = s.checkKey(ctx, t, now) || found.Worked
+		found.Worked = s.archive(ctx, t, now) || found.Worked
+		if since := t.Encryption.InaccessibleSince; !since.IsZero() && t.Encryption.ArchivedAt.IsZero() {
+			found.Next = sooner(found.Next, since.Add(s.config.ArchiveAfter), now)
 		}
 	}
-	s.archive(ctx, tables, now)
 	s.retireUnclaimed(ctx)
+	return found
 }
 
 // checkKey closes a table whose key has become unusable, and notes what has changed. A table of which it is
 // stopped or overtaken before it knows stays as it is.
-func (s *Server) checkKey(ctx context.Context, t *engine.Table, now time.Time) {
+func (s *Server) checkKey(ctx context.Context, t *engine.Table, now time.Time) (changed bool) {
 	if t.Encryption.Key.Kind == engine.AWSOwned {
-		return
+		return false
 	}
 	err := s.custody.Check(ctx, subjectOf(t))
 	if ctx.Err() != nil || errors.Is(err, custody.ErrStale) {
-		return
+		return false
 	}
-	if accessible := err == nil; accessible == !t.Encryption.InaccessibleSince.IsZero() {
-		s.noteAccess(ctx, t, accessible, now)
+	accessible := err == nil
+	if accessible != !t.Encryption.InaccessibleSince.IsZero() {
+		return false
 	}
+	s.noteAccess(ctx, t, accessible, now)
+	return true
 }
 
 // retireUnclaimed retires what the database was granted for tables that are not there, or are under another
@@ -83,23 +96,21 @@ func (s *Server) noteAccess(ctx context.Context, t *engine.Table, accessible boo
 
 func sameKey(a, b *engine.Table) bool { return a.ID == b.ID && a.Encryption.Key == b.Encryption.Key }
 
-// archive marks the tables whose key has been unusable for long. Their rows stay sealed where they are, and
-// are back when the key is; DynamoDB would want them restored from a backup.
-func (s *Server) archive(ctx context.Context, tables []*engine.Table, now time.Time) {
-	for _, t := range tables {
-		since := t.Encryption.InaccessibleSince
-		if since.IsZero() || !t.Encryption.ArchivedAt.IsZero() ||
-			now.Before(since.Add(s.config.ArchiveAfter)) {
-			continue
-		}
-		_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
-			if sameKey(next, t) && !next.Encryption.InaccessibleSince.IsZero() {
-				next.Encryption.ArchivedAt = now
-			}
-			return nil
-		})
-		if err != nil {
-			s.log.Error("a table could not be archived", "table", t.ID, "error", err)
-		}
+// archive marks a table whose key has been unusable for long. Its rows stay sealed where they are, and are
+// back when the key is; DynamoDB would want it restored from a backup.
+func (s *Server) archive(ctx context.Context, t *engine.Table, now time.Time) (changed bool) {
+	since := t.Encryption.InaccessibleSince
+	if since.IsZero() || !t.Encryption.ArchivedAt.IsZero() || now.Before(since.Add(s.config.ArchiveAfter)) {
+		return false
 	}
+	_, err := s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
+		if sameKey(next, t) && !next.Encryption.InaccessibleSince.IsZero() {
+			next.Encryption.ArchivedAt = now
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, engine.ErrNoTable) {
+		s.log.Error("archiving a table failed", "table", t.ARN, "error", err)
+	}
+	return err == nil
 }
