@@ -93,10 +93,19 @@ func (e *Engine) AllTables() []*Table {
 // CreateTable makes an empty table as t describes it; its keys must exist. The description is what makes the
 // table exist: a crash before it is durable leaves nothing that Open does not remove.
 func (e *Engine) CreateTable(ctx context.Context, t *Table) error {
+	return e.CreateTableIf(ctx, t, func() error { return nil })
+}
+
+// CreateTableIf is CreateTable if admit finds room for the table. admit runs alone, as the change function of
+// UpdateTable does: no other table comes in between. Its error is returned as it is.
+func (e *Engine) CreateTableIf(ctx context.Context, t *Table, admit func() error) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	if _, ok := e.tables.get(t.Name); ok {
 		return ErrTableExists
+	}
+	if err := admit(); err != nil {
+		return err
 	}
 	t.prepare()
 	if err := e.store.CreateTable(ctx, t.ID); err != nil {

@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/engine"
 	"github.com/sealtable/sealtable/internal/keyring"
 	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/service/dynamodb"
 	"github.com/sealtable/sealtable/internal/storage"
+	"github.com/sealtable/sealtable/internal/strictjson"
 )
 
 // watcher sees every call of the key service before it is recorded.
@@ -273,5 +276,58 @@ func TestAYearWithAnUnusableKey(t *testing.T) {
 	page, err := s.engine.Scan(t.Context(), s.engine.AllTables()[0], engine.Scan{})
 	if err != nil || len(page.Items) != 0 {
 		t.Errorf("the item that has expired is still there: %v %v", page, err)
+	}
+}
+
+// Calls on the items of a table whose key was deleted said InvalidCiphertextException, without a word; a change of its time to
+// live answered 200.
+func TestTableUnderADeletedOrDisabledKey(t *testing.T) {
+	s, _ := openForTest(t, filepath.Join(t.TempDir(), "data"))
+	key := s.key(t, "")
+	s.create(t, under(key.ID()))
+	live := func() error {
+		return s.call(t, "UpdateTimeToLive", `{"TableName":"orders","TimeToLiveSpecification":{"AttributeName":"until","Enabled":true}}`)
+	}
+	if err := s.keys.Disable(t.Context(), key); err != nil {
+		t.Fatal(err)
+	}
+	if err := live(); !strings.HasPrefix(fmt.Sprint(err), "ValidationException: KMS key disabled error") {
+		t.Errorf("time to live under a disabled key: %v", err)
+	}
+	if err := s.keys.ScheduleDeletion(t.Context(), key, 7); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(10 * 24 * time.Hour)
+	if err := s.write(t); codeOf(err) != "AccessDeniedException" ||
+		!strings.Contains(fmt.Sprint(err), "The ciphertext refers to a customer master key that does not exist") {
+		t.Errorf("a write under a deleted key: %v", err)
+	}
+	s.sweepKeys(t.Context(), s.clock.Now())
+	if now := s.engine.AllTables()[0]; now.Encryption.InaccessibleSince.IsZero() {
+		t.Error("the table is not marked as inaccessible")
+	}
+}
+
+// Eight callers at once came beyond the quota of tables.
+func TestTableQuotaUnderLoad(t *testing.T) {
+	s, _ := openForTest(t, filepath.Join(t.TempDir(), "data"))
+	service := dynamodb.New(dynamodb.Options{Engine: s.engine, Keys: s.tableKeys(), Clock: s.clock, TableQuota: 3,
+		Authorizer: s.path.Authorizer})
+	create, _ := service.Table(s.path).Lookup("CreateTable")
+	root := &auth.Caller{Type: auth.Root, Account: "123456789012", ARN: "arn:aws:iam::123456789012:root", Region: "us-east-1"}
+	var wg sync.WaitGroup
+	for n := range 8 {
+		wg.Go(func() {
+			input := fmt.Sprintf(`{"TableName":"orders%d","BillingMode":"PAY_PER_REQUEST",
+				"AttributeDefinitions":[{"AttributeName":"id","AttributeType":"S"}],"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}`, n)
+			_, err := create.ServeJSON(t.Context(), root, strictjson.NewReader([]byte(input)), nil)
+			if code := codeOf(err); err != nil && code != "LimitExceededException" {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(s.engine.AllTables()); n != 3 {
+		t.Errorf("%d tables", n)
 	}
 }

@@ -85,7 +85,8 @@ type Server struct {
 	handler  wire.Handler
 	fronts   *fronts
 	upkeep   *upkeep.Upkeep
-	skipped  sync.Map               // storage.TableID → string: why the database's own work leaves a table alone
+	// skipped is why the database's own work leaves tables alone: storage.TableID → string.
+	skipped  sync.Map
 	requests *prometheus.CounterVec // nil where metrics are not served
 	rootKey  credentials.Key
 	roots    rootSecrets

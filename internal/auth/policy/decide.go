@@ -22,8 +22,10 @@ type Policies struct {
 	// Gate says that OnResource must allow, by naming the principal or by delegating to its account: the rule
 	// of KMS keys.
 	Gate bool
-	// Granted says that a grant on the resource allows the request. It stands in for what policies do not
-	// allow, never against a deny.
+	// Granted says that a grant on the resource allows the request. It stands in for what identity policies
+	// and the resource's own do not allow, never against a deny, and within what boundary and session allow:
+	// AWS does not say that a grant goes beyond these, and a resource policy that names a role does not
+	// either.
 	Granted bool
 }
 
@@ -56,6 +58,9 @@ func Decide(r *Request, p *Policies) Decision {
 		return d
 	}
 	if p.Granted {
+		if limit, ok := limited(r, p); ok {
+			return limit
+		}
 		return Decision{Allowed: true, Origin: FromGrant}
 	}
 	on := resourceAllow(r, p.OnResource)

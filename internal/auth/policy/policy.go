@@ -47,6 +47,18 @@ type Statement struct {
 	keys       []string // condition keys as they are written
 }
 
+// OnItsResource reports whether every statement names "*" and nothing else as its resource: what the policy
+// is attached to, which is all that the policy of a key may be about.
+func (p *Policy) OnItsResource() bool {
+	for i := range p.Statements {
+		if s := &p.Statements[i]; s.noResource || s.notResources || len(s.resources) != 1 ||
+			!s.resources[0].all {
+			return false
+		}
+	}
+	return true
+}
+
 // Context gives the values of condition keys. A key that the request does not have gives ok false; a key that
 // it has with no values gives an empty slice.
 type Context interface {

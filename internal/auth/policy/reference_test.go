@@ -34,13 +34,13 @@ func (c *referenceCase) decide() (allowed, explicit bool) {
 	if c.someStatement(c.onResource, "Deny", c.deniedAsPrincipal) {
 		return false, true
 	}
-	if c.granted {
-		return true, false
-	}
 	everybody := func(map[string]any) bool { return true }
 	allows := func(document string) bool { return c.someStatement(document, "Allow", everybody) }
 	identity := c.root || slices.ContainsFunc(c.identity, allows)
 	withinLimits := (c.boundary == "" || allows(c.boundary)) && (len(c.session) == 0 || slices.ContainsFunc(c.session, allows))
+	if c.granted {
+		return withinLimits, false
+	}
 	direct := c.someStatement(c.onResource, "Allow", func(s map[string]any) bool { return c.names(s["Principal"], c.myselfIn) })
 	role := c.someStatement(c.onResource, "Allow", func(s map[string]any) bool { return c.names(s["Principal"], c.myRoleIn) })
 	delegated := c.someStatement(c.onResource, "Allow", func(s map[string]any) bool { return c.names(s["Principal"], c.myAccountIn) })

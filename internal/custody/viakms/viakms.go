@@ -171,6 +171,10 @@ func (k *Keys) Decrypt(
 	}
 	opened, err := k.kms.Decrypt.Call(ctx, caller,
 		&kmsapi.DecryptRequest{CiphertextBlob: ciphertext, EncryptionContext: maps.Clone(encryption)})
+	if _, gone := k.find(ctx, key); err != nil && keyring.KindOf(gone) == keyring.NotFound {
+		// the key was deleted, and its ciphertexts with it
+		return nil, worded(keyring.CiphertextNotWithinReach())
+	}
 	if err != nil {
 		return nil, err
 	}

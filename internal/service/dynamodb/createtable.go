@@ -21,10 +21,10 @@ func (s *Service) createTable(
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkRoomFor(t.Name); err != nil {
-		return nil, err
+	if _, err := s.engine.Table(t.Name); err == nil {
+		return nil, s.nameTaken(t.Name)
 	}
-	if err := s.checkThroughputQuota(t); err != nil {
+	if err := s.checkRoomFor(t); err != nil {
 		return nil, err
 	}
 	if t.Encryption.Key, err = s.chooseKey(ctx, caller, wanted); err != nil {
@@ -47,7 +47,7 @@ func (s *Service) addTable(ctx context.Context, caller *auth.Caller, t *engine.T
 		release()
 		return keyServiceRefusal(err)
 	}
-	if err = s.engine.CreateTable(ctx, t); err != nil {
+	if err = s.engine.CreateTableIf(ctx, t, func() error { return s.checkRoomFor(t) }); err != nil {
 		err = s.undoKeys(ctx, t, err)
 	}
 	if !errors.Is(err, engine.ErrUncertain) {
@@ -165,17 +165,15 @@ func checkRequired(in *dynamodbapi.CreateTableInput) error {
 	return nil
 }
 
-// checkRoomFor says early what the engine would say in the end, before a key is touched.
-func (s *Service) checkRoomFor(name engine.Name) error {
-	if _, err := s.engine.Table(name); err == nil {
-		return s.nameTaken(name)
-	}
-	if len(s.engine.TableNames(name.Account, name.Region, "")) >= s.tableQuota {
+// checkRoomFor says whether the quotas leave room for a table: early, before a key is touched, and again when
+// no other table can come in between.
+func (s *Service) checkRoomFor(t *engine.Table) error {
+	if len(s.engine.TableNames(t.Name.Account, t.Name.Region, "")) >= s.tableQuota {
 		return &api.Error{Code: "LimitExceededException",
 			Message: fmt.Sprintf("Subscriber limit exceeded: There is a limit of %d tables per subscriber",
 				s.tableQuota)}
 	}
-	return nil
+	return s.checkThroughputQuota(t)
 }
 
 func (s *Service) chooseKey(ctx context.Context, caller *auth.Caller, wanted wantedKey) (engine.Key, error) {

@@ -16,8 +16,9 @@ func (s *Service) planDescribeContinuousBackups(
 	return s.need(caller, "dynamodb:DescribeContinuousBackups", in.TableName, needs)
 }
 
-// describeContinuousBackups says what is so: there are none. This operation has an error of its own for a
-// table that is not there.
+// describeContinuousBackups answers as for a table whose point-in-time recovery is off: continuous backups
+// are ENABLED on every table in DynamoDB ("DescribeContinuousBackups"). This operation has an error of its
+// own for a table that is not there.
 func describeContinuousBackups(
 	_ context.Context, _ *auth.Caller, _ *dynamodbapi.DescribeContinuousBackupsInput, of target,
 ) (*dynamodbapi.DescribeContinuousBackupsOutput, error) {
@@ -25,7 +26,7 @@ func describeContinuousBackups(
 		return nil, dynamodbapi.TableNotFoundException("Table not found: " + of.name.Table)
 	}
 	description := &dynamodbapi.ContinuousBackupsDescription{
-		ContinuousBackupsStatus: new(disabled),
+		ContinuousBackupsStatus: new("ENABLED"),
 		PointInTimeRecoveryDescription: &dynamodbapi.PointInTimeRecoveryDescription{
 			PointInTimeRecoveryStatus: new(disabled),
 		},

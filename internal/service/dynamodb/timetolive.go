@@ -66,6 +66,9 @@ func (s *Service) updateTimeToLive(
 	if err != nil {
 		return nil, err
 	}
+	if err := s.keys.Wake(ctx, t); err != nil && s.takesItems(t) {
+		return nil, keyServiceRefusal(err) // DynamoDB refuses it as it refuses calls on items
+	}
 	spec, now := in.TimeToLiveSpecification, s.clock.Now()
 	_, err = s.engine.UpdateTable(ctx, t.Name, func(next *engine.Table) error {
 		if err := sameTable(next, t); err != nil {

@@ -154,6 +154,26 @@ func aliasEntry(a *keyring.Alias) kmsapi.AliasListEntry {
 // predefinedAlias stands for the AWS managed key of DynamoDB, also before there is one.
 const predefinedAlias = "alias/aws/dynamodb"
 
+// ofOtherService reports whether an identifier is the predefined alias of the managed key of another service
+// of AWS. Such keys are only for calls through their service: here nobody comes through one.
+func ofOtherService(id string) bool {
+	service, ok := strings.CutPrefix(aliasIn(id), "alias/aws/")
+	if !ok {
+		return false
+	}
+	switch service {
+	case "acm", "backup", "cloud9", "codecommit", "codebuild", "connect", "dms", "ebs", "elasticfilesystem",
+		"es",
+		"fsx", "glue", "imagebuilder", "kafka", "kinesis", "kinesisvideo", "lambda", "lex", "lightsail",
+		"mwaa",
+		"neptune", "rds", "redshift", "s3", "sagemaker", "secretsmanager", "ses", "sns", "sqs", "ssm",
+		"timestream",
+		"workspaces", "xray":
+		return true
+	}
+	return false
+}
+
 // withPredefined adds the predefined alias to a page of aliases while no key has it: it has no target then
 // ("ListAliases" in the AWS KMS API Reference).
 func withPredefined(

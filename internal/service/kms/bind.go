@@ -162,7 +162,8 @@ func (s *Service) resolve(
 	scope := scopeOf(caller)
 	key, err := s.keys.Resolve(scope, id, forms)
 	foreign := keyring.Named(scope, id) != caller.Account
-	if foreign && (err == nil && !abroad || keyring.KindOf(err) == keyring.NotFound) {
+	if foreign && (err == nil && !abroad || keyring.KindOf(err) == keyring.NotFound) ||
+		err != nil && aliases && ofOtherService(id) {
 		return nil, unreachable(caller, operation)
 	}
 	return key, err

@@ -84,6 +84,9 @@ func (s *Service) checkPolicy(
 	if err != nil {
 		return "", err
 	}
+	if !compiled.OnItsResource() { // refused since 2025-08-18; the wording of AWS is not known
+		return "", malformed("Policy contains a statement whose Resource element is not \"*\".")
+	}
 	bound, err := s.bindPrincipals(document)
 	if err != nil || bypass {
 		return bound, err
