@@ -6,8 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sealtable/sealtable/internal/clock"
 	"github.com/sealtable/sealtable/internal/engine"
-	"github.com/sealtable/sealtable/internal/upkeep"
 )
 
 // recountInterval is how often the sizes of tables are brought up to date ("DescribeTable: ItemCount", about
@@ -132,11 +132,10 @@ func (s *Server) openRecount(context.Context) error {
 		<-done
 		return nil
 	})
-	s.upkeep.Add(upkeep.Job{Name: "recount", Period: recountInterval,
-		Run: func(context.Context, time.Time) upkeep.Found {
-			s.recount.ask()
-			return upkeep.Found{}
-		}})
+	s.clock.Sweep(recountInterval, func(time.Time, bool) clock.Outlook {
+		s.recount.ask()
+		return clock.Outlook{}
+	})
 	return nil
 }
 

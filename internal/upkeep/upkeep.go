@@ -110,7 +110,8 @@ func (u *Upkeep) run(l *lane, now time.Time) clock.Outlook {
 	return all
 }
 
-// Settle runs every job until none of them changes anything: for whoever moved the clock, and for tests.
+// Settle runs every job, due or not, until none of them changes anything: for whoever moved the clock, and
+// for tests. A job must find for itself what is due.
 func (u *Upkeep) Settle() {
 	u.mu.Lock()
 	lanes := u.lanes

@@ -23,6 +23,8 @@ func (lenient) Authorize(context.Context, *auth.Caller, *auth.Needs) error { ret
 
 func (lenient) Use(context.Context, *auth.Caller, *engine.Table) error { return nil }
 
+func (lenient) Wake(context.Context, *engine.Table) error { return nil }
+
 func (lenient) Hold(storage.TableID) (release func(), err error) { return func() {}, nil }
 
 // BenchmarkCalls is the whole path of calls on items but for the wire, the policies, the keys and the trail.

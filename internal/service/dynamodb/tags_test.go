@@ -79,7 +79,7 @@ func TestWhatIsNotThere(t *testing.T) {
 	w.answers([]answered{
 		{"time to live", "DescribeTimeToLive", `{"TableName":"plain"}`, `{"TimeToLiveDescription":{"TimeToLiveStatus":"DISABLED"}}`},
 		{"backups", "DescribeContinuousBackups", `{"TableName":"plain"}`,
-			`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"DISABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`},
+			`{"ContinuousBackupsDescription":{"ContinuousBackupsStatus":"ENABLED","PointInTimeRecoveryDescription":{"PointInTimeRecoveryStatus":"DISABLED"}}}`},
 		{"quotas", "DescribeLimits", `{}`,
 			`{"AccountMaxReadCapacityUnits":80000,"AccountMaxWriteCapacityUnits":80000,"TableMaxReadCapacityUnits":40000,"TableMaxWriteCapacityUnits":40000}`},
 	})
