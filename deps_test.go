@@ -15,6 +15,7 @@ import (
 // be added here, on purpose. Subpackages have their own lines; "x/..." covers all of them.
 const direction = `
 	clock:
+	cputime:
 	arn:
 	pages:
 	lockedmem:

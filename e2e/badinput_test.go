@@ -55,7 +55,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-// serveOthers reads and writes all the while, and complains if that fails or takes long.
+// serveOthers reads and writes all the while, and complains if that fails.
 func serveOthers(t *testing.T, r *raw) (stop func()) {
 	end, done := make(chan struct{}), make(chan struct{})
 	go func() {
@@ -66,11 +66,10 @@ func serveOthers(t *testing.T, r *raw) (stop func()) {
 				return
 			case <-time.After(10 * time.Millisecond):
 			}
-			started := time.Now()
 			item := m{"pk": attributeS("others"), "sk": attributeS(strconv.Itoa(i % 10))}
 			got, err := r.do(t.Context(), "dynamodb.PutItem", m{"TableName": "target", "Item": item})
-			if err != nil || got.Status != 200 || time.Since(started) > 10*time.Second {
-				t.Errorf("another client's write after %s: %d %s %v", time.Since(started), got.Status, got.Code, err)
+			if err != nil || got.Status != 200 {
+				t.Errorf("another client's write: %d %s %v", got.Status, got.Code, err)
 				return
 			}
 		}
@@ -294,16 +293,12 @@ func testSlowClient(t *testing.T, s *server) {
 	}
 	c := dial(t, s)
 	defer func() { _ = c.Close() }()
-	started := time.Now()
-	for time.Since(started) < patience {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if _, err := io.WriteString(c, "X"); err != nil {
-			break
+			return
 		}
-		time.Sleep(100 * time.Millisecond)
 	}
-	if took := time.Since(started); took > 20*time.Second {
-		t.Errorf("a client that sends a byte at a time was borne for %s", took)
-	}
+	t.Errorf("a client that sends a byte at a time was borne for %s", patience)
 }
 
 // testIdleConnections opens thousands of connections that ask nothing, and some that asked once.

@@ -61,7 +61,7 @@ func keyed(hash, sort string) []m {
 // awaitIndex waits until an index has a status; empty until it is gone.
 func awaitIndex(t *testing.T, b *client, name, want string) {
 	t.Helper()
-	for range 200 {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		status := ""
 		indexes, _ := at(b.call(t, "dynamodb.DescribeTable", m{"TableName": "orders"}), "Table.GlobalSecondaryIndexes").([]any)
 		for _, x := range indexes {
@@ -72,7 +72,6 @@ func awaitIndex(t *testing.T, b *client, name, want string) {
 		if status == want {
 			return
 		}
-		time.Sleep(50 * time.Millisecond)
 	}
 	t.Fatalf("index %s does not come to %q", name, want)
 }

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// patience is how long anything that should happen at once may take on a busy machine.
-const patience = 30 * time.Second
+// patience is how long anything that should happen at once may take on a busy machine: only what hangs takes that long.
+const patience = 5 * time.Minute
 
 type accessKey struct{ id, secret string }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sealtable/sealtable/internal/attribute"
+	"github.com/sealtable/sealtable/internal/cputime"
 )
 
 const (
@@ -19,13 +20,13 @@ func fuzzScope(t testing.TB) *Scope {
 }
 
 // checkRefusal fails for an error that is not made for clients, and for anything that took absurdly long.
-func checkRefusal(t *testing.T, text string, err error, since time.Time) {
+func checkRefusal(t *testing.T, text string, err error, spent func() time.Duration) {
 	t.Helper()
 	var refused *Error
 	if err != nil && !errors.As(err, &refused) {
 		t.Fatalf("%q: %v is no *Error", text, err)
 	}
-	if took := time.Since(since); took > 2*time.Second {
+	if took := spent(); took > 2*time.Second {
 		t.Fatalf("%q took %v", text, took)
 	}
 }
@@ -41,9 +42,9 @@ func FuzzCondition(f *testing.F) {
 		"attribute_type(a,:k)", "begins_with(s,:s)", "not not a=", "(a", "\xff", "a.b[99999999999]=:t", "(size(a))>=(#a)")
 	item := readItem(f, fuzzItem)
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
+		spent := cputime.Start(t)
 		c, err := fuzzScope(t).Condition(text)
-		checkRefusal(t, text, err, start)
+		checkRefusal(t, text, err, spent)
 		if err != nil {
 			return
 		}
@@ -53,16 +54,16 @@ func FuzzCondition(f *testing.F) {
 			}
 		}
 		c.Attributes()
-		checkRefusal(t, text, nil, start)
+		checkRefusal(t, text, nil, spent)
 	})
 }
 
 func FuzzKeyCondition(f *testing.F) {
 	seed(f, "a = :n AND b >= :s", "begins_with(a,:s) and :n=b", "a between :n and :n", "a or b", "(a=:n)")
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
+		spent := cputime.Start(t)
 		k, err := fuzzScope(t).KeyCondition(text)
-		checkRefusal(t, text, err, start)
+		checkRefusal(t, text, err, spent)
 		if err != nil {
 			return
 		}
@@ -81,9 +82,9 @@ func FuzzProjection(f *testing.F) {
 	seed(f, "a, b[1].c, #s", "b[0],b[1]", "a,a.b", "d.a[0],d.a.b", "b[2147483648]", ",", "a.#b[0][1]")
 	item := readItem(f, fuzzItem)
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
+		spent := cputime.Start(t)
 		p, err := fuzzScope(t).Projection(text)
-		checkRefusal(t, text, err, start)
+		checkRefusal(t, text, err, spent)
 		if err != nil {
 			return
 		}
@@ -91,7 +92,7 @@ func FuzzProjection(f *testing.F) {
 		if err := attribute.CheckItem(selected); err != nil || selected.Size() > item.Size() {
 			t.Fatalf("%q selects %v: %v", text, selected, err)
 		}
-		checkRefusal(t, text, nil, start)
+		checkRefusal(t, text, nil, spent)
 	})
 }
 
@@ -101,15 +102,15 @@ func FuzzUpdate(f *testing.F) {
 	item := readItem(f, fuzzItem)
 	key := readItem(f, `{"k":{"S":"k"}}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		start := time.Now()
+		spent := cputime.Start(t)
 		u, err := fuzzScope(t).Update(text)
-		checkRefusal(t, text, err, start)
+		checkRefusal(t, text, err, spent)
 		if err != nil {
 			return
 		}
 		for _, current := range []attribute.Item{item, nil} {
 			next, touched, err := u.Apply(current, key)
-			checkRefusal(t, text, err, start)
+			checkRefusal(t, text, err, spent)
 			if err != nil {
 				continue
 			}

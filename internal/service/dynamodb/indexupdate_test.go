@@ -23,7 +23,7 @@ func (w *world) describedIndex(index string) (table map[string]any, found map[st
 // eventually waits for work in the background.
 func (w *world) eventually(what string, done func() bool) {
 	w.t.Helper()
-	for range 2000 {
+	for range 24_000 { // at least two minutes
 		if done() {
 			return
 		}

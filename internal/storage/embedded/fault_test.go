@@ -184,7 +184,7 @@ func mustGet(t *testing.T, s storage.Store, id storage.TableID, key, want string
 
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for range 500 {
+	for range 12_000 { // at least two minutes
 		if done() {
 			return
 		}

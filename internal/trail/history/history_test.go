@@ -157,7 +157,7 @@ func TestFollow(t *testing.T) {
 	w := newWorld(t)
 	w.record("a")
 	var got []string
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	reached := errors.New("reached the end")
 	visit := func(line []byte) error {
