@@ -22,7 +22,7 @@ func TestSealtableAWS(t *testing.T) {
 	address := strings.TrimPrefix(s.endpoint, "http://")
 	at := []string{"--config", s.config(), "--listen", address}
 	command := func(name string, args ...string) (stdout, stderr string, err error) {
-		c := &cli{environment: cleanEnvironment("HOME="+home, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1")}
+		c := &cli{environment: cleanEnvironment("HOME="+home, "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true")}
 		return c.try(nil, name, args...)
 	}
 	sealtable := func(name string, args ...string) string {

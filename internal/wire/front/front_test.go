@@ -160,19 +160,26 @@ func TestConversations(t *testing.T) {
 			}
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				conn := dial(t, address)
-				go func() { _, _ = io.WriteString(conn, c.send) }()
-				got, err := io.ReadAll(conn)
-				if err != nil && !strings.Contains(err.Error(), "reset") {
-					t.Fatalf("the server did not close: %v", err)
-				}
-				inOrder(t, string(got), c.want)
-				if c.never != "" && strings.Contains(string(got), c.never) {
+				got := conversation(t, address, c.send)
+				inOrder(t, got, c.want)
+				if c.never != "" && strings.Contains(got, c.never) {
 					t.Errorf("%q is in %q", c.never, got)
 				}
 			})
 		}
 	})
+}
+
+// conversation sends bytes and returns all that comes until the server closes.
+func conversation(t *testing.T, address, send string) string {
+	t.Helper()
+	conn := dial(t, address)
+	go func() { _, _ = io.WriteString(conn, send) }()
+	got, err := io.ReadAll(conn)
+	if err != nil && !strings.Contains(err.Error(), "reset") {
+		t.Fatalf("the server did not close: %v", err)
+	}
+	return string(got)
 }
 
 // TestLengthAndChunks is about a request that two readers could cut in two ways: the fast front closes after it. net/http lets the
@@ -292,7 +299,8 @@ func TestUnansweredBytesAreBounded(t *testing.T) {
 		o.MaxBody = 8 << 20
 		o.MaxHeld = 6 << 20
 		o.PeerShare = 100
-		o.HeaderTimeout, o.BodyTimeout, o.IdleTimeout = patience, patience, patience
+		o.HeaderTimeout, o.BodyTimeout = patience, patience
+		o.IdleTimeout = patience
 		f, address := start(wire.HandlerFunc(echo), o)
 		statuses := make(chan int, 8)
 		var wg, sent sync.WaitGroup
