@@ -154,10 +154,7 @@ func TestConversations(t *testing.T) {
 		_, hurried := start(wire.HandlerFunc(echo), soon)
 		_, patient := start(wire.HandlerFunc(echo), late)
 		for _, c := range cases {
-			address := patient
-			if c.want == nil {
-				address = hurried
-			}
+			address := map[bool]string{true: hurried, false: patient}[c.want == nil]
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
 				got := conversation(t, address, c.send)
