@@ -77,7 +77,7 @@ func (f *accountsFlags) newAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := f.tell(); err != nil {
+			if err := f.tell("AddRootAccessKey", added); err != nil {
 				return fmt.Errorf("the account was added, but the server that runs does not know it: %w: "+
 					"start it anew", err)
 			}
@@ -113,7 +113,7 @@ and a new root access key can be made with accounts add.`,
 			if err != nil {
 				return err
 			}
-			if err := f.tell(); err != nil {
+			if err := f.tell("RemoveRootAccessKey", removed); err != nil {
 				return fmt.Errorf("the access key was removed, but the server that runs still takes it: "+
 					"%w: start it anew", err)
 			}
@@ -147,11 +147,13 @@ func (f *accountsFlags) newList() *cobra.Command {
 	return f.add(cmd)
 }
 
-// tell has a server that runs read the accounts again.
-func (f *accountsFlags) tell() (err error) {
+// tell has a server that runs read the accounts again, and record what changed. For one that does not it
+// leaves a note.
+func (f *accountsFlags) tell(event string, changed credentials.Account) (err error) {
 	client, err := control.Dial(f.config)
 	if errors.Is(err, control.ErrNotRunning) {
-		return nil
+		return note(f.config, event, map[string]string{"accountId": changed.ID,
+			"accessKeyId": changed.Key.ID})
 	}
 	if err != nil {
 		return err

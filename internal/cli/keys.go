@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/sealtable/sealtable/internal/control"
 	"github.com/sealtable/sealtable/internal/inspect"
 	"github.com/sealtable/sealtable/internal/inspect/rewrap"
 	"github.com/sealtable/sealtable/internal/lockedmem"
@@ -260,6 +261,9 @@ func (f *keysFlags) rewrap(cmd *cobra.Command, root *seal.Root, arena *lockedmem
 		return fmt.Errorf("%w: what was done is kept and everything still opens; start keys rewrap again",
 			err)
 	}
+	if err := f.noteVersion("RewrapKeys", root); err != nil {
+		return err
+	}
 	return say(cmd, "root key %d wraps the material of %s; export the keyring anew\n", newestVersion(root),
 		count(n, "KMS key"))
 }
@@ -317,13 +321,30 @@ machine. Without the keyring and without an export the data is lost for good: ke
 				return err
 			}
 			return f.with(cmd, func(root *seal.Root, _ *lockedmem.Arena) error {
-				return export(cmd, root, args[0], recoverySecret(recoveryFile, true))
+				if err := export(cmd, root, args[0], recoverySecret(recoveryFile, true)); err != nil {
+					return err
+				}
+				return f.noteExport()
 			})
 		},
 	}
 	f.add(cmd)
 	addRecoveryFlag(cmd, &recoveryFile)
 	return cmd
+}
+
+// noteExport leaves a note, which a server that runs takes at once. One that cannot be told takes it at its
+// next start.
+func (f *keysFlags) noteExport() error {
+	if err := note(f.config, "ExportRootKey", nil); err != nil {
+		return err
+	}
+	client, err := control.Dial(f.config)
+	if err != nil {
+		return nil
+	}
+	_ = client.Do(control.Accounts, nil, nil, nil)
+	return client.Close()
 }
 
 func addRecoveryFlag(cmd *cobra.Command, file *string) {

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -39,6 +41,15 @@ func refusal(err error) error {
 	return err
 }
 
+// note leaves a note of what was done while no server ran, which the next start puts in the trail.
+func note(config, name string, details map[string]string) error {
+	return control.AddNote(config, control.Note{Time: time.Now().UTC(), Name: name, Details: details})
+}
+
+func (f *keysFlags) noteVersion(name string, root *seal.Root) error {
+	return note(f.config, name, map[string]string{"version": strconv.Itoa(int(newestVersion(root)))})
+}
+
 // rotate makes a new root key, in the server if one runs.
 func (f *keysFlags) rotate(cmd *cobra.Command, root *seal.Root) error {
 	var change server.KeysChange
@@ -50,6 +61,9 @@ func (f *keysFlags) rotate(cmd *cobra.Command, root *seal.Root) error {
 		return say(cmd, "root key %d wraps from now on; export the keyring anew\n", change.Version)
 	}
 	if err := root.Rotate(); err != nil {
+		return err
+	}
+	if err := f.noteVersion("RotateRootKey", root); err != nil {
 		return err
 	}
 	return say(cmd, "root key %d wraps from now on; export the keyring anew\n", newestVersion(root))
@@ -87,7 +101,10 @@ func (f *keysFlags) reseal(
 	}
 	asked, err := f.ask(root, control.Seal, body, nil)
 	if !asked && err == nil {
-		err = root.TakeSeal(made)
+		if err = root.TakeSeal(made); err == nil {
+			return errors.Join(note(f.config, "ChangeSeal", map[string]string{"seal": kind.String()}),
+				say(cmd, "the keyring is sealed by %s\n", kind))
+		}
 	}
 	if asked || err != nil {
 		made.Destroy()

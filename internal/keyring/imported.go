@@ -214,7 +214,13 @@ func (k *Keyring) dropExpired(ctx context.Context, key *Key, now time.Time) erro
 			ids = append(ids, v.MaterialID)
 		}
 	}
-	return k.dropMaterial(ctx, key, ids)
+	err := k.dropMaterial(ctx, key, ids)
+	for _, id := range ids {
+		if err == nil {
+			k.happened("DeleteExpiredKeyMaterial", key, map[string]string{"keyMaterialId": id})
+		}
+	}
+	return err
 }
 
 // dropMaterial erases imported material, on disk and in memory, unless a related key still uses it, and says
@@ -276,13 +282,17 @@ func (k *Keyring) rotateImported(ctx context.Context, key *Key, now time.Time) e
 		return fail(InvalidState, "No available key material pending rotation for the key: %s.", key.arn)
 	}
 	backing := k.backingFor(m, m.Pending.MaterialID)
-	return k.changeAll(ctx, k.related(m), func(m *Metadata) error {
+	err := k.changeAll(ctx, k.related(m), func(m *Metadata) error {
 		next := *m.Pending
 		next.Created, next.Type = now.Truncate(time.Millisecond), OnDemand
 		m.Versions, m.Pending = append(slices.Clone(m.Versions), next), nil
 		m.backing = append(slices.Clone(m.backing), backing)
 		return nil
 	})
+	if err == nil {
+		k.rotated(k.related(m), OnDemand)
+	}
+	return err
 }
 
 // PendingEverywhere says whether the key and all that are related to it have the material that waits to be

@@ -3,6 +3,7 @@ package keyring
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,7 +42,28 @@ type Config struct {
 	// Changed, if set, hears of every change of a key's state, policy, grants or versions, after it is
 	// durable and visible. It must not block and must not change the key.
 	Changed func(key *Key)
-	Log     *slog.Logger // nil: slog.Default()
+	// Happened, if set, hears of what the key service did to a key, after it is durable. It must not block
+	// and must not change the key.
+	Happened func(e Event)
+	Log      *slog.Logger // nil: slog.Default()
+}
+
+// Event is something that the key service did to a key: at its time, or because of a call. Names and details
+// are those of KMS's service events ("Examples of AWS KMS log entries": RotateKey, DeleteKey,
+// DeleteExpiredKeyMaterial).
+type Event struct {
+	Name    string
+	Key     *Key
+	Details map[string]string
+}
+
+func (k *Keyring) happened(name string, key *Key, details map[string]string) {
+	if k.config.Happened == nil {
+		return
+	}
+	all := map[string]string{"keyId": key.id}
+	maps.Copy(all, details)
+	k.config.Happened(Event{Name: name, Key: key, Details: all})
 }
 
 // Keyring is all keys of an installation. It is safe for concurrent use.

@@ -104,6 +104,7 @@ func (k *Keyring) erase(ctx context.Context, key *Key) error {
 	k.leave(key)
 	gone.State = Erased
 	k.show(key, &gone)
+	k.happened("DeleteKey", key, nil)
 	return nil
 }
 

@@ -167,6 +167,9 @@ func (m *Metadata) onDemandRotations() int {
 	return n
 }
 
+// Owned reports whether this is a key of the installation, which no API shows.
+func (m *Metadata) Owned() bool { return m.Manager == ownedByInstallation }
+
 func (m *Metadata) recordName() string {
 	kind := "key"
 	if m.Manager == ownedByInstallation {

@@ -117,8 +117,23 @@ func (k *Keyring) rotate(ctx context.Context, key *Key, by RotationType, now tim
 	if err != nil {
 		k.backing.remove(backing.id)
 		backing.forget()
+		return err
 	}
-	return err
+	k.rotated(k.related(m), by)
+	return nil
+}
+
+// rotated tells of a new version of some keys.
+func (k *Keyring) rotated(keys []*Key, by RotationType) {
+	for _, key := range keys {
+		m := key.Metadata()
+		details := map[string]string{"rotationType": string(by), "keyOrigin": string(m.Origin)}
+		if n := len(m.Versions); n > 1 {
+			details["previousKeyMaterialId"] = m.Versions[n-2].MaterialID
+			details["currentKeyMaterialId"] = m.Versions[n-1].MaterialID
+		}
+		k.happened("RotateKey", key, details)
+	}
 }
 
 // recorded is the versions of the file that m names: a version whose record was lost to a crash was never

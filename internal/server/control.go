@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/sealtable/sealtable/internal/auth"
 	"github.com/sealtable/sealtable/internal/control"
 	"github.com/sealtable/sealtable/internal/lockedmem"
 	"github.com/sealtable/sealtable/internal/seal"
@@ -41,6 +42,14 @@ type KeysChange struct {
 	Keys    int    `json:"keys"`    // KMS keys whose material was wrapped anew
 }
 
+// details are for the trail.
+func (c *KeysChange) details() []auth.Parameter {
+	if c == nil {
+		return nil
+	}
+	return []auth.Parameter{{Name: "version", Value: c.Version}, {Name: "keys", Value: c.Keys}}
+}
+
 // Do implements control.Handler.
 func (o operatorCalls) Do(ctx context.Context, operation string, body []byte) (any, error) {
 	s := o.server
@@ -48,13 +57,21 @@ func (o operatorCalls) Do(ctx context.Context, operation string, body []byte) (a
 	case control.Unseal:
 		return nil, s.unseal(ctx, body)
 	case control.Rotate:
-		return s.rotateRoot()
+		change, err := s.rotateRoot()
+		s.recordOperator("RotateRootKey", err, change.details()...)
+		return change, err
 	case control.Rewrap:
-		return s.rewrap(ctx)
+		change, err := s.rewrap(ctx)
+		s.recordOperator("RewrapKeys", err, change.details()...)
+		return change, err
 	case control.Accounts:
+		s.takeNotes()
 		return nil, s.loadAccounts()
 	case control.Seal:
-		return nil, s.takeSeal(body)
+		err := s.takeSeal(body)
+		s.recordOperator("ChangeSeal", err,
+			auth.Parameter{Name: "seal", Value: s.root.Status().Seal.String()})
+		return nil, err
 	}
 	return nil, fmt.Errorf("this server knows no operation %q: is it of another version?", operation)
 }

@@ -47,6 +47,17 @@ func (s *rootSecrets) Secret(accessKeyID string) (sigv4.Credential, bool) {
 	return credential, ok
 }
 
+// accounts are the accounts of the keys, by the keys' ids.
+func (s *rootSecrets) accounts() map[string]string {
+	accounts := map[string]string{}
+	if known := s.known.Load(); known != nil {
+		for id, credential := range *known {
+			accounts[id] = credential.Caller.Account
+		}
+	}
+	return accounts
+}
+
 // of says whether the root user of an account has an access key.
 func (s *rootSecrets) of(account string) bool {
 	for _, credential := range *s.known.Load() {

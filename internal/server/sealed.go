@@ -173,6 +173,7 @@ func (w *waiter) try(ctx context.Context, g *gate, passphrase func() ([]byte, er
 	s.sealed.Store(false)
 	g.open(s.handler)
 	s.ready.Store(true)
+	s.recordOperator("Unseal", nil)
 	s.log.Info("the server is unsealed")
 	return nil
 }

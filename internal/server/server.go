@@ -223,7 +223,9 @@ func (s *Server) loadAccounts() error {
 	if err != nil {
 		return err
 	}
+	before := s.roots.accounts()
 	s.roots.put(s.config.Account, s.rootKey, further)
+	s.recordRootKeys(before, s.roots.accounts())
 	return nil
 }
 
@@ -264,6 +266,7 @@ func (s *Server) openTrail(context.Context) error {
 	}
 	s.trail = t
 	s.onClose(t.Close)
+	s.takeNotes()
 	return nil
 }
 
@@ -276,6 +279,7 @@ func (s *Server) openKeys(ctx context.Context) error {
 		FS: vfs.Default, Dir: filepath.Join(s.config.DataDir, materialDir), Root: rootKey{s.root},
 		Records: keyRecords{records},
 		Clock:   s.clock, Arena: s.arena, Transition: s.config.Transition, Log: s.log,
+		Happened: s.recordKeyEvent,
 	})
 	if err != nil {
 		return err

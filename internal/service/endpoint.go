@@ -115,6 +115,12 @@ func (e *Endpoint[In, Out]) Showing(show func(out *Out) []auth.Parameter) *Endpo
 	return e
 }
 
+// ShowingAll shows the whole answer, with the casing of CloudTrail's responseElements: sSEDescription. It is
+// for answers that hold neither item data nor secrets. It returns e.
+func (e *Endpoint[In, Out]) ShowingAll() *Endpoint[In, Out] {
+	return e.Showing(func(out *Out) []auth.Parameter { return shown(e.op.Append(nil, out)) })
+}
+
 // Refuse binds an operation that is answered with one error, whoever asks.
 func Refuse[In, Out any](op api.Operation[In, Out], refusal *api.Error) *Endpoint[In, Out] {
 	answer := func(context.Context, *auth.Caller, *In, *auth.Needs) (*Out, error) { return nil, refusal }

@@ -41,16 +41,17 @@ func (t *Trail) appendEvent(dst []byte, e *Event) []byte {
 	if at.IsZero() {
 		at = t.o.Clock.Now()
 	}
-	source := e.Service + ".amazonaws.com"
+	source, inside := e.Service+".amazonaws.com", "AWS Internal"
 	if e.Service == Installation {
-		source = "sealtable.internal"
+		source, inside = "sealtable.internal", "sealtable.internal"
 	}
 	dst = append(dst, `{"eventVersion":"`+eventVersion+`","userIdentity":`...)
 	if e.Caller != nil {
 		dst = appendIdentity(dst, e.Caller)
 	} else {
-		dst = append(dst, `{"type":"AWSService"`...)
-		dst = append(appendMember(appendMember(dst, "accountId", e.Account), "invokedBy", source), '}')
+		dst = append(dst, `{"accountId":`...)
+		dst = appendText(dst, e.Account)
+		dst = append(appendMember(dst, "invokedBy", inside), '}')
 	}
 	dst = append(dst, `,"eventTime":"`...)
 	dst = append(at.AppendFormat(dst, time.RFC3339), '"')
@@ -60,7 +61,7 @@ func (t *Trail) appendEvent(dst []byte, e *Event) []byte {
 	if e.Caller != nil {
 		dst = appendOrigin(dst, e.Caller)
 	} else {
-		dst = appendMember(appendMember(dst, "sourceIPAddress", source), "userAgent", source)
+		dst = appendMember(appendMember(dst, "sourceIPAddress", inside), "userAgent", inside)
 	}
 	dst = appendOutcome(dst, e.Err)
 	dst = append(dst, `,"requestParameters":null,"responseElements":null,"eventID":"`...)

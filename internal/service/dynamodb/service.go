@@ -97,13 +97,13 @@ func (s *Service) Table(path *service.Path) *service.Table {
 	return service.NewTable("dynamodb", path,
 		service.Bind(checkedFirst(dynamodbapi.CreateTable(), checkNewTags), s.planCreateTable,
 			s.createTable).Without(
-			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn"),
+			"GlobalTableSettingsReplicationMode", "GlobalTableSourceArn").ShowingAll(),
 		service.Bind(dynamodbapi.DescribeTable(), s.planDescribeTable, s.describeTable),
 		service.Bind(dynamodbapi.ListTables(), planListTables, s.listTables),
 		service.Bind(dynamodbapi.UpdateTable(), s.planUpdateTable, s.updateTable).Without(
 			"GlobalTableSettingsReplicationMode", "GlobalTableWitnessUpdates", "MultiRegionConsistency",
-			"ReplicaUpdates"),
-		service.Bind(dynamodbapi.DeleteTable(), s.planDeleteTable, s.deleteTable),
+			"ReplicaUpdates").ShowingAll(),
+		service.Bind(dynamodbapi.DeleteTable(), s.planDeleteTable, s.deleteTable).ShowingAll(),
 		onItems(s, dynamodbapi.PutItem(), putItem{s}),
 		onItems(s, dynamodbapi.GetItem(), getItem{s}),
 		onItems(s, dynamodbapi.UpdateItem(), updateItem{s}),

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *Service) bindGrants() []service.Bound {
-	s.CreateGrant = onPlan(kmsapi.CreateGrant(), s.planCreateGrant, s.createGrant)
+	s.CreateGrant = onPlan(kmsapi.CreateGrant(), s.planCreateGrant, s.createGrant).Showing(showGrant)
 	s.RetireGrant = onPlan(kmsapi.RetireGrant(), s.planRetireGrant, s.retireGrant)
 	return []service.Bound{
 		s.CreateGrant, s.RetireGrant,
@@ -51,6 +51,33 @@ func constraint(pairs map[string]string) keyring.Context {
 	return pairs
 }
 
+// noteGrant notes what a grant is limited to, and who may retire it.
+func noteGrant(in *kmsapi.CreateGrantRequest, needs *auth.Needs) {
+	if in.RetiringPrincipal != nil {
+		needs.Note("retiringPrincipal", *in.RetiringPrincipal)
+	}
+	if in.Name != nil {
+		needs.Note("name", *in.Name)
+	}
+	c := in.Constraints
+	if c == nil {
+		return
+	}
+	constraints := map[string]any{}
+	if len(c.EncryptionContextEquals) > 0 {
+		constraints["encryptionContextEquals"] = c.EncryptionContextEquals
+	}
+	if len(c.EncryptionContextSubset) > 0 {
+		constraints["encryptionContextSubset"] = c.EncryptionContextSubset
+	}
+	needs.Note("constraints", constraints)
+}
+
+// showGrant leaves out the token, which is good for the grant until everybody knows of it.
+func showGrant(out *kmsapi.CreateGrantResponse) []auth.Parameter {
+	return []auth.Parameter{{Name: "grantId", Value: *out.GrantId}}
+}
+
 // newGrant is the plan of CreateGrant: the grant, and the key that it is for.
 type newGrant struct {
 	key   *keyring.Key
@@ -64,6 +91,7 @@ func (s *Service) planCreateGrant(
 	needs.Note("keyId", *in.KeyId)
 	needs.Note("granteePrincipal", *in.GranteePrincipal)
 	needs.Note("operations", in.Operations)
+	noteGrant(in, needs)
 	if err := s.checkTokens(in.GrantTokens); err != nil {
 		return plan, translate(err)
 	}

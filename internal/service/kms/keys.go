@@ -24,7 +24,7 @@ func (s *Service) bindManagement() []service.Bound {
 	return []service.Bound{
 		s.DescribeKey,
 		onPlan(kmsapi.CreateKey(), planCreateKey, s.createKey).Without("CustomKeyStoreId",
-			"XksKeyId"),
+			"XksKeyId").ShowingAll(),
 		onAccount(kmsapi.ListKeys(), nil, s.listKeys),
 		onKey(s, kmsapi.EnableKey(), keyRule[kmsapi.EnableKeyRequest]{
 			id: func(in *kmsapi.EnableKeyRequest) *string { return in.KeyId },
@@ -38,10 +38,10 @@ func (s *Service) bindManagement() []service.Bound {
 		onKey(s, kmsapi.ScheduleKeyDeletion(), keyRule[kmsapi.ScheduleKeyDeletionRequest]{
 			id:       func(in *kmsapi.ScheduleKeyDeletionRequest) *string { return in.KeyId },
 			describe: describeDeletion,
-		}, s.scheduleDeletion),
+		}, s.scheduleDeletion).ShowingAll(),
 		onKey(s, kmsapi.CancelKeyDeletion(), keyRule[kmsapi.CancelKeyDeletionRequest]{
 			id: func(in *kmsapi.CancelKeyDeletionRequest) *string { return in.KeyId },
-		}, s.cancelDeletion),
+		}, s.cancelDeletion).ShowingAll(),
 		onKey(s, kmsapi.GetKeyLastUsage(), keyRule[kmsapi.GetKeyLastUsageRequest]{
 			id: func(in *kmsapi.GetKeyLastUsageRequest) *string { return in.KeyId },
 		}, lastUsage),

@@ -14,7 +14,7 @@ import (
 
 func (s *Service) bindReplicas() []service.Bound {
 	return []service.Bound{
-		onPlan(kmsapi.ReplicateKey(), s.planReplicate, s.replicate),
+		onPlan(kmsapi.ReplicateKey(), s.planReplicate, s.replicate).ShowingAll(),
 		onPlan(kmsapi.UpdatePrimaryRegion(), s.planUpdatePrimary, s.updatePrimary),
 	}
 }

@@ -128,14 +128,18 @@ func (r *Record) isAboutKey(key string) bool {
 }
 
 // isAboutTable knows a table by what the call was allowed on, and by the encryption context of calls on its
-// key.
+// key, or that of a grant on it.
 func (r *Record) isAboutTable(table string) bool {
 	if named, _ := r.RequestParameters["tableName"].(string); named == table {
 		return true
 	}
-	context, _ := r.RequestParameters["encryptionContext"].(map[string]any)
-	if context["aws:dynamodb:tableName"] == table {
-		return true
+	constraints, _ := r.RequestParameters["constraints"].(map[string]any)
+	for _, found := range []any{r.RequestParameters["encryptionContext"],
+		constraints["encryptionContextEquals"],
+		constraints["encryptionContextSubset"]} {
+		if context, _ := found.(map[string]any); context["aws:dynamodb:tableName"] == table {
+			return true
+		}
 	}
 	for _, resource := range r.Resources {
 		_, path, found := strings.Cut(resource.ARN, ":table/")
