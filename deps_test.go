@@ -62,6 +62,7 @@ const direction = `
 
 	service/dynamodb: service api api/dynamodbapi api/membercheck attribute strictjson expression partiql engine storage auth auth/policy arn clock
 	service/dynamodbstreams: service api api/dynamodbstreamsapi engine storage auth auth/policy arn clock lockedmem seal/envelope
+	service/account: service api api/accountapi auth arn
 	service/kms: service api api/kmsapi api/membercheck keyring auth auth/policy arn clock
 	service/iam: service api api/iamapi api/membercheck identity auth auth/policy arn
 	custody/viakms: custody service/kms keyring storage api api/kmsapi auth arn
@@ -70,8 +71,9 @@ const direction = `
 	wire: auth
 	wire/awsjson: wire api attribute auth strictjson
 	wire/awsquery: wire api auth
+	wire/restjson: api strictjson
 	wire/front: wire
-	wire/router: wire wire/awsjson wire/awsquery api arn auth auth/sigv4 pages clock strictjson
+	wire/router: wire wire/restjson wire/awsjson wire/awsquery api arn auth auth/sigv4 pages clock strictjson
 
 	inspect: arn lockedmem seal keyring tablekeys storage storage/embedded storage/embedded/sealedfs storage/embedded/journal
 	inspect/rewrap: catalog clock keyring tablekeys lockedmem seal storage storage/embedded
@@ -86,7 +88,7 @@ const direction = `
 	audit/remedy: audit audit/fact audit/rule
 	audit/files: audit audit/fact audit/terraform audit/cloudformation
 
-	server: pages custody/viakms upkeep control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi lockedmem strictjson
+	server: pages custody/viakms upkeep control +wire +wire/awsjson +wire/router wire/awsquery wire/router wire/front wire/awsjson service service/account service/dynamodb service/dynamodbstreams service/kms service/iam service/sts identity engine custody keyring tablekeys seal storage storage/embedded storage/embedded/sealedfs catalog trail auth auth/sigv4 auth/policy auth/authorizer auth/credentials auth/oidc clock arn api api/dynamodbapi api/dynamodbstreamsapi api/kmsapi api/stsapi api/iamapi api/cloudformationapi api/lambdaapi api/accountapi lockedmem strictjson
 	cli: server control seal seal/awskms seal/pkcs11 trail/history inspect inspect/rewrap audit audit/fact audit/files audit/remedy audit/source audit/rule audit/report audit/waiver clock lockedmem auth/credentials
 	bench: server storage storage/embedded attribute auth/policy clock seal wire wire/front
 	deploy/resource: auth

@@ -85,7 +85,7 @@ type ServiceInfo struct {
 type OperationInfo struct {
 	Name          string
 	Input, Output string // the generated shapes
-	Method, Path  string // of HTTP; POST and / outside REST services
+	Method, Path  string // of HTTP, with a query that belongs to it; POST and / outside REST services
 	members       string
 }
 

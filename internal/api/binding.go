@@ -24,6 +24,21 @@ type Binding[In, Out any] struct {
 	Raw bool
 }
 
+// RESTRequest is a request of a REST service.
+type RESTRequest interface {
+	// Values are those of a parameter, unescaped; nil where the request has none.
+	Values(p Param) []string
+	Body() []byte
+}
+
+// RESTAnswer is the answer of a REST service to a call that succeeded.
+type RESTAnswer struct {
+	Status  int
+	Headers [][2]string // names and values
+	Body    []byte
+	Raw     bool // the body is no JSON
+}
+
 // Place is where in an HTTP request a parameter stands.
 type Place uint8
 

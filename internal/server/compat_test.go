@@ -10,6 +10,7 @@ import (
 	"github.com/sealtable/sealtable/internal/api"
 	"github.com/sealtable/sealtable/internal/api/compat"
 	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/service/account"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
 	"github.com/sealtable/sealtable/internal/service/dynamodbstreams"
 	"github.com/sealtable/sealtable/internal/service/iam"
@@ -24,7 +25,7 @@ func TestCompatibilityPage(t *testing.T) {
 	tables := newOperations(
 		dynamodb.New(dynamodb.Options{}).Table(path), dynamodbstreams.New(dynamodbstreams.Options{}).Table(path),
 		kms.New(kms.Options{Path: path}).Table(), iam.New(nil, path).Table(),
-		sts.New(sts.Options{Path: path}).Table(),
+		sts.New(sts.Options{Path: path}).Table(), account.New(path),
 	)
 	var services []compat.Service
 	for _, info := range knownServices() {

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/sealtable/sealtable/internal/api"
+	"github.com/sealtable/sealtable/internal/api/accountapi"
 	"github.com/sealtable/sealtable/internal/api/cloudformationapi"
 	"github.com/sealtable/sealtable/internal/api/dynamodbapi"
 	"github.com/sealtable/sealtable/internal/api/dynamodbstreamsapi"
@@ -130,6 +131,6 @@ func knownServices() []api.ServiceInfo {
 	return []api.ServiceInfo{
 		dynamodbapi.Describe(), dynamodbstreamsapi.Describe(), kmsapi.Describe(), stsapi.Describe(),
 		iamapi.Describe(),
-		cloudformationapi.Describe(), lambdaapi.Describe(),
+		cloudformationapi.Describe(), lambdaapi.Describe(), accountapi.Describe(),
 	}
 }

@@ -35,6 +35,7 @@ import (
 	"github.com/sealtable/sealtable/internal/pages"
 	"github.com/sealtable/sealtable/internal/seal"
 	"github.com/sealtable/sealtable/internal/service"
+	"github.com/sealtable/sealtable/internal/service/account"
 	"github.com/sealtable/sealtable/internal/service/dynamodb"
 	"github.com/sealtable/sealtable/internal/service/iam"
 	"github.com/sealtable/sealtable/internal/service/kms"
@@ -367,7 +368,8 @@ func (s *Server) openServices(ctx context.Context) error {
 	s.handler = router.New(router.Options{
 		Services: knownServices(),
 		Operations: newOperations(s.dynamodb.Table(s.path), streams.Table(s.path), s.kms.Table(),
-			iam.New(s.people, s.path).WithRootKeys(s.hasRootKey).Table(), tokens.Table()),
+			iam.New(s.people, s.path).WithRootKeys(s.hasRootKey).Table(), tokens.Table(),
+			account.New(s.path)),
 		Verifier: sigv4.New(holders, s.clock, s.admission()),
 		Unsigned: sts.Unsigned,
 		Pages:    s.guard(),

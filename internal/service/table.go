@@ -14,6 +14,8 @@ type Bound interface {
 	// Invoke runs the operation for calls from other services; see Endpoint.Invoke.
 	Invoke(ctx context.Context, caller *auth.Caller, in any) (any, error)
 	ServeJSON(ctx context.Context, caller *auth.Caller, r *strictjson.Reader, dst []byte) ([]byte, error)
+	ServeREST(ctx context.Context, caller *auth.Caller, req api.RESTRequest, dst []byte) (api.RESTAnswer,
+		error)
 	ServeForm(ctx context.Context, caller *auth.Caller, form *api.Form, dst []byte) ([]byte, error)
 	Unsupported() []string
 	Missing() string

@@ -35,6 +35,7 @@ func services() []service {
 		{"iam-2010-05-08", "iamapi", "ValidationError", false},
 		{"cloudformation-2010-05-15", "cloudformationapi", "ValidationError", false},
 		{"lambda-2015-03-31", "lambdaapi", "ValidationException", false},
+		{"account-2021-02-01", "accountapi", "ValidationException", false},
 	}
 }
 

@@ -15,8 +15,10 @@ import (
 type model struct {
 	Metadata   metadata              `json:"metadata"`
 	Operations map[string]*operation `json:"operations"`
-	Shapes     map[string]*shape     `json:"shapes"`
-	Version    json.RawMessage       `json:"version"`
+	// OtherOperations are the names of those whose shapes the model does not hold, to be refused by name.
+	OtherOperations []string          `json:"otherOperations"`
+	Shapes          map[string]*shape `json:"shapes"`
+	Version         json.RawMessage   `json:"version"`
 }
 
 type metadata struct {

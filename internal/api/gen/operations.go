@@ -21,7 +21,11 @@ func (p *plan) writeOperations(out *source) error {
 		op := p.Operations[name]
 		out.line("api.DescribeOperation(%q, %q, %q, %q, %q,\n%q),", name, exported(op.Input.Shape),
 			exported(op.Output.Shape),
-			op.HTTP.Method, path(op), strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "))
+			op.HTTP.Method, op.HTTP.RequestURI,
+			strings.Join(sortedKeys(p.Shapes[op.Input.Shape].Members), " "))
+	}
+	for _, name := range p.OtherOperations {
+		out.line("api.DescribeOperation(%q, \"\", \"\", \"\", \"\",\n\"\"),", name)
 	}
 	out.line("}\n}\n")
 	for _, name := range sortedKeys(p.Operations) {

@@ -22,6 +22,7 @@ import (
 	"github.com/sealtable/sealtable/internal/strictjson"
 	"github.com/sealtable/sealtable/internal/wire"
 	"github.com/sealtable/sealtable/internal/wire/awsjson"
+	"github.com/sealtable/sealtable/internal/wire/restjson"
 )
 
 // Endpoint is one operation. Both methods append the whole body of the answer to dst.
@@ -35,7 +36,7 @@ type Operations interface {
 	Lookup(service, operation string) (Endpoint, bool)
 }
 
-// REST answers the requests of one service that speaks neither JSON with a target nor the query protocol.
+// REST answers the requests of one service that speaks none of the protocols that the router knows.
 type REST interface {
 	ServeREST(ctx context.Context, caller *auth.Caller, req *wire.Request, res *wire.Response)
 }
@@ -49,7 +50,7 @@ type Mount struct {
 
 // Options are the parts that a router connects.
 type Options struct {
-	Services   []api.ServiceInfo // of JSON and query services
+	Services   []api.ServiceInfo
 	Operations Operations
 	Verifier   *sigv4.Verifier
 	// Pages says which web pages may call and read the answers; nil lets all, as DynamoDB does.
@@ -68,6 +69,7 @@ type Router struct {
 	byTarget map[string]*service // JSON services
 	byScope  map[string]*service // query services
 	json     map[string]bool     // scopes of JSON services
+	rest     map[string]*restService
 	agents   internTable
 	hosts    internTable
 	readers  sync.Pool
@@ -88,7 +90,7 @@ func New(o Options) *Router {
 		o.Log = slog.Default()
 	}
 	r := &Router{options: o, byTarget: map[string]*service{}, byScope: map[string]*service{},
-		json: map[string]bool{}}
+		json: map[string]bool{}, rest: map[string]*restService{}}
 	for _, info := range o.Services {
 		s := &service{info: info, dialect: dialectOf(info), operations: map[string]string{}}
 		for _, operation := range info.Operations {
@@ -100,6 +102,8 @@ func New(o Options) *Router {
 			r.json[info.Name] = true
 		case api.Query:
 			r.byScope[info.Name] = s
+		case api.RESTJSON:
+			r.rest[info.Name] = &restService{info.Name, restjson.NewRoutes(info)}
 		}
 	}
 	return r
@@ -165,8 +169,9 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 	}
 	id := wire.NewUUID()
 	s, isQuery := r.byScope[scope.Service]
-	rest, isREST := r.options.REST[scope.Service]
-	if err = r.place(&scope, credential); err != nil && (isQuery || isREST) {
+	other, isOther := r.options.REST[scope.Service]
+	rest, isREST := r.rest[scope.Service]
+	if err = r.place(&scope, credential); err != nil && (isQuery || isREST || isOther) {
 		r.refuseScoped(ctx, req, res, err)
 		return
 	}
@@ -174,9 +179,13 @@ func (r *Router) serveScoped(ctx context.Context, req *wire.Request, res *wire.R
 		r.serveForm(ctx, req, res, s, r.caller(req, scope, credential, id))
 		return
 	}
-	if isREST {
+	if isOther {
 		res.SetHeader("X-Amzn-Requestid", id)
-		rest.ServeREST(ctx, r.caller(req, scope, credential, id), req, res)
+		other.ServeREST(ctx, r.caller(req, scope, credential, id), req, res)
+		return
+	}
+	if isREST {
+		r.serveREST(ctx, req, res, rest, r.caller(req, scope, credential, id))
 		return
 	}
 	x := exchange{req: req, res: res, id: id, media: jsonDefault}
