@@ -66,7 +66,7 @@ func (f *clientFlags) exports() (exports, error) {
 	}
 	key, err := rootKeyOf(c.ConfigDir, c.Account)
 	if err != nil {
-		return exports{}, fmt.Errorf("%w; for sealtable dev, give --dev", err)
+		return exports{}, fmt.Errorf("%w; for sealtable dev: sealtable env --dev", err)
 	}
 	return e.with(key), nil
 }

@@ -93,6 +93,7 @@ func (c *Custody) ask(ctx context.Context, caller *auth.Caller, s Subject) error
 		}
 		asked := c.o.Clock.Now()
 		if err = c.granted(ctx, &s); err != nil {
+			err = c.personal(ctx, caller, &s, err)
 			break
 		}
 		if err = c.open(ctx, caller, &s, closed); err == nil {
@@ -247,6 +248,22 @@ func (c *Custody) granted(ctx context.Context, s *Subject) error {
 		return nil
 	}
 	return c.o.Keys.Granted(ctx, s, s.Key)
+}
+
+// personal returns why the caller may not open the subject's key, if that is so, in place of why the database
+// may not: a policy that denies everybody is told to each caller as its own.
+func (c *Custody) personal(ctx context.Context, caller *auth.Caller, s *Subject, why error) error {
+	link, key, err := c.link(s)
+	if err != nil {
+		return why
+	}
+	tableKey, err := c.o.Keys.Decrypt(ctx, caller.For(Via(s.Region)), key, link.TableKeyCiphertext,
+		link.Context)
+	if err != nil {
+		return err
+	}
+	lockedmem.Wipe(tableKey)
+	return why
 }
 
 // usable reports whether the subject can be open at all: its key works, and the database may use it.

@@ -3,7 +3,6 @@ package deploy
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -173,7 +172,7 @@ func (r *run) permitAction(action string, of *Resource, s *Stack) error {
 		return err
 	}
 	if p.denies(action, of.ID, of.Type) {
-		return fmt.Errorf("Action denied by stack policy: Statement [#1] does not allow [%s] for resource "+
+		return refuse("Action denied by stack policy: Statement [#1] does not allow [%s] for resource "+
 			"[LogicalResourceId/%s]",
 			action, of.ID)
 	}

@@ -165,7 +165,7 @@ func (r *run) outputs(v *evaluation, s *Stack) ([]Output, error) {
 		if value.Export != nil {
 			o.Export = value.Export.Text
 			if owner := r.e.exporter(s.Scope, o.Export); owner != "" && owner != s.ID {
-				return nil, fmt.Errorf("Export with name %s is already exported by stack %s", o.Export,
+				return nil, refuse("Export with name %s is already exported by stack %s", o.Export,
 					nameOf(owner))
 			}
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 
 	"github.com/sealtable/sealtable/internal/deploy/resource"
@@ -64,7 +63,7 @@ func (r *run) decide(ctx context.Context, s *step) error {
 	}
 	if s.resource.Type != s.wanted.Type {
 		return r.failed(ctx, s.resource,
-			fmt.Errorf("Update of resource type is not permitted. The new template modifies resource type "+
+			refuse("Update of resource type is not permitted. The new template modifies resource type "+
 				"of the following resources: [%s]", s.resource.ID), nil)
 	}
 	difference, changed := s.of.Schema().Compare(previous, s.properties)
@@ -215,19 +214,19 @@ func (s *step) replace(ctx context.Context, previous map[string]any, changed []s
 		for _, other := range changed {
 			if name == other {
 				return s.failed(ctx, s.resource,
-					fmt.Errorf("Update to property %s of %s is not supported", name, s.resource.ID), nil)
+					refuse("Update to property %s of %s is not supported", name, s.resource.ID), nil)
 			}
 		}
 	}
 	if s.op.Settings.DisableRollback {
 		return s.failed(ctx, s.resource,
-			errors.New("Replacement type updates not supported on stack with disable-rollback."), nil)
+			refuse("Replacement type updates not supported on stack with disable-rollback."), nil)
 	}
 	if schema.Names != nil {
 		name, given := s.properties[schema.Names.Property].(string)
 		if before, _ := previous[schema.Names.Property].(string); given && name == before {
 			return s.failed(ctx, s.resource,
-				fmt.Errorf("CloudFormation cannot update a stack when a custom-named resource requires "+
+				refuse("CloudFormation cannot update a stack when a custom-named resource requires "+
 					"replacing. Rename %s and update the stack again.", name), nil)
 		}
 	}

@@ -129,7 +129,7 @@ func (r *run) startRemoving(ctx context.Context, of *Resource, what Instance) er
 func (r *run) call(ctx context.Context, of *Resource, what Instance) error {
 	t, ok := r.e.o.Types.Lookup(of.Type)
 	if !ok {
-		return errors.New("Unrecognized resource type: " + of.Type)
+		return refuse("Unrecognized resource type: %s", of.Type)
 	}
 	properties, err := stored(what.Properties, t.Schema(), of.Type)
 	if err != nil {
@@ -235,7 +235,7 @@ func (r *run) restore(ctx context.Context, one *Resource) error {
 	}
 	t, ok := r.e.o.Types.Lookup(one.Type)
 	if !ok {
-		return r.failed(ctx, one, errors.New("Unrecognized resource type: "+one.Type), nil)
+		return r.failed(ctx, one, refuse("Unrecognized resource type: %s", one.Type), nil)
 	}
 	wanted, err := stored(before.Properties, t.Schema(), one.Type)
 	if err != nil {
@@ -350,14 +350,13 @@ func (r *run) wanted(s *Stack) (map[string]bool, error) {
 
 // clean deletes what is left of one resource.
 func (r *run) clean(ctx context.Context, one *Resource, wanted, back bool) error {
-	what, keep := one.Live, one.Live.Deletion == "Retain" && !back
+	what := one.Live
+	var keep bool
 	switch {
+	case !wanted && back:
+		keep = one.Live.Deletion == "Retain" && !one.Made
 	case !wanted:
-		if back {
-			keep = one.Live.Deletion == "Retain" && !one.Made
-		} else {
-			keep = one.Live.Deletion == "Retain" || one.Live.Deletion == "RetainExceptOnCreate"
-		}
+		keep = one.Live.Deletion == "Retain" || one.Live.Deletion == "RetainExceptOnCreate"
 	case one.Replaced():
 		what, keep = *one.Before, one.Before.Replacement == "Retain" && !back
 	default:

@@ -71,7 +71,10 @@ func (s *Service) changeKey(
 	if err != nil {
 		return nil, err
 	}
-	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated, s.clock.Now())}, nil
+	// As it was when the change began: a transition may be over by now, and its first phase is what clients
+	// expect.
+	return &dynamodbapi.UpdateTableOutput{TableDescription: describe(updated,
+		updated.Encryption.ChangedAt)}, nil
 }
 
 // changeHeldKey is changeKey for a table that is held, by its description as it is now. Nobody deletes the

@@ -23,6 +23,9 @@ func frame(b []byte, maxHeader, maxBody int) (size int, err error) {
 	if head == 0 || head > maxHeader {
 		return 0, errLongHeader
 	}
+	if err := checkVersion(b[:bytes.IndexByte(b, '\n')]); err != nil {
+		return 0, err
+	}
 	length := -1
 	var lengths, encodings, expects int
 	rest := b[:head]
@@ -47,6 +50,18 @@ func frame(b []byte, maxHeader, maxBody int) (size int, err error) {
 		return 0, errHeavy
 	}
 	return head + max(length, 0), nil
+}
+
+// checkVersion refuses a request line that does not end with a version which this front speaks.
+func checkVersion(line []byte) error {
+	_, version, found := bytes.Cut(bytes.TrimSuffix(line, []byte("\r")), []byte(" HTTP/"))
+	switch {
+	case !found || len(version) != len("1.1") || version[1] != '.':
+		return errNotHTTP
+	case string(version) != "1.1" && string(version) != "1.0":
+		return errVersion
+	}
+	return nil
 }
 
 // headSize is how many bytes there are up to the empty line that ends the headers; 0 without one.

@@ -145,6 +145,8 @@ func fail(res *wire.Response, err error) {
 	case errors.Is(err, errLongHeader):
 		wire.Fail(res, 400, "RequestHeaderFieldsTooLargeException",
 			"The request headers are larger than is allowed.")
+	case errors.Is(err, errVersion):
+		wire.Fail(res, 505, "HttpVersionNotSupportedException", "HTTP/1.0 and HTTP/1.1 are spoken here.")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		wire.Fail(res, 408, "RequestTimeoutException", "The request took too long to arrive.")
 	default:
@@ -156,5 +158,6 @@ func fail(res *wire.Response, err error) {
 var (
 	errTooLarge   = errors.New("the body is larger than is allowed")
 	errLongHeader = errors.New("the header is larger than is allowed")
-	errNotHTTP    = errors.New("a field name is not a token")
+	errVersion    = errors.New("the version of HTTP is none that is spoken here")
+	errNotHTTP    = errors.New("the request is not well-formed HTTP")
 )

@@ -115,6 +115,11 @@ func (s *Standard) handle(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		fail(&x.res, err)
 		c.linger.Store(r.ProtoMajor == 1)
+		if errors.Is(err, errTooLarge) {
+			// Without it net/http reads on before it lets the answer out.
+			_ = http.NewResponseController(w).EnableFullDuplex()
+			defer drain(w, r)
+		}
 	} else {
 		fill(&x.req, r, c, body)
 		s.serve(x)
@@ -140,6 +145,18 @@ func (s *Standard) handle(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(x.res.Body)
 	}
 	s.give(x)
+}
+
+// drain reads a body that was refused, after the answer has gone out: a client that writes all before it
+// reads sees why, and one that waits for the answer does not wait for the body.
+func drain(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Expect") != "" {
+		return
+	}
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		return
+	}
+	_, _ = io.CopyN(io.Discard, r.Body, drained)
 }
 
 func fill(req *wire.Request, r *http.Request, c *conn, body []byte) {
@@ -182,9 +199,6 @@ func (s *Standard) readBody(w http.ResponseWriter, r *http.Request, held *hold) 
 		return nil, err
 	}
 	body, err := collect(r, s.options.MaxBody, held)
-	if errors.Is(err, errTooLarge) && r.Header.Get("Expect") == "" {
-		_, _ = io.CopyN(io.Discard, r.Body, drained)
-	}
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 ITEMS = frozenset(("Item", "Key", "ExclusiveStartKey", "LastEvaluatedKey", "Attributes", "ExpressionAttributeValues",
                    "ItemCollectionKey"))
 LISTS = frozenset(("Items", "Keys"))
-CONDITIONS = frozenset(("KeyConditionExpression", "FilterExpression", "ConditionExpression"))
+CONDITIONS = ("KeyConditionExpression", "FilterExpression", "ConditionExpression")
 
 _serializer, _deserializer = TypeSerializer(), TypeDeserializer()
 
@@ -28,8 +28,8 @@ def _each(value, change, name=""):
 def to_request(params):
     params = dict(params)
     builder = ConditionExpressionBuilder()
-    for name in CONDITIONS & params.keys():
-        if isinstance(params[name], ConditionBase):
+    for name in CONDITIONS:
+        if isinstance(params.get(name), ConditionBase):
             built = builder.build_expression(params[name], name == "KeyConditionExpression")
             params[name] = built.condition_expression
             for member, placeholders in (("ExpressionAttributeNames", built.attribute_name_placeholders),
