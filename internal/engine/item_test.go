@@ -167,20 +167,6 @@ func TestASealedTableRefuses(t *testing.T) {
 	}
 }
 
-func TestReadingAllocatesLittle(t *testing.T) {
-	ctx, w := context.Background(), newWorld(t)
-	orders := w.create(tableNamed("Orders", 1, attribute.S, attribute.N))
-	w.put(orders, item("h", "a", "r", 7, "x", strings.Repeat("y", 1000)))
-	key, dst := item("h", "a", "r", 7), make([]byte, 0, 4096)
-	if n := testing.AllocsPerRun(100, func() {
-		if got, err := w.Get(ctx, orders, key, dst[:0]); got == nil || err != nil {
-			t.Fatal(err)
-		}
-	}); n > 4 {
-		t.Errorf("%v allocations", n)
-	}
-}
-
 func BenchmarkGet(b *testing.B) {
 	ctx, w := context.Background(), newWorld(b)
 	orders := w.create(tableNamed("Orders", 1, attribute.S, attribute.N))
