@@ -3,6 +3,7 @@ package upkeep
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,18 +24,18 @@ func inBubble(t *testing.T, test func(t *testing.T, c *clock.Clock, u *Upkeep)) 
 // A job that takes long kept every other job of the clock waiting.
 func TestJobsDoNotWaitForEachOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *clock.Clock, u *Upkeep) {
-		short := 0
+		var short atomic.Int64
 		u.Add(Job{Name: "long", Period: time.Minute, Run: func(ctx context.Context, _ time.Time) Found {
 			<-ctx.Done()
 			return Found{More: true}
 		}})
 		u.Add(Job{Name: "short", Period: time.Minute, Run: func(context.Context, time.Time) Found {
-			short++
+			short.Add(1)
 			return Found{}
 		}})
 		time.Sleep(10*time.Minute + time.Second)
-		if short != 10 {
-			t.Errorf("the short job ran %d times in 10 minutes", short)
+		if n := short.Load(); n != 10 {
+			t.Errorf("the short job ran %d times in 10 minutes", n)
 		}
 	})
 }
@@ -42,24 +43,23 @@ func TestJobsDoNotWaitForEachOther(t *testing.T) {
 // A job runs on while it finds more, never twice at a time, and once more if it was due meanwhile.
 func TestAJobRunsOnWhileThereIsMore(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *clock.Clock, u *Upkeep) {
-		running, parts := false, 0
+		var running atomic.Bool
+		var parts atomic.Int64
 		u.Add(Job{Name: "parts", Period: time.Minute, Run: func(context.Context, time.Time) Found {
-			if running {
+			if running.Swap(true) {
 				t.Error("it runs twice at a time")
 			}
-			running = true
 			time.Sleep(50 * time.Second)
-			running = false
-			parts++
-			return Found{More: parts%3 != 0, Worked: true}
+			running.Store(false)
+			return Found{More: parts.Add(1)%3 != 0, Worked: true}
 		}})
 		time.Sleep(4*time.Minute + time.Second)
-		if parts != 3 {
-			t.Errorf("%d parts were done", parts)
+		if n := parts.Load(); n != 3 {
+			t.Errorf("%d parts were done", n)
 		}
 		time.Sleep(time.Minute)
-		if parts != 4 {
-			t.Errorf("what fell due meanwhile did not begin after the run: %d parts", parts)
+		if n := parts.Load(); n != 4 {
+			t.Errorf("what fell due meanwhile did not begin after the run: %d parts", n)
 		}
 	})
 }
