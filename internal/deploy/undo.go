@@ -6,6 +6,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sealtable/sealtable/internal/deploy/resource"
 )
@@ -56,14 +57,7 @@ func (r *run) deleteStack(ctx context.Context) error {
 // failuresLocked is failures for whoever holds the stack.
 func (r *run) failuresLocked(failed []string) string {
 	slices.Sort(failed)
-	reason := "The following resource(s) failed to delete: ["
-	for i, id := range failed {
-		if i > 0 {
-			reason += ", "
-		}
-		reason += id
-	}
-	return reason + "]. "
+	return "The following resource(s) failed to delete: [" + strings.Join(failed, ", ") + "]. "
 }
 
 // nothing is to be done after a removal.
@@ -190,7 +184,8 @@ func (r *run) rollBackUpdate(ctx context.Context) error {
 	return r.e.commit(ctx, r.h, func(c *change) error {
 		if len(failed) > 0 {
 			c.Operation = nil
-			c.note(UpdateRollbackFailed, "The following resource(s) failed to update: ["+join(failed)+"]. ")
+			c.note(UpdateRollbackFailed, "The following resource(s) failed to update: ["+
+				strings.Join(failed, ", ")+"]. ")
 			return nil
 		}
 		for n := range r.h.texts {
@@ -204,17 +199,6 @@ func (r *run) rollBackUpdate(ctx context.Context) error {
 		c.Operation = &op
 		return nil
 	})
-}
-
-func join(ids []string) string {
-	text := ""
-	for i, id := range ids {
-		if i > 0 {
-			text += ", "
-		}
-		text += id
-	}
-	return text
 }
 
 // restore brings one resource back to what it was. What replaced it becomes what the cleanup deletes.

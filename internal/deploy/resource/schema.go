@@ -242,17 +242,11 @@ func (s *Schema) Compare(before, after map[string]any) (Difference, []string) {
 		}
 		changed = append(changed, name)
 		difference = max(difference, InPlace)
-		if p := s.Properties[name]; p != nil && p.Replaces && !s.namedAlike(name, before, after) {
+		if p := s.Properties[name]; p != nil && p.Replaces {
 			difference = Replacement
 		}
 	}
 	return difference, changed
-}
-
-// namedAlike reports whether the change is the disappearance of a name that the template never needed to
-// give: a name that was generated stays.
-func (s *Schema) namedAlike(name string, before, after map[string]any) bool {
-	return s.Names != nil && name == s.Names.Property && before[name] == nil && after[name] == nil
 }
 
 // equal compares values as JSON: the order of keys does not count.
