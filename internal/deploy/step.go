@@ -39,7 +39,7 @@ func (r *run) settle(
 		return r.failed(ctx, current, err, nil)
 	}
 	return r.decide(ctx, &step{run: r, resource: current, wanted: wanted, of: t, properties: properties,
-		stack: s})
+		stack: s, settings: r.op.Settings})
 }
 
 // A step is one change of one resource, with all that belongs to it.
@@ -50,6 +50,8 @@ type step struct {
 	of         resource.Type
 	properties map[string]any
 	stack      *Stack
+	// settings are the operation's, or in a rollback those that the stack had before it.
+	settings Settings
 }
 
 // decide takes the step that leads from what exists to what is wanted.
@@ -218,7 +220,7 @@ func (s *step) replace(ctx context.Context, previous map[string]any, changed []s
 			}
 		}
 	}
-	if s.op.Settings.DisableRollback {
+	if s.settings.DisableRollback {
 		return s.failed(ctx, s.resource,
 			refuse("Replacement type updates not supported on stack with disable-rollback."), nil)
 	}
@@ -235,7 +237,7 @@ func (s *step) replace(ctx context.Context, previous map[string]any, changed []s
 }
 
 func (s *step) request(repeated bool) *resource.Request {
-	tags := maps.Clone(s.op.Settings.Tags)
+	tags := maps.Clone(s.settings.Tags)
 	if tags == nil {
 		tags = map[string]string{}
 	}

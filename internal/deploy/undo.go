@@ -239,8 +239,7 @@ func (r *run) restoreInPlace(
 	r.h.mu.Lock()
 	s := r.h.stack
 	r.h.mu.Unlock()
-	back := &step{run: r, resource: one, of: t, properties: wanted, stack: &s}
-	back.op.Settings = s.Settings
+	back := &step{run: r, resource: one, of: t, properties: wanted, stack: &s, settings: s.Settings}
 	_, err := back.begin(ctx, Changing, func(c *change, properties json.RawMessage) {
 		c.tell(one, UpdateInProgress, before.Physical, "", properties)
 	})
